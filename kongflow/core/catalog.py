@@ -1,0 +1,110 @@
+"""Catalog: everything that kongflow.yaml declares, resolved and frozen. Data only: no handlers, no connections."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from kongflow.core.json import Json, canonical
+from kongflow.core.queue import QueueRules
+from kongflow.core.retry import RetryPolicy
+from kongflow.core.spelling import did_you_mean
+from kongflow.core.task import Task, Tombstone
+from kongflow.errors import UnknownQueue, UnknownRetryPolicy, UnknownTask
+
+
+@dataclass(frozen=True, slots=True)
+class DatabaseSettings:
+    """Where jobs are kept. `url` is an SQLAlchemy URL; a relative SQLite path has been made absolute."""
+
+    url: str
+    schema: str = "kongflow"
+    pool_size: int = 10
+    migrate: str = "auto"
+    """auto: `initialize()` applies compatible migrations under a lock; manual: it refuses where any is missing."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunnerSettings:
+    """How one process works. Times are seconds."""
+
+    concurrency: int = 5
+    poll_interval: float = 1.0
+    queues: tuple[str, ...] = ("*",)
+    forbidden_flags: tuple[str, ...] = ()
+    heartbeat: float = 3.0
+    lease: float = 15.0
+    shutdown_timeout: float = 25.0
+    stall_limit: float | None = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Retention:
+    """How long finished jobs stay in the history, in seconds, by how they ended."""
+
+    succeeded: float = 7 * 86_400.0
+    failed: float = 30 * 86_400.0
+    cancelled: float = 7 * 86_400.0
+
+
+@dataclass(frozen=True, slots=True)
+class Secret:
+    """Where a secret's value comes from; resolved by a runner, never held by a catalog."""
+
+    name: str
+    env: str | None = None
+    default: str | None = None
+    file: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Catalog:
+    """Everything declared, by name. `root` is the folder of kongflow.yaml: handlers' dotted paths start there."""
+
+    root: Path
+    database: DatabaseSettings
+    name: str = "kongflow"
+    description: str = ""
+    runner: RunnerSettings = field(default_factory=RunnerSettings)
+    retention: Retention = field(default_factory=Retention)
+    queues: QueueRules = field(default_factory=QueueRules)
+    retry_policies: Mapping[str, RetryPolicy] = field(default_factory=dict)
+    tasks: Mapping[str, Task] = field(default_factory=dict)
+    tombstones: Mapping[str, Tombstone] = field(default_factory=dict)
+    secrets: Mapping[str, Secret] = field(default_factory=dict)
+
+    def task(self, name: str) -> Task:
+        """Return the task of this name. Raises: UnknownTask, with the nearest name."""
+        task = self.tasks.get(name)
+        if task is None:
+            raise UnknownTask(f"no task {name!r} is declared{did_you_mean(name, self.tasks)}")
+        return task
+
+    def retry_policy(self, name: str) -> RetryPolicy:
+        """Return the retry policy of this name. Raises: UnknownRetryPolicy, with the nearest name."""
+        policy = self.retry_policies.get(name)
+        if policy is None:
+            raise UnknownRetryPolicy(f"no retry policy {name!r} is declared{did_you_mean(name, self.retry_policies)}")
+        return policy
+
+    def check_queue(self, concrete: str) -> str:
+        """Return a concrete queue name that a declared queue or pattern matches. Raises: UnknownQueue."""
+        if self.queues.rule(concrete) is None:
+            raise UnknownQueue(
+                f"no declared queue or pattern matches {concrete!r}{did_you_mean(concrete, self.queues.queues)}"
+            )
+        return concrete
+
+    def published(self) -> Json:
+        """Return what a runner publishes of this catalog: queue rules and task names, the same for equal catalogs."""
+        return {
+            "queues": {name: {"concurrency": queue.concurrency} for name, queue in sorted(self.queues.queues.items())},
+            "tasks": sorted(self.tasks),
+        }
+
+
+def content_hash(value: Json) -> str:
+    """Return the SHA-256 of a value's canonical JSON: the same for YAML that differs in format and order only."""
+    return hashlib.sha256(canonical(value).encode()).hexdigest()

@@ -1,0 +1,73 @@
+"""The catalog: looking things up, and what of it is published."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from kongflow.core.catalog import Catalog, DatabaseSettings, content_hash
+from kongflow.core.job import AttemptError, Job, JobState
+from kongflow.core.queue import Queue, QueueRules
+from kongflow.core.retry import RetryPolicy
+from kongflow.core.spelling import did_you_mean, nearest
+from kongflow.core.task import Task
+from kongflow.errors import UnknownQueue, UnknownRetryPolicy, UnknownTask
+from tests.core.test_outcome import NOW
+
+TASK = Task("startRun", "catalog.runs.start_run", None, None, RetryPolicy())
+CATALOG = Catalog(
+    root=Path("/project"),
+    database=DatabaseSettings("sqlite://"),
+    queues=QueueRules({"executions": Queue("executions"), "runs:*": Queue("runs:*", concurrency=None)}),
+    retry_policies={"default": RetryPolicy(), "patient": RetryPolicy(max_attempts=100)},
+    tasks={"startRun": TASK},
+)
+
+
+def test_what_is_declared_is_found() -> None:
+    assert CATALOG.task("startRun") is TASK
+    assert CATALOG.retry_policy("patient").max_attempts == 100
+    assert CATALOG.check_queue("runs:1") == "runs:1"
+
+
+def test_what_is_not_declared_is_refused_with_the_nearest_name() -> None:
+    with pytest.raises(UnknownTask, match="no task 'startrun' is declared; did you mean 'startRun'"):
+        CATALOG.task("startrun")
+    with pytest.raises(UnknownRetryPolicy, match="no retry policy 'patent' is declared; did you mean 'patient'"):
+        CATALOG.retry_policy("patent")
+    with pytest.raises(UnknownQueue, match="matches 'execution'; did you mean 'executions'"):
+        CATALOG.check_queue("execution")
+
+
+def test_a_name_that_resembles_nothing_gets_no_suggestion() -> None:
+    assert did_you_mean("zzz", ["startRun"]) == ""
+    assert did_you_mean("a", []) == ""
+    assert nearest("STARTRUN", ["other", "startRun"]) == "startRun"
+
+
+def test_only_what_other_runners_must_know_is_published() -> None:
+    assert CATALOG.published() == {
+        "queues": {"executions": {"concurrency": 1}, "runs:*": {"concurrency": None}},
+        "tasks": ["startRun"],
+    }
+
+
+def test_equal_meaning_has_one_hash() -> None:
+    reordered = replace(CATALOG, queues=QueueRules(dict(reversed(CATALOG.queues.queues.items()))))
+    changed = replace(CATALOG, queues=QueueRules({"executions": Queue("executions", concurrency=2)}))
+    assert content_hash(reordered.published()) == content_hash(CATALOG.published())
+    assert content_hash(changed.published()) != content_hash(CATALOG.published())
+    assert content_hash({"a": 1}) == content_hash({"a": 1.0}) != content_hash({"a": 2})
+
+
+def test_three_states_are_final() -> None:
+    assert [state for state in JobState if state.is_final] == ["succeeded", "failed", "cancelled"]
+
+
+def test_the_error_of_a_job_is_its_last() -> None:
+    job = Job("1", "t", None, JobState.RETRYING, 0, {}, NOW, NOW)
+    assert job.error is None
+    errors = (AttemptError(1, "A", "first"), AttemptError(2, "B", "second"))
+    assert replace(job, errors=errors).error == errors[1]
