@@ -1,0 +1,77 @@
+"""`kongflow validate`: check kongflow.yaml and everything that it names, without importing handlers or a database."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from contextlib import redirect_stdout
+from pathlib import Path
+
+import click
+
+from kongflow.cli.options import config_option, epilogue
+from kongflow.config.findings import Finding, has_errors
+from kongflow.config.load import Loaded, load
+from kongflow.config.report import github_report, json_report, text_report
+
+_COLOURS = {"error": "red", "warning": "yellow", "info": "cyan"}
+_EXAMPLES = """
+kongflow validate
+kongflow validate deploy/kongflow.yaml --strict
+kongflow validate --import --format json
+kongflow validate --no-env --format github
+"""
+
+
+@click.command("validate", epilog=epilogue(_EXAMPLES, 0, 1, 2, 3))
+@config_option
+@click.argument("path", required=False, type=click.Path(path_type=Path))
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["text", "json", "github"]),
+    help="How findings are printed. [default: text; github inside GitHub Actions]",
+)
+@click.option("--import", "imports", is_flag=True, help="Import every handler too, as `run` does.")
+@click.option("--no-env", is_flag=True, help="Look up no variable; one without a default is taken to fit.")
+@click.option("--strict", is_flag=True, help="Warnings fail too.")
+def command(config: Path, path: Path | None, form: str | None, imports: bool, no_env: bool, strict: bool) -> int:
+    """Check kongflow.yaml and everything that it names: files, names, schemas, templates, handlers.
+
+    Handlers are found by reading their source; nothing is imported without --import.
+    """
+    with redirect_stdout(sys.stderr):  # what an imported module prints is no finding
+        loaded = load(path or config, env=os.environ, use_env=not no_env, strict=strict, imports=imports)
+    if form is None:
+        form = "github" if os.environ.get("GITHUB_ACTIONS") == "true" else "text"
+    _print(loaded, path or config, form)
+    return 1 if has_errors(loaded.findings) else 0
+
+
+def _print(loaded: Loaded, path: Path, form: str) -> None:
+    if form == "json":
+        click.echo(json_report(loaded.findings))
+    elif form == "github":
+        click.echo(github_report(loaded.findings), nl=bool(loaded.findings))
+    else:
+        _print_text(loaded.findings, loaded, path)
+
+
+def _print_text(findings: Sequence[Finding], loaded: Loaded, path: Path) -> None:
+    if findings:
+        click.echo(text_report(findings, loaded.texts, _style))
+    if not has_errors(findings):
+        counts = " · ".join(_count(number, what) for what, number in loaded.counts.items() if number)
+        click.echo(f"{click.style('✓', fg='green')} {path}: {counts}")
+
+
+def _count(number: int, what: str) -> str:
+    one = {"tasks": "task", "queues": "queue", "retry policies": "retry policy", "files": "file"}
+    return f"{number} {one[what] if number == 1 else what}"
+
+
+def _style(role: str, text: str) -> str:
+    if role == "dim":
+        return click.style(text, dim=True)
+    return click.style(text, bold=True) if role == "place" else click.style(text, fg=_COLOURS[role], bold=True)

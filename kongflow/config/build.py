@@ -1,0 +1,159 @@
+"""Build: from a project without errors to the Catalog, with the precedence of the language."""
+
+from __future__ import annotations
+
+from collections import ChainMap
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from kongflow.config.database_url import absolute_url
+from kongflow.config.document import KeyPath
+from kongflow.config.law import Rule, law
+from kongflow.config.project import Entry, Project
+from kongflow.config.scalars import check_scalar
+from kongflow.config.schemas import Schemas
+from kongflow.config.templates import TemplateUse
+from kongflow.core.catalog import Catalog, DatabaseSettings, Retention, RunnerSettings, Secret
+from kongflow.core.json import Json
+from kongflow.core.queue import Queue, QueueRules
+from kongflow.core.retry import Backoff, RetryPolicy
+from kongflow.core.task import Isolation, JobKeyMode, Keep, Task, Tombstone
+from kongflow.core.template import Template
+
+
+def build(project: Project, schemas: Schemas, uses: tuple[TemplateUse, ...]) -> Catalog:
+    """Return the catalog of a project in which no check found an error."""
+    main = project.main.value
+    database = _with_defaults("database", main)
+    policies = {name: entry.value for name, entry in project.policies.items()}
+    templates = {(use.entry.path, use.key): use.template for use in uses if use.template is not None}
+    tasks = _Tasks(project.task_defaults, policies, schemas, templates)
+    return Catalog(
+        root=project.root,
+        name=main.get("name", law()["properties"]["name"]["default"]),
+        description=main.get("description", ""),
+        database=DatabaseSettings(**{**database, "url": absolute_url(database["url"], project.root)}),
+        runner=_runner(main),
+        retention=Retention(**_with_defaults("retention", main)),
+        queues=QueueRules({name: _queue(entry) for name, entry in project.queues.items()}),
+        retry_policies={
+            name: _policy(policies.get(name, {}), policies.get("default", {})) for name in ("default", *policies)
+        },
+        tasks={name: tasks.task(entry) for name, entry in project.tasks.items()},
+        tombstones={name: Tombstone(name, entry.value.get("renamed_to")) for name, entry in project.tombstones.items()},
+        secrets={
+            name: _secret(name, value, project.main.document.path.parent)
+            for name, value in main.get("secrets", {}).items()
+        },
+    )
+
+
+# --- settings --------------------------------------------------------------------------------------------------------
+
+
+def _with_defaults(section: str, main: Mapping[str, Json]) -> dict[str, Json]:
+    """Return a section with the law's default for every key that it does not give; keys without one are left out."""
+    return {**_defaults_of(law()["properties"][section]), **main.get(section, {})}
+
+
+def _defaults_of(rule: Rule) -> dict[str, Json]:
+    return {
+        key: _meant(inner)
+        for key, inner in rule["properties"].items()
+        if "default" in inner and inner.get("x-later") is not True
+    }
+
+
+def _meant(rule: Rule) -> Json:
+    default = rule["default"]
+    for branch in rule.get("anyOf", [rule]):
+        if branch.get("x-kind") == "duration":
+            return check_scalar(branch, default)
+    return default
+
+
+def _runner(main: Mapping[str, Json]) -> RunnerSettings:
+    values = _with_defaults("runner", main)
+    stall_limit = None if values["stall_limit"] == "off" else values["stall_limit"]
+    lists = {key: tuple(values[key]) for key in ("queues", "forbidden_flags")}
+    return RunnerSettings(**{**values, **lists, "stall_limit": stall_limit})
+
+
+def _queue(entry: Entry) -> Queue:
+    concurrency = entry.value.get("concurrency", 1)
+    return Queue(
+        name=entry.name,
+        concurrency=None if concurrency == "unlimited" else concurrency,
+        max_wait=entry.value.get("max_wait"),
+        description=entry.value.get("description", ""),
+    )
+
+
+def _secret(name: str, value: Mapping[str, Json], folder: Path) -> Secret:
+    file = folder / value["file"] if "file" in value else None
+    return Secret(name, value.get("env"), value.get("default"), file)
+
+
+# --- tasks -----------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _Tasks:
+    """What every task of a project is resolved against."""
+
+    defaults: Entry
+    policies: Mapping[str, Mapping[str, Json]]
+    """The retry policies with the fields that are written in them."""
+    schemas: Schemas
+    templates: Mapping[tuple[KeyPath, str], Template]
+
+    def task(self, entry: Entry) -> Task:
+        value = {**_defaults_of(law()["properties"]["defaults"]["properties"]["task"]), **self.defaults.value}
+        value |= entry.value
+        return Task(
+            name=entry.name,
+            handler=value["handler"],
+            payload_schema=self.schemas.compiled.get((entry.name, "payload")),
+            result_schema=self.schemas.compiled.get((entry.name, "result")),
+            retry=self.retry(entry.value),
+            queue=self._template(entry, "queue"),
+            priority=self._template(entry, "priority") or value["priority"],
+            job_key=self._template(entry, "job_key"),
+            job_key_mode=JobKeyMode(value["job_key_mode"]),
+            timeout=value["timeout"],
+            cancel_grace=value["cancel_grace"],
+            crash_limit=value["crash_limit"],
+            flags=tuple(value["flags"]),
+            tags=tuple(value["tags"]),
+            isolation=Isolation(value["isolation"]),
+            keep=Keep(value["keep"]),
+            description=value["description"],
+            owner=value["owner"],
+            examples=tuple(value["examples"]),
+        )
+
+    def retry(self, task: Mapping[str, Json]) -> RetryPolicy:
+        """Return the policy of a task, each field by itself; `max_attempts` also from the keys of the task."""
+        layers: list[Mapping[str, Json]] = []
+        for level in (task, self.defaults.value):
+            layers.append({"max_attempts": level["max_attempts"]} if "max_attempts" in level else {})
+            layers.append(self._written(level.get("retry", {})))
+        return _policy(*layers, self._written("default"))
+
+    def _written(self, retry: str | Mapping[str, Json]) -> Mapping[str, Json]:
+        return self.policies.get(retry, {}) if isinstance(retry, str) else retry
+
+    def _template(self, entry: Entry, key: str) -> Template | None:
+        given_by = entry if key in entry.value else self.defaults
+        return self.templates.get((given_by.path, key))
+
+
+def _policy(*layers: Mapping[str, Json]) -> RetryPolicy:
+    """Return the policy whose fields come each from the first layer that gives it, else from the built-in policy."""
+    values: dict[str, Json] = dict(ChainMap(*map(dict, layers)))
+    if "backoff" in values:
+        values["backoff"] = Backoff(values["backoff"])
+    for key in {"retry_on", "give_up_on"} & values.keys():
+        values[key] = tuple(values[key])
+    return RetryPolicy(**values)

@@ -1,0 +1,33 @@
+"""Every check, in the order in which they run. A new one is a function in the file of its theme and a line here."""
+
+from __future__ import annotations
+
+from kongflow.config.checks import handlers, payloads, queues, references, settings, templates
+from kongflow.config.checks.facts import Check
+
+CHECKS: tuple[Check, ...] = (
+    references.unknown_retry_policy,
+    references.tombstone_not_alone,
+    references.tombstone_target,
+    queues.queue_not_declared,
+    queues.queue_pattern_no_match,
+    queues.queue_pattern_ambiguous,
+    queues.runner_queue_unknown,
+    payloads.example_invalid,
+    settings.database_url,
+    settings.heartbeat_too_slow,
+    settings.secret_source,
+    settings.lint_unknown_slug,
+    settings.lint_ignores_error,
+    templates.template_syntax,
+    templates.template_unknown_name,
+    handlers.handler_path,
+    handlers.handler_module,
+    handlers.handler_syntax,
+    handlers.handler_import_error,
+    handlers.handler_attribute,
+    handlers.handler_not_callable,
+    handlers.handler_signature,
+    handlers.handler_isolation,
+    handlers.handler_unresolvable,
+)

@@ -1,0 +1,54 @@
+"""Facts: what the checks look at."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeAlias
+
+from kongflow.config.binding import try_bind
+from kongflow.config.findings import Finding
+from kongflow.config.handler_path import HandlerProblem
+from kongflow.config.handlers import HandlerSignature, find_handler
+from kongflow.config.project import Project
+from kongflow.config.schemas import Schemas, read_schemas
+from kongflow.config.templates import TemplateUse, parse_templates
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """A project as it is declared, its schemas read, its templates parsed, and its handlers found."""
+
+    project: Project
+    schemas: Schemas
+    templates: tuple[TemplateUse, ...]
+    handlers: Mapping[str, HandlerSignature | HandlerProblem]
+    """What was found at the handler of each task that has one."""
+
+
+def facts_of(project: Project, shown: Callable[[Path], str], *, imports: bool = False) -> Facts:
+    """Read what a project names: schemas, templates, and the source of its handlers. `shown`: a path for people.
+
+    `imports`: handlers are imported instead, as a runner does.
+    """
+    dotted = {task.name: task.value["handler"] for task in project.tasks.values() if "handler" in task.value}
+    find = _imported if imports else _read
+    return Facts(project, read_schemas(project, shown), parse_templates(project), find(project.root, dotted))
+
+
+def _read(root: Path, dotted: dict[str, str]) -> dict[str, HandlerSignature | HandlerProblem]:
+    return {name: find_handler(root, path) for name, path in dotted.items()}
+
+
+def _imported(root: Path, dotted: dict[str, str]) -> dict[str, HandlerSignature | HandlerProblem]:
+    handlers, problems = try_bind(root, dotted)
+    signatures = {
+        name: HandlerSignature(None, None, handler.is_async, handler.takes_context, None, None)
+        for name, handler in handlers.items()
+    }
+    return {**signatures, **problems}
+
+
+Check: TypeAlias = Callable[[Facts], Iterator[Finding]]
+"""One rule."""

@@ -1,0 +1,90 @@
+"""Handlers: they exist, are functions, take (payload) or (payload, job), and fit `isolation`. Read, never imported."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from kongflow.config.checks.facts import Facts
+from kongflow.config.findings import Finding, Place, finding
+from kongflow.config.handler_path import HandlerFault, HandlerProblem
+from kongflow.config.handlers import HandlerSignature
+from kongflow.config.project import Entry
+from kongflow.config.template_positions import offset_in_file
+
+
+def handler_path(facts: Facts) -> Iterator[Finding]:
+    """`handler` is a path that may name a handler."""
+    return _of_fault(facts, HandlerFault.PATH, "handler-path")
+
+
+def handler_module(facts: Facts) -> Iterator[Finding]:
+    """The module of a handler exists."""
+    return _of_fault(facts, HandlerFault.MODULE, "handler-module")
+
+
+def handler_syntax(facts: Facts) -> Iterator[Finding]:
+    """The module of a handler is valid Python."""
+    return _of_fault(facts, HandlerFault.SYNTAX, "handler-syntax")
+
+
+def handler_import_error(facts: Facts) -> Iterator[Finding]:
+    """With `--import`: the module of a handler can be imported."""
+    return _of_fault(facts, HandlerFault.IMPORT, "handler-import-error")
+
+
+def handler_attribute(facts: Facts) -> Iterator[Finding]:
+    """The module of a handler has that name."""
+    return _of_fault(facts, HandlerFault.ATTRIBUTE, "handler-attribute")
+
+
+def handler_not_callable(facts: Facts) -> Iterator[Finding]:
+    """The name of a handler is that of a function."""
+    return _of_fault(facts, HandlerFault.CALLABLE, "handler-not-callable")
+
+
+def handler_signature(facts: Facts) -> Iterator[Finding]:
+    """A handler can be called with (payload) or with (payload, job)."""
+    return _of_fault(facts, HandlerFault.SIGNATURE, "handler-signature")
+
+
+def handler_isolation(facts: Facts) -> Iterator[Finding]:
+    """`isolation: async` is for async functions, `thread` for plain ones."""
+    for task in facts.project.tasks.values():
+        found = facts.handlers.get(task.name)
+        given_by = task if "isolation" in task.value else facts.project.task_defaults
+        isolation = given_by.value.get("isolation", "auto")
+        if not isinstance(found, HandlerSignature) or found.is_async is None:
+            continue
+        if (isolation == "async" and not found.is_async) or (isolation == "thread" and found.is_async):
+            kind = "an async function, which runs on the loop" if found.is_async else "a plain function"
+            message = f"`isolation: {isolation}` does not fit: {task.value['handler']} is {kind}"
+            place = task.value_place("isolation") if given_by is task else task.value_place("handler")
+            yield finding("handler-isolation", place, message, "delete `isolation`: auto does what fits")
+
+
+def handler_unresolvable(facts: Facts) -> Iterator[Finding]:
+    """What a handler is can be read from its source."""
+    for task in facts.project.tasks.values():
+        found = facts.handlers.get(task.name)
+        if isinstance(found, HandlerSignature) and found.is_async is None:
+            name = task.value["handler"]
+            place = _place(task, max(name.rfind("."), name.rfind(":")) + 1, len(name))
+            message = "this is decorated, or made at run time; its source does not tell how to call it"
+            yield finding("handler-unresolvable", place, message, "`kongflow validate --import` checks it")
+
+
+def _of_fault(facts: Facts, fault: HandlerFault, slug: str) -> Iterator[Finding]:
+    for task in facts.project.tasks.values():
+        found = facts.handlers.get(task.name)
+        if isinstance(found, HandlerProblem) and found.fault is fault:
+            yield finding(slug, _place(task, found.start, found.end), found.message, found.help or "")
+
+
+def _place(task: Entry, start: int, end: int) -> Place:
+    """Return the place of a part of the dotted path."""
+    document = task.document
+    node = document.scalar_node((*task.path, "handler"))
+    if node is None or node.value != task.value["handler"]:  # a variable was filled in
+        return task.value_place("handler")
+    first, last = (offset_in_file(document.source, node, offset) for offset in (start, max(start, end - 1)))
+    return document.source.place(first, last + 1)

@@ -1,0 +1,50 @@
+"""Templates: they parse, and name only what is in scope."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from kongflow.config.checks.facts import Facts
+from kongflow.config.findings import Finding, finding, quoted, suggestion
+from kongflow.config.templates import TemplateUse
+
+SCOPE: dict[str, tuple[str, ...] | None] = {"payload": None, "task": ("name",)}
+"""The names in scope of a task's templates, and their keys where these are known."""
+
+_WRONG = re.compile(r"<<.*|\w+", re.DOTALL)
+"""What is marked of a template that cannot be read: a word, or all that is never closed."""
+
+
+def template_syntax(facts: Facts) -> Iterator[Finding]:
+    """Every template can be read."""
+    for use in facts.templates:
+        if use.problem is not None:
+            start = min(use.problem.offset, max(len(use.text) - 1, 0))
+            wrong = _WRONG.match(use.text, start)
+            place = use.place(start, wrong.end() if wrong else start + 1)
+            yield finding("template-syntax", place, use.problem.message, _cut_short(use))
+
+
+def template_unknown_name(facts: Facts) -> Iterator[Finding]:
+    """Every name in a template is in scope: `payload`, or `task.name`."""
+    for use in facts.templates:
+        for name in use.template.names() if use.template else ():
+            root, *keys = name.path
+            known = SCOPE.get(root)
+            if root not in SCOPE:
+                message = f"unknown name {quoted(root)}; here you have payload and task"
+                advice = suggestion(root, SCOPE, f"write payload.{root}, if it is a key of the payload")
+            elif keys and known is not None and keys[0] not in known:
+                message = f"{root} has no {quoted(keys[0])}"
+                advice = suggestion(keys[0], known, f"it has {', '.join(known)}")
+            else:
+                continue
+            yield finding("template-unknown-name", use.place(name.start, name.end), message, advice)
+
+
+def _cut_short(use: TemplateUse) -> str:
+    """Say what to do where YAML ended an unquoted value in the middle of a template."""
+    if use.is_plain and use.text.count("<<") > use.text.count(">>"):
+        return "a comma in [ ] or { }, or ' #', ends an unquoted value: quote the whole text"
+    return ""

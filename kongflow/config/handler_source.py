@@ -1,0 +1,166 @@
+"""The source of a handler: its module found and its names read, without running a line of it."""
+
+from __future__ import annotations
+
+import ast
+import functools
+import sys
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from importlib.machinery import ModuleSpec, PathFinder
+from pathlib import Path
+from types import MappingProxyType
+
+
+@dataclass(frozen=True, slots=True)
+class ImportedName:
+    """`from module import name`; `level` counts the leading dots."""
+
+    module: str
+    name: str
+    level: int
+    line: int
+
+
+@dataclass(frozen=True, slots=True)
+class ImportedModule:
+    """`import module`."""
+
+    module: str
+    line: int
+
+
+Definition = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.expr | ImportedName | ImportedModule
+"""What a name of a module or class is bound to; an expression where it was assigned."""
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """What a module binds at its top. `spec` says where it is and what it is called."""
+
+    spec: ModuleSpec
+    file: Path
+    names: Mapping[str, Definition]
+    stars: tuple[ImportedName, ...]
+    """`from module import *`"""
+
+    @property
+    def public(self) -> tuple[str, ...]:
+        """The names that a handler may have."""
+        return tuple(name for name in self.names if not name.startswith("_"))
+
+    def absolute(self, imported: ImportedName) -> str | None:
+        """Return the whole name of the module that is imported from; None where its dots lead out of the package."""
+        if imported.level == 0:
+            return imported.module
+        package = self.spec.name if self.spec.submodule_search_locations is not None else self.spec.parent
+        parts = (package or "").split(".")
+        if not package or imported.level > len(parts):
+            return None
+        return ".".join([*parts[: len(parts) - imported.level + 1], *filter(None, [imported.module])])
+
+
+def find_module(name: str, root: Path) -> ModuleSpec | None:
+    """Return where a module is, looked for in `root` first, then where Python looks. No parent package is run."""
+    first, *rest = name.split(".")
+    spec = _top_level(first, root)
+    for index in range(len(rest)):
+        if spec is None or spec.submodule_search_locations is None:
+            return None
+        spec = _below(".".join([first, *rest[: index + 1]]), list(spec.submodule_search_locations))
+    return spec
+
+
+def read_module(spec: ModuleSpec) -> Source | None:
+    """Return what a module binds; None where it has no Python source (a namespace, an extension).
+
+    Raises: SyntaxError, OSError.
+    """
+    if spec.origin is None or not spec.origin.endswith(".py"):
+        return None
+    file = Path(spec.origin)
+    names, stars = _parse(file, file.stat().st_mtime_ns)
+    return Source(spec, file, names, stars)
+
+
+def class_names(node: ast.ClassDef) -> Mapping[str, Definition]:
+    """Return what a class body binds."""
+    names, _ = _bound(node.body)
+    return names
+
+
+def _top_level(name: str, root: Path) -> ModuleSpec | None:
+    spec = _below(name, [str(root)])
+    if spec is not None:
+        return spec
+    # The finders of installed packages, those of editable installs included. A top-level name has no parent to run.
+    for finder in sys.meta_path:
+        spec = finder.find_spec(name, None)
+        if spec is not None:
+            return spec
+    return None
+
+
+def _below(name: str, folders: Sequence[str]) -> ModuleSpec | None:
+    spec = PathFinder.find_spec(name, folders)
+    if spec is None:
+        # Finders remember the contents of a folder for as long as its time of change stays the same.
+        PathFinder.invalidate_caches()
+        spec = PathFinder.find_spec(name, folders)
+    return spec
+
+
+@functools.lru_cache(maxsize=512)
+def _parse(file: Path, changed: int) -> tuple[Mapping[str, Definition], tuple[ImportedName, ...]]:  # noqa: ARG001
+    """Parse each version of a file once: a module holds many handlers."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # an invalid escape in the user's file, say: not ours to report
+            tree = ast.parse(file.read_bytes(), str(file))
+    except (ValueError, RecursionError, MemoryError) as error:
+        raise SyntaxError(str(error) or type(error).__name__) from None
+    names, stars = _bound(tree.body)
+    return MappingProxyType(names), tuple(stars)
+
+
+def _bound(body: list[ast.stmt]) -> tuple[dict[str, Definition], list[ImportedName]]:
+    names: dict[str, Definition] = {}
+    stars: list[ImportedName] = []
+    for statement in _statements(body):
+        for name, definition in _bindings(statement):
+            if name == "*" and isinstance(definition, ImportedName):
+                stars.append(definition)
+            else:
+                names[name] = definition
+    return names, stars
+
+
+def _statements(body: list[ast.stmt]) -> Iterator[ast.stmt]:
+    """Yield the statements that bind names here, those in branches and blocks included, in order."""
+    for statement in body:
+        yield statement
+        if isinstance(statement, ast.If | ast.For | ast.While | ast.With | ast.Try):
+            for field in ("body", "handlers", "orelse", "finalbody"):
+                for inner in getattr(statement, field, []):
+                    yield from _statements(inner.body if isinstance(inner, ast.ExceptHandler) else [inner])
+
+
+def _bindings(statement: ast.stmt) -> Iterator[tuple[str, Definition]]:
+    match statement:
+        case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef():
+            yield statement.name, statement
+        case ast.ImportFrom():
+            for alias in statement.names:
+                imported = ImportedName(statement.module or "", alias.name, statement.level, statement.lineno)
+                yield alias.asname or alias.name, imported
+        case ast.Import():
+            for alias in statement.names:
+                whole = alias.name if alias.asname else alias.name.split(".")[0]
+                yield alias.asname or whole, ImportedModule(whole, statement.lineno)
+        case ast.Assign():
+            for target in statement.targets:
+                if isinstance(target, ast.Name):
+                    yield target.id, statement.value
+        case ast.AnnAssign(target=ast.Name(id=name), value=ast.expr() as value):
+            yield name, value

@@ -1,0 +1,155 @@
+"""JsonDocument: one JSON file as plain values, and where each of them stands."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from json.decoder import scanstring  # type: ignore[attr-defined]
+from pathlib import Path
+from typing import NamedTuple
+
+from kongflow.config.document import MAX_FILE, KeyPath
+from kongflow.config.findings import Finding, Place, finding
+from kongflow.config.text import SourceText
+from kongflow.core.json import Json
+
+_SPACE = re.compile(r"[ \t\r\n]*")
+_CONSTANT = re.compile(r'"(?:\\.|[^"\\])*"|(NaN|-?Infinity)')
+_DECODER = json.JSONDecoder()
+
+
+@dataclass(frozen=True, eq=False)
+class JsonDocument:
+    """One JSON file, read. Places are found by reading the text again: they are needed for findings only."""
+
+    path: Path
+    source: SourceText
+    value: Json
+
+    def value_place(self, path: KeyPath) -> Place:
+        """Return the place of the value at a path; of a collection its first line."""
+        found = _locate(self.source.text, path)
+        return self.source.place(found.start, self.source.first_line(found.start, found.end))
+
+    def key_place(self, path: KeyPath) -> Place:
+        """Return the place of the key at a path; of the item where the path ends in a list."""
+        found = _locate(self.source.text, path)
+        return self.value_place(path) if found.key_end == 0 else self.source.place(found.key_start, found.key_end)
+
+
+class _Member(NamedTuple):
+    """One member of an object or list: its step, and where its key (0, 0 in a list) and its value stand."""
+
+    step: str | int
+    key_start: int
+    key_end: int
+    start: int
+    end: int
+
+
+class _Constant(ValueError):
+    """NaN or an infinity."""
+
+
+class _DuplicateKey(ValueError):
+    def __init__(self, key: str) -> None:
+        super().__init__(key)
+        self.key = key
+
+
+def read_json(path: Path, file: str) -> tuple[JsonDocument, tuple[Finding, ...]]:
+    """Return a JSON file and why it is none. `file` is the path as it is shown. Raises: OSError."""
+    with path.open("rb") as stream:
+        data = stream.read(MAX_FILE + 1)
+    source = SourceText(file, data[:MAX_FILE].decode("utf-8-sig", errors="replace"))
+    if len(data) > MAX_FILE:
+        message = f"the file is larger than {MAX_FILE >> 20} MiB"
+        return JsonDocument(path, source, None), (finding("file-too-large", source.place(0, 1), message),)
+    try:
+        data.decode("utf-8")
+        value = json.loads(source.text, object_pairs_hook=_unique, parse_constant=_refuse_constant)
+    except UnicodeDecodeError as error:
+        at = len(data[: error.start].decode("utf-8-sig"))
+        return _not_json(path, source, at, "this byte is not UTF-8", "save the file with UTF-8 encoding")
+    except json.JSONDecodeError as error:
+        advice = "the file must be JSON: double quotes, no comments, no comma before a closing bracket"
+        return _not_json(path, source, error.pos, error.msg[0].lower() + error.msg[1:], advice)
+    except _DuplicateKey as error:
+        at = _duplicate(source.text, error.key)
+        return _not_json(path, source, at, f"the key {error.key!r} stands twice in one object", "delete one of the two")
+    except _Constant as error:
+        at = next(found.start() for found in _CONSTANT.finditer(source.text) if found[1])
+        return _not_json(path, source, at, f"{error} is not JSON", "give a finite number")
+    except (ValueError, RecursionError):  # a number of thousands of digits, or thousands of brackets
+        return _not_json(path, source, 0, "this is nested too deeply, or a number is too long", "")
+    return JsonDocument(path, source, value), ()
+
+
+def _not_json(
+    path: Path, source: SourceText, at: int, message: str, help: str
+) -> tuple[JsonDocument, tuple[Finding, ...]]:
+    return JsonDocument(path, source, None), (finding("schema-not-json", source.place(at, at + 1), message, help),)
+
+
+def _locate(text: str, path: KeyPath) -> _Member:
+    """Return the place of the value at a path, or of the nearest value around it that exists."""
+    start = _skip(text, 0)
+    found = _Member("", 0, 0, start, len(text.rstrip()))
+    for step in path:
+        inner = [member for member in _members(text, found.start) if member.step == step]
+        if not inner:
+            break
+        found = inner[-1]
+    return found
+
+
+def _members(text: str, start: int) -> Iterator[_Member]:
+    opening = text[start : start + 1]
+    if opening not in ("{", "["):
+        return
+    at, index = _skip(text, start + 1), 0
+    while text[at] not in "}]":
+        key, key_start, key_end = "", 0, 0
+        if opening == "{":
+            key_start = at
+            key, key_end = scanstring(text, at + 1, True)
+            at = _skip(text, _skip(text, key_end) + 1)
+        _, end = _DECODER.raw_decode(text, at)
+        yield _Member(key if opening == "{" else index, key_start, key_end, at, end)
+        index += 1
+        at = _skip(text, end)
+        if text[at] == ",":
+            at = _skip(text, at + 1)
+
+
+def _duplicate(text: str, key: str) -> int:
+    """Return where a key stands for the second time in its object."""
+    pending = [_skip(text, 0)]
+    while pending:
+        members = list(_members(text, pending.pop()))
+        same = [member for member in members if member.step == key and member.key_end]
+        if len(same) > 1:
+            return same[1].key_start
+        pending.extend(member.start for member in reversed(members))
+    return 0
+
+
+def _skip(text: str, at: int) -> int:
+    match = _SPACE.match(text, at)
+    assert match is not None  # the pattern matches nothing too
+    return match.end()
+
+
+def _unique(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
+    result: dict[str, Json] = {}
+    for key, value in pairs:
+        if key in result:
+            raise _DuplicateKey(key)
+        result[key] = value
+    return result
+
+
+def _refuse_constant(name: str) -> Json:
+    raise _Constant(name)

@@ -1,0 +1,165 @@
+"""Load: from the bytes of kongflow.yaml to the Catalog, or to a sorted list of findings."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from kongflow.config.build import build
+from kongflow.config.checks.all import CHECKS
+from kongflow.config.checks.facts import facts_of
+from kongflow.config.document import Document, KeyPath, read_document, refuse_irregular
+from kongflow.config.environment import Environment
+from kongflow.config.findings import Finding, finding, has_errors, in_order, raised_to_errors
+from kongflow.config.include import included_files
+from kongflow.config.law import law
+from kongflow.config.project import SECTIONS, Project, declare
+from kongflow.config.report import text_report
+from kongflow.config.shape import Shaped, shape_included, shape_main
+from kongflow.core.catalog import Catalog
+from kongflow.errors import ConfigUnreadable, InvalidConfig
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """What loading gave: the catalog, None where any finding is an error; and for reports the text of every file."""
+
+    catalog: Catalog | None
+    findings: tuple[Finding, ...]
+    texts: Mapping[str, str]
+    """By the path as it is shown, as findings have it."""
+    counts: Mapping[str, int] = field(default_factory=dict)
+    """How many of each there are: tasks, queues, retry policies, files."""
+
+
+def load(
+    path: Path, *, env: Mapping[str, str], use_env: bool = True, strict: bool = False, imports: bool = False
+) -> Loaded:
+    """Load a kongflow.yaml with everything that it names. No database is opened.
+
+    `env`: the variables; with `use_env` False none is looked up, and where one is without a default the catalog is
+    None. `strict`: warnings are errors, as with `lint.strict`. `imports`: handlers are imported; else they are
+    found by reading their source.
+    Raises: ConfigUnreadable where `path` itself is missing, is a directory or may not be read.
+    """
+    files = _Files(path, Environment(env, use_env))
+    main = files.main()
+    shaped = [main, *files.included(main)]
+    findings = list(files.findings)
+
+    project, twice = declare(files.root, shaped)
+    findings += twice
+    catalog = None
+    if files.complete:
+        facts = facts_of(project, files.shown, imports=imports)
+        files.texts.update(facts.schemas.texts)
+        findings += facts.schemas.findings
+        findings += [found for check in CHECKS for found in check(facts)]
+        findings = _silenced(findings, project)
+        findings = list(raised_to_errors(findings)) if strict or _is_strict(project) else findings
+        if not has_errors(findings) and not any(file.broken for file in shaped):
+            catalog = build(project, facts.schemas, facts.templates)
+    return Loaded(catalog, in_order(findings), files.texts, _counts(project, len(shaped)))
+
+
+def load_catalog(path: Path, env: Mapping[str, str]) -> Catalog:
+    """Return the catalog of a kongflow.yaml. Raises: InvalidConfig with the report; ConfigUnreadable."""
+    loaded = load(path, env=env)
+    if loaded.catalog is None:
+        raise InvalidConfig(text_report(loaded.findings, loaded.texts))
+    return loaded.catalog
+
+
+class _Files:
+    """The YAML files of one configuration: read, with variables filled in, and shaped."""
+
+    def __init__(self, path: Path, environment: Environment) -> None:
+        self.path = path
+        try:
+            # abspath, not resolve: a link to the file keeps the folder that it stands in.
+            self.root = Path(os.path.abspath(path)).parent.resolve()  # noqa: PTH100
+        except FileNotFoundError:
+            raise ConfigUnreadable("the working directory does not exist any more; change to another") from None
+        self.environment = environment
+        self.findings: list[Finding] = []
+        self.texts: dict[str, str] = {}
+        self.complete = True
+        """False where a file or pattern failed, so that names may be missing and no check of names is fair."""
+
+    def main(self) -> Shaped:
+        """Return kongflow.yaml, shaped. Raises: ConfigUnreadable."""
+        path = self.root / self.path.name
+        try:
+            document, findings = read_document(path, self.shown(path))
+        except OSError as error:
+            raise ConfigUnreadable(_why_unreadable(self.path, error)) from None
+        return self._shaped(document, findings, shape_main(document, self.environment) if not findings else None)
+
+    def included(self, main: Shaped) -> list[Shaped]:
+        """Return the files that kongflow.yaml includes, shaped."""
+        included = included_files(main, self.root)
+        self.findings += included.findings
+        if included.findings or ("include",) in main.broken:
+            self.complete = False
+        shaped: list[Shaped] = []
+        for path, place in included.paths.items():
+            try:
+                refuse_irregular(path)
+                document, findings = read_document(path, self.shown(path))
+            except OSError as error:
+                message = f"{path.relative_to(self.root)} cannot be read: {error.strerror}"
+                self.findings.append(finding("file-unreadable", place, message, "check that it exists and is readable"))
+                self.complete = False
+                continue
+            inner = shape_included(document, self.environment) if not findings else None
+            shaped.append(self._shaped(document, findings, inner))
+        return shaped
+
+    def shown(self, path: Path) -> str:
+        """Return a path as people see it: from the working directory where it lies below, else absolute."""
+        here = Path.cwd()
+        return path.relative_to(here).as_posix() if path.is_relative_to(here) else path.as_posix()
+
+    def _shaped(self, document: Document, findings: tuple[Finding, ...], shaped: Shaped | None) -> Shaped:
+        self.texts[document.file] = document.source.text
+        self.findings += findings
+        if shaped is None:
+            self.complete = False
+            return Shaped(document, {}, findings, frozenset({()}))
+        if any(map(_may_hide_names, shaped.broken)):
+            self.complete = False
+        self.findings += shaped.findings
+        return shaped
+
+
+def _may_hide_names(broken: KeyPath) -> bool:
+    """Say whether names that others refer to may be lost with what is left out: a whole section, or a misspelt one."""
+    return broken == () or (len(broken) == 1 and (broken[0] in SECTIONS or broken[0] not in law()["properties"]))
+
+
+def _why_unreadable(path: Path, error: OSError) -> str:
+    if isinstance(error, FileNotFoundError):
+        return f"there is no {path}; `kongflow init` writes one that runs, and `-c PATH` names another"
+    if isinstance(error, IsADirectoryError):
+        return f"{path} is a directory; name the file in it: -c {path / 'kongflow.yaml'}"
+    return f"{path} cannot be read: {error.strerror}"
+
+
+def _silenced(findings: list[Finding], project: Project) -> list[Finding]:
+    ignored = set(project.main.value.get("lint", {}).get("ignore", []))
+    return [found for found in findings if found.slug not in ignored]
+
+
+def _is_strict(project: Project) -> bool:
+    return bool(project.main.value.get("lint", {}).get("strict", False))
+
+
+def _counts(project: Project, files: int) -> dict[str, int]:
+    return {
+        "tasks": len(project.tasks),
+        "queues": len(project.queues),
+        "retry policies": len(project.policies),
+        "files": files,
+    }

@@ -1,0 +1,108 @@
+"""Project: everything that a configuration declares, by name, still as it is written; and where."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from kongflow.config.document import Document, KeyPath
+from kongflow.config.findings import Finding, Place, Related, finding, quoted
+from kongflow.config.shape import Shaped
+from kongflow.core.json import Json
+
+SECTIONS = {"tasks": "task", "queues": "queue", "retry_policies": "retry policy"}
+"""The keys that declare something by name, and what that is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One declaration: its shaped value, and where in which file it stands. Steps are keys below its own path."""
+
+    name: str
+    value: dict[str, Json]
+    document: Document
+    path: KeyPath
+    broken: frozenset[KeyPath]
+
+    def failed(self, *steps: str | int) -> bool:
+        """Say whether the value at these steps, or what it stands in, was left out for a finding of its own."""
+        path = (*self.path, *steps)
+        return any(path[:length] in self.broken for length in range(len(path) + 1))
+
+    def key_place(self, *steps: str | int) -> Place:
+        """Return the place of a key below this entry; without steps, of its own name."""
+        return self.document.key_place((*self.path, *steps))
+
+    def value_place(self, *steps: str | int) -> Place:
+        """Return the place of a value below this entry."""
+        return self.document.value_place((*self.path, *steps))
+
+    def below(self, *steps: str) -> Entry:
+        """Return a mapping inside this entry as an entry; it is empty where nothing stands there."""
+        value: Json = self.value
+        for step in steps:
+            inner = value.get(step)
+            value = inner if isinstance(inner, dict) else {}
+        return Entry(steps[-1], value, self.document, (*self.path, *steps), self.broken)
+
+
+@dataclass(frozen=True, slots=True)
+class Project:
+    """What all files declare together. `root` is the folder of kongflow.yaml, without symbolic links."""
+
+    root: Path
+    main: Entry
+    tasks: Mapping[str, Entry]
+    tombstones: Mapping[str, Entry]
+    queues: Mapping[str, Entry]
+    policies: Mapping[str, Entry]
+
+    @property
+    def task_defaults(self) -> Entry:
+        """`defaults.task` of kongflow.yaml; empty where it is not given."""
+        return self.main.below("defaults", "task")
+
+
+def declare(root: Path, shaped: Sequence[Shaped]) -> tuple[Project, tuple[Finding, ...]]:
+    """Return the project of shaped files, kongflow.yaml first, and every name that is declared twice."""
+    findings: list[Finding] = []
+    tasks, queues, policies = (_named(section, shaped, findings) for section in SECTIONS)
+    gone = {name for name, entry in tasks.items() if {"renamed_to", "removed"} & _keys(entry)}
+    project = Project(
+        root,
+        Entry("", shaped[0].value, shaped[0].document, (), shaped[0].broken),
+        {name: entry for name, entry in tasks.items() if name not in gone},
+        {name: entry for name, entry in tasks.items() if name in gone},
+        queues,
+        policies,
+    )
+    return project, tuple(findings)
+
+
+def _keys(entry: Entry) -> set[str]:
+    """Return the keys that are written in an entry, those that failed included."""
+    depth = len(entry.path)
+    return {
+        *entry.value,
+        *(str(path[depth]) for path in entry.broken if len(path) > depth and path[:depth] == entry.path),
+    }
+
+
+def _named(section: str, shaped: Sequence[Shaped], findings: list[Finding]) -> dict[str, Entry]:
+    entries: dict[str, Entry] = {}
+    for file in shaped:
+        for name, value in file.value.get(section, {}).items():
+            entry = Entry(name, value, file.document, (section, name), file.broken)
+            if name in entries:
+                findings.append(_declared_twice(section, entries[name], entry))
+            else:
+                entries[name] = entry
+    return entries
+
+
+def _declared_twice(section: str, first: Entry, second: Entry) -> Finding:
+    place = first.key_place()
+    message = f"the {SECTIONS[section]} {quoted(second.name)} is also declared at {place}"
+    advice = "names are common to all files; rename or delete one"
+    return finding("include-duplicate", second.key_place(), message, advice, (Related(place, "first declared here"),))

@@ -1,0 +1,62 @@
+"""The templates of tasks: each parsed once, with the way from an offset in it to its place in the file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from kongflow.config.findings import Place
+from kongflow.config.law import TEMPLATED
+from kongflow.config.project import Entry, Project
+from kongflow.config.template_positions import offset_before_filling, offset_in_file
+from kongflow.core.expression import TemplateSyntaxProblem
+from kongflow.core.template import Template
+
+
+@dataclass(frozen=True, slots=True)
+class TemplateUse:
+    """One template as it stands in a file; it has a `problem` where it could not be parsed."""
+
+    entry: Entry
+    key: str
+    text: str
+    template: Template | None
+    problem: TemplateSyntaxProblem | None = None
+
+    def place(self, start: int, end: int) -> Place:
+        """Return the place of the characters from `start` up to `end` of the template's text."""
+        document = self.entry.document
+        node = document.scalar_node((*self.entry.path, self.key))
+        if node is None:
+            return self.entry.value_place(self.key)
+        first, last = (
+            offset_in_file(document.source, node, offset_before_filling(self.text, node.value, offset))
+            for offset in (start, max(start, end - 1))
+        )
+        return document.source.place(first, last + 1)
+
+    @property
+    def is_plain(self) -> bool:
+        """True where the value is written without quotes, so that a comma or ` #` may have cut it short."""
+        node = self.entry.document.scalar_node((*self.entry.path, self.key))
+        return node is not None and not node.style
+
+
+def parse_templates(project: Project) -> tuple[TemplateUse, ...]:
+    """Return every template of every task and of the defaults, parsed."""
+    return tuple(_uses(project))
+
+
+def _uses(project: Project) -> Iterator[TemplateUse]:
+    for entry in (project.task_defaults, *project.tasks.values()):
+        for key in TEMPLATED:
+            text = entry.value.get(key)
+            if isinstance(text, str):
+                yield _use(entry, key, text)
+
+
+def _use(entry: Entry, key: str, text: str) -> TemplateUse:
+    try:
+        return TemplateUse(entry, key, text, Template.parse(text))
+    except TemplateSyntaxProblem as problem:
+        return TemplateUse(entry, key, text, None, problem)

@@ -1,0 +1,176 @@
+"""`kongflow validate`, `explain` and `schema`: what they print where, and their exit codes."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+GOOD = (
+    "version: 1\nqueues: {mail: {}}\nretry_policies: {patient: {}}\ntasks: {work: {handler: tasks.work, queue: mail}}\n"
+)
+BAD = "version: 1\nqueues: {mail: {}}\ntasks: {work: {handler: tasks.work, queue: mial}}\n"
+INCLUDING = GOOD + "include: [catalog/*.yaml]\n"
+
+
+@pytest.fixture
+def project(tmp_path, monkeypatch):
+    (tmp_path / "tasks.py").write_text("def work(payload):\n    return payload\n")
+    (tmp_path / "kongflow.yaml").write_text(GOOD)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def kongflow(*args: str, **env: str) -> subprocess.CompletedProcess[str]:
+    clean = {key: value for key, value in os.environ.items() if not key.startswith(("KONGFLOW_", "GITHUB_", "FORCE_"))}
+    command = [sys.executable, "-m", "kongflow", *args]
+    return subprocess.run(command, capture_output=True, text=True, env={**clean, **env}, check=False)
+
+
+def test_a_good_file_is_one_line(project):
+    ran = kongflow("validate")
+
+    assert (ran.returncode, ran.stderr) == (0, "")
+    assert ran.stdout == "✓ kongflow.yaml: 1 task · 1 queue · 1 retry policy · 1 file\n"
+
+
+def test_a_bad_file_is_a_report_and_exit_code_1(project):
+    (project / "kongflow.yaml").write_text(BAD)
+
+    ran = kongflow("validate")
+
+    assert (ran.returncode, ran.stderr) == (1, "")
+    assert ran.stdout.splitlines() == [
+        "kongflow.yaml:3:44: error[queue-not-declared]: no declared queue or pattern matches 'mial'",
+        "3 | tasks: {work: {handler: tasks.work, queue: mial}}",
+        "  |                                            ^^^^",
+        "  = help: did you mean 'mail'?",
+        "",
+        "1 error; `kongflow explain queue-not-declared` says more",
+    ]
+
+
+def test_wrong_usage_is_exit_code_2(project):
+    assert kongflow("validate", "--format", "xml").returncode == 2
+
+
+def test_a_file_that_is_not_there_is_exit_code_3(project):
+    ran = kongflow("validate", "nowhere.yaml")
+
+    assert (ran.returncode, ran.stdout) == (3, "")
+    assert "there is no nowhere.yaml" in ran.stderr
+    assert kongflow("validate", ".").returncode == 3
+
+
+@pytest.mark.parametrize("args", [("sub/kongflow.yaml",), ("-c", "sub/kongflow.yaml")])
+def test_a_path_is_an_argument_or_an_option(project, args):
+    (project / "sub").mkdir()
+    (project / "sub/kongflow.yaml").write_text("version: 1\nquues: {}\n")
+
+    assert kongflow("validate", *args).stdout.startswith("sub/kongflow.yaml:2:1: error[unknown-key]")
+
+
+def test_the_path_may_come_from_the_environment(project):
+    assert kongflow("validate", KONGFLOW_CONFIG="nowhere.yaml").returncode == 3
+
+
+def test_json_is_one_object_on_stdout_good_or_bad(project):
+    assert json.loads(kongflow("validate", "--format", "json").stdout)["findings"] == []
+    (project / "kongflow.yaml").write_text(BAD)
+
+    ran = kongflow("validate", "--format", "json")
+
+    assert ran.returncode == 1
+    assert [found["slug"] for found in json.loads(ran.stdout)["findings"]] == ["queue-not-declared"]
+
+
+def test_github_gets_annotations_when_it_runs_us_or_when_asked(project):
+    assert kongflow("validate", "--format", "github").stdout == ""
+    (project / "kongflow.yaml").write_text(BAD)
+
+    asked, inside = kongflow("validate", "--format", "github"), kongflow("validate", GITHUB_ACTIONS="true")
+
+    assert asked.stdout == inside.stdout
+    assert asked.stdout.startswith("::error file=kongflow.yaml,line=3,endLine=3,col=44,endColumn=47,")
+
+
+def test_warnings_pass_and_with_strict_they_fail(project):
+    (project / "catalog").mkdir()
+    (project / "catalog/later.yaml").write_text("# later\n")
+    (project / "kongflow.yaml").write_text(INCLUDING)
+
+    lax, strict = kongflow("validate"), kongflow("validate", "--strict")
+
+    assert (lax.returncode, strict.returncode) == (0, 1)
+    assert "warning[include-empty]" in lax.stdout
+    assert lax.stdout.endswith("✓ kongflow.yaml: 1 task · 1 queue · 1 retry policy · 2 files\n")
+    assert "error[include-empty]" in strict.stdout
+
+
+def test_a_missing_variable_fails_unless_there_is_no_environment(project):
+    (project / "kongflow.yaml").write_text(GOOD + "name: ${DEPLOYMENT}\n")
+
+    assert kongflow("validate").returncode == 1
+    assert kongflow("validate", DEPLOYMENT="shop").returncode == 0
+    assert kongflow("validate", "--no-env").returncode == 0
+
+
+def test_importing_is_asked_for_and_keeps_stdout_clean(project):
+    (project / "tasks.py").write_text("print('noise')\nimport a_missing_driver\n\n\ndef work(payload): ...\n")
+
+    read, imported = kongflow("validate", "--format", "json"), kongflow("validate", "--import", "--format", "json")
+
+    assert (read.returncode, imported.returncode) == (0, 1)
+    (found,) = json.loads(imported.stdout)["findings"]
+    assert "No module named 'a_missing_driver'" in found["message"]
+    assert imported.stderr == "noise\n"
+
+
+def test_colour_is_for_terminals_and_those_who_force_it(project):
+    (project / "kongflow.yaml").write_text(BAD)
+
+    assert "\x1b[" not in kongflow("validate").stdout
+    assert "\x1b[" in kongflow("validate", FORCE_COLOR="1").stdout
+    assert "\x1b[" not in kongflow("validate", FORCE_COLOR="1", NO_COLOR="1").stdout
+
+
+def test_a_finding_is_explained(project):
+    ran = kongflow("explain", "duration-invalid")
+
+    assert ran.returncode == 0
+    assert ran.stdout.startswith("duration-invalid: error\n")
+    assert "1h30m" in ran.stdout
+
+
+def test_an_unknown_finding_is_exit_code_5_with_the_nearest(project):
+    ran = kongflow("explain", "duration-invald")
+
+    assert (ran.returncode, ran.stdout) == (5, "")
+    assert "did you mean 'duration-invalid'?" in ran.stderr
+
+
+def test_all_findings_are_listed(project):
+    lines = kongflow("explain").stdout.splitlines()
+
+    assert len(lines) > 60
+    assert "unknown-key                A key is not part of the language." in lines
+
+
+def test_the_schema_is_printed_or_written(project):
+    printed = kongflow("schema")
+    written = kongflow("schema", "--write", "schema.json")
+
+    assert json.loads(printed.stdout)["title"].startswith("kongflow.yaml")
+    assert (written.returncode, written.stdout, written.stderr) == (0, "", "wrote schema.json\n")
+    assert Path("schema.json").read_text() == printed.stdout
+
+
+def test_a_schema_that_cannot_be_written_is_exit_code_3(project):
+    ran = kongflow("schema", "--write", "nowhere/schema.json")
+
+    assert ran.returncode == 3
+    assert "cannot write nowhere/schema.json" in ran.stderr

@@ -1,0 +1,40 @@
+"""The golden files: a kongflow.yaml, or a folder with one, and beside it in .out what `validate` says of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from kongflow.config.load import Loaded, load
+from kongflow.config.report import text_report
+
+GOLDEN = Path(__file__).parent / "golden"
+ENVIRONMENT = {"NUMBER": "5", "WORD": "many", "EMPTY": "", "TEMPLATE": "<< payload.id >>"}
+
+
+@dataclass(frozen=True)
+class Case:
+    kind: str
+    name: str
+    config: Path
+
+    @property
+    def out(self) -> Path:
+        return GOLDEN / self.kind / f"{self.name}.out"
+
+    def load(self, monkeypatch) -> Loaded:
+        monkeypatch.chdir(self.config.parent)
+        return load(Path(self.config.name), env=ENVIRONMENT)
+
+    def report(self, loaded: Loaded) -> str:
+        counts = " · ".join(f"{number} {what}" for what, number in loaded.counts.items())
+        catalog = "a catalog" if loaded.catalog else "no catalog"
+        report = text_report(loaded.findings, loaded.texts) + "\n\n" if loaded.findings else ""
+        return f"{report}{catalog}: {counts}\n".replace(str(self.config.parent), "/project")
+
+
+def cases(kind: str) -> list[Case]:
+    folder = GOLDEN / kind
+    files = [Case(kind, path.stem, path) for path in folder.glob("*.yaml")]
+    folders = [Case(kind, path.parent.name, path) for path in folder.glob("*/kongflow.yaml")]
+    return sorted(files + folders, key=lambda case: case.name)

@@ -1,0 +1,2 @@
+async def greet(payload, job):
+    """Say hello."""

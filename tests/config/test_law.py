@@ -1,0 +1,157 @@
+"""The law: valid JSON Schema, the same for editors as for `validate`, with the defaults that are built in."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import jsonschema
+import pytest
+
+from kongflow.config.document import read_document
+from kongflow.config.law import law, law_text
+from tests.config.golden import GOLDEN
+from tests.config.projects import catalog_of, load_project
+
+DEFAULTS: dict[str, dict[str, Any]] = {
+    "": {"name": "kongflow", "description": "", "include": []},
+    "database": {"url": "sqlite:///kongflow.db", "schema": "kongflow", "pool_size": 10, "migrate": "auto"},
+    "runner": {
+        "concurrency": 5,
+        "poll_interval": "1s",
+        "queues": ["*"],
+        "forbidden_flags": [],
+        "heartbeat": "3s",
+        "lease": "15s",
+        "shutdown_timeout": "25s",
+        "stall_limit": "60s",
+    },
+    "retention": {"succeeded": "7d", "failed": "30d", "cancelled": "7d"},
+    "lint": {"strict": False, "ignore": []},
+    "retry_policies": {
+        "max_attempts": 25,
+        "backoff": "exponential",
+        "initial_delay": "2.71828s",
+        "factor": 2.71828,
+        "max_delay": "6h7m7s",
+        "jitter": 0.1,
+        "retry_on": ["*"],
+        "give_up_on": [],
+    },
+    "queues": {"concurrency": 1, "description": ""},
+    "tasks": {
+        "priority": 0,
+        "retry": "default",
+        "timeout": "10m",
+        "cancel_grace": "30s",
+        "crash_limit": 3,
+        "job_key_mode": "replace",
+        "flags": [],
+        "tags": [],
+        "isolation": "auto",
+        "keep": "all",
+        "description": "",
+        "owner": "",
+        "examples": [],
+    },
+}
+NO_DEFAULT = {
+    "": {
+        "version",
+        "database",
+        "secrets",
+        "runner",
+        "defaults",
+        "retry_policies",
+        "queues",
+        "tasks",
+        "retention",
+        "lint",
+    },
+    "retry_policies": {"max_duration"},
+    "queues": {"max_wait"},
+    "tasks": {"handler", "payload", "result", "queue", "max_attempts", "job_key", "renamed_to", "removed"},
+}
+LATER = {
+    "": {"events", "schedules", "workflows"},
+    "database": {"pooler"},
+    "runner": {"max_jobs_per_child"},
+    "queues": {"max_active", "rate_limit"},
+    "tasks": {"memory_limit"},
+}
+
+
+def properties(section: str) -> dict[str, Any]:
+    rule = law() if not section else law()["properties"][section]
+    return rule["properties"] if "properties" in rule else rule["additionalProperties"]["properties"]
+
+
+def with_key(section: str, key: str, value: Any) -> str:
+    work = {"handler": "tasks.work"}
+    config: dict[str, Any] = {"version": 1, "tasks": {"work": work}}
+    if section == "tasks":
+        work[key] = value
+    elif section in ("queues", "retry_policies"):
+        config[section] = {"default": {key: value}}
+    elif section:
+        config[section] = {key: value}
+    else:
+        config[key] = value
+    return json.dumps(config)
+
+
+def test_the_law_is_a_valid_json_schema():
+    jsonschema.Draft7Validator.check_schema(json.loads(law_text()))
+    jsonschema.Draft202012Validator.check_schema(json.loads(law_text()))
+
+
+@pytest.mark.parametrize("section", DEFAULTS)
+def test_every_key_of_the_language_is_known_with_its_default(section):
+    found = {key: rule["default"] for key, rule in properties(section).items() if "default" in rule}
+    later = LATER.get(section, set())
+
+    assert {key: default for key, default in found.items() if key not in later} == DEFAULTS[section]
+    assert set(properties(section)) == DEFAULTS[section].keys() | NO_DEFAULT.get(section, set()) | later
+
+
+@pytest.mark.parametrize(("section", "key"), [(section, key) for section, keys in DEFAULTS.items() for key in keys])
+def test_writing_a_default_changes_nothing(tmp_path, section, key):
+    without = "version: 1\nqueues: {default: {}}" if section == "queues" else "version: 1"
+    plain = catalog_of(tmp_path, f"{without}\ntasks: {{work: {{handler: tasks.work}}}}")
+
+    assert catalog_of(tmp_path, with_key(section, key, DEFAULTS[section][key])) == plain
+
+
+@pytest.mark.parametrize(("section", "key"), [(section, key) for section, keys in LATER.items() for key in keys])
+def test_what_comes_later_is_refused_by_name_whatever_its_value(tmp_path, section, key):
+    for value in ({}, None, 5):
+        loaded = load_project(tmp_path, with_key(section, key, value))
+
+        assert [found.slug for found in loaded.findings] == ["not-in-this-version"]
+
+
+@pytest.mark.parametrize("section", [section for section in DEFAULTS if section] + ["secrets", "defaults"])
+def test_every_key_says_what_it_means(section):
+    rule = law()["properties"][section]
+    inner = rule["properties"] if "properties" in rule else rule["additionalProperties"]["properties"]
+
+    assert all(key_rule["description"].endswith((".", ".)")) for key_rule in inner.values())
+
+
+def raw(path) -> Any:
+    return read_document(path, path.name)[0].value
+
+
+@pytest.mark.parametrize("path", sorted(GOLDEN.glob("ok/**/kongflow.yaml")) + sorted(GOLDEN.glob("ok/*.yaml")))
+def test_editors_accept_what_validate_accepts(path):
+    jsonschema.Draft7Validator(json.loads(law_text())).validate(raw(path))
+
+
+SHAPES = ("missing-key", "unknown-key", "renamed-key", "wrong-type", "wrong-choice", "out-of-range", "duplicate-item")
+
+
+@pytest.mark.parametrize("name", [*SHAPES, "language-version", "duration-invalid", "name-invalid", "wrong-format"])
+def test_editors_refuse_what_has_the_wrong_shape(name):
+    validator = jsonschema.Draft7Validator(json.loads(law_text()))
+
+    assert not validator.is_valid(raw(GOLDEN / "err" / f"{name}.yaml"))
