@@ -1,0 +1,406 @@
+"""The contract of a store: what every dialect promises, whatever database it speaks to.
+
+Invariants that hold over all methods (the blueprint of the engine):
+
+- Nothing acknowledged is lost: when a method that writes has returned, a crash of anything does not undo it.
+- Every write of an attempt carries its lease and is refused, without an error, where the lease is not his.
+- The store owns time: no method takes an instant as "now". Callers pass delays; the store adds its clock.
+- No statement waits for a user's transaction: it skips what such a transaction has locked. (A SQLite file has one
+  lock for everything; there we wait `busy_timeout` and then raise StoreBusy.)
+- Queue limits are those of the config in force, never of a job's row.
+
+Every method may raise StoreUnavailable or StoreBusy; then nothing of it was written.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, AbstractContextManager
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Protocol
+
+from sqlalchemy.engine import Connection
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from kongflow.core.catalog import Retention
+from kongflow.core.job import ClaimedJob, Job, JobState, NewJob, UnroutedJob
+from kongflow.core.outcome import Finish, Transition
+from kongflow.core.queue import QueueFilter, QueueRules
+from kongflow.core.retry import RetryPolicy
+from kongflow.core.task import Keep
+
+
+@dataclass(frozen=True, slots=True)
+class TaskTerms:
+    """What a runner's catalog says about a task that the store needs at a claim. Times are seconds."""
+
+    retry: RetryPolicy
+    """`retry.max_attempts` holds unless the call that added the job gave a number."""
+    crash_limit: int
+    time_limit: float
+    """5 s + timeout + cancel_grace: a lost attempt older than this is a timeout, not a crash."""
+    keep: Keep = Keep.ALL
+
+
+@dataclass(frozen=True, slots=True)
+class RunnerInfo:
+    """A process that wants work, with the config that it runs."""
+
+    host: str
+    pid: int
+    config_hash: str
+    """Of name, queue rules and task names: runners of one hash run the same config."""
+    rules: QueueRules
+    tasks: Mapping[str, TaskTerms]
+    lease: float
+    """Seconds without a renewal after which others may take this runner's jobs."""
+    retention: Retention
+    filter: QueueFilter = field(default_factory=QueueFilter)
+    forbidden_flags: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class RunnerView:
+    """A runner as `workers list` shows it."""
+
+    id: int
+    host: str
+    pid: int
+    queues: tuple[str, ...]
+    tasks: tuple[str, ...]
+    forbidden_flags: tuple[str, ...]
+    config_hash: str
+    in_force: bool
+    """True where this runner's config is the one that claims obey."""
+    running: int
+    seen: float
+    """Seconds since it last renewed."""
+    alive: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Settlement:
+    """The end of one attempt, to be written where `lease` still holds."""
+
+    id: str
+    lease: int
+    transition: Transition
+    keep: Keep = Keep.ALL
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """What a settle wrote: `transition` is the overruled one where a cancel or a newer job of the key came between.
+
+    `lost`: the lease was not his any more and nothing was written.
+    """
+
+    id: str
+    transition: Transition
+    lost: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Renewal:
+    """The answer to a heartbeat: what became of the jobs that the runner believes it runs."""
+
+    cancelled: frozenset[int] = frozenset()
+    """Leases whose jobs somebody asked to cancel."""
+    lost: frozenset[int] = frozenset()
+    """Leases that are no longer his: stop these attempts, write nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rescued:
+    """A job whose runner was lost, and what became of it."""
+
+    id: str
+    task: str
+    queue: str | None
+    runner: str
+    transition: Transition
+
+
+@dataclass(frozen=True, slots=True)
+class Routed:
+    """The result of routing one unrouted job: the rendered job, or the failure that ends it."""
+
+    id: str
+    job: NewJob | None
+    failure: Finish | None = None
+    keep: Keep = Keep.ALL
+
+
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """What is left in the store, as one runner sees it; for `run --once` and `drain`."""
+
+    now: int
+    """Jobs that this runner could take now, or once a job that is running ends; unrouted ones of its tasks included."""
+    later: int
+    """Jobs that wait for their time or their retry."""
+    others: int
+    """Jobs of tasks, queues or flags that this runner does not take, and jobs that others run."""
+
+
+@dataclass(frozen=True, slots=True)
+class JobFilter:
+    """Which jobs to list; None or empty means all. `since` is an aware datetime compared with `created_at`."""
+
+    states: tuple[JobState, ...] = ()
+    task: str | None = None
+    queue: str | None = None
+    key: str | None = None
+    tag: str | None = None
+    since: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One page of jobs, newest first. `next_cursor` is opaque; None on the last page."""
+
+    items: tuple[Job, ...]
+    next_cursor: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class QueueCounts:
+    """How many live jobs one concrete queue holds, by state. `queue` None are the jobs without a queue."""
+
+    queue: str | None
+    counts: Mapping[JobState, int]
+    effective: int | None
+    """Concurrency by the config in force; None is unlimited."""
+    declared: bool
+    """False where no rule in force matches."""
+
+
+@dataclass(frozen=True, slots=True)
+class SchemaStatus:
+    """Which revision the tables have, which this release wants, and whether this release works with them."""
+
+    current: str | None
+    head: str
+    compatible: bool
+
+    @property
+    def up_to_date(self) -> bool:
+        """True where no migration is missing."""
+        return self.current == self.head
+
+
+class LeaseKeeper(Protocol):
+    """The heartbeat's own connection, used from the heartbeat's own thread. Nothing here is async."""
+
+    def renew(self, leases: Sequence[int]) -> Renewal:
+        """Renew the runner and say what became of `leases`. Idempotent. A runner that was declared dead and whose
+        jobs were taken keeps its row, and learns here which leases it lost.
+        """
+        ...
+
+    def close(self) -> None:
+        """Close the connection; safe to call twice."""
+        ...
+
+
+class Store(Protocol):
+    """One database. Safe to use from one event loop; `open` first, `close` last, both idempotent."""
+
+    # --- life ---
+
+    async def open(self) -> None:
+        """Connect. Raises: StoreUnavailable with the reason in words (not a database, read-only, disk full…)."""
+        ...
+
+    async def close(self) -> None:
+        """Let running statements end and disconnect."""
+        ...
+
+    async def schema_status(self) -> SchemaStatus:
+        """Compare the version table with this release; reads one row."""
+        ...
+
+    async def migrate(self) -> SchemaStatus:
+        """Apply every missing migration under a lock; ten processes that call this at once migrate once.
+        Raises: SchemaOutOfDate where the tables are newer than this release works with.
+        """
+        ...
+
+    async def check_name(self, name: str) -> None:
+        """Claim the tables for a deployment `name`, once. Raises: WrongName where they belong to another."""
+        ...
+
+    # --- adding ---
+
+    async def insert(self, jobs: Sequence[NewJob]) -> list[Job]:
+        """Add jobs in one transaction, in order: all or none. `Job.created` is False where a waiting job of the key
+        was replaced or, in `unsafe_dedupe`, returned as it is. Of several jobs of one key in one call the last wins,
+        and all of them return it.
+        """
+        ...
+
+    def insert_in(self, connection: Connection, jobs: Sequence[NewJob]) -> list[Job]:
+        """As `insert`, through the caller's connection and inside its transaction, which it neither commits nor rolls
+        back; in the caller's thread. Raises: WrongDatabase.
+        """
+        ...
+
+    async def dequeue(self, key: str) -> Job | None:
+        """Cancel the waiting job of a key (reason `request`) and return it; None where none waits. A running job is
+        left alone.
+        """
+        ...
+
+    def dequeue_in(self, connection: Connection, key: str) -> Job | None:
+        """As `dequeue`, inside the caller's transaction. Raises: WrongDatabase."""
+        ...
+
+    async def unrouted(self, runner: int, limit: int) -> list[UnroutedJob]:
+        """Return unrouted jobs of tasks that the runner knows, in id order; what a user's transaction holds is left."""
+        ...
+
+    async def route(self, runner: int, routed: Sequence[Routed]) -> int:
+        """Write the results for jobs that are still unrouted and return how many were; `job_key` rules hold."""
+        ...
+
+    # --- working ---
+
+    async def join(self, info: RunnerInfo) -> int:
+        """Register a runner and publish its config; return the runner's id. The config comes into force if no live
+        runner had it; a restart beside a living runner of the same config changes nothing.
+        """
+        ...
+
+    async def leave(self, runner: int) -> None:
+        """Unregister a runner. Jobs that it still holds count as crashed at the next rescue: release them first."""
+        ...
+
+    def lease_keeper(self, runner: int) -> LeaseKeeper:
+        """Return the heartbeat's connection for this runner; it is opened by the first `renew`."""
+        ...
+
+    async def claim(self, runner: int, limit: int, suspects: int) -> list[ClaimedJob]:
+        """Lease up to `limit` jobs to the runner, in (priority, run_at, id) order: attempt and claims counted, key
+        moved away from producers, LeaseTerms written. Never more running than a queue's limit, and in a queue never a
+        job while a better one waits that some live runner may take. At most `suspects` of them are jobs that have
+        crashed before and that their next crash would fail.
+        """
+        ...
+
+    async def settle(self, runner: int, settlements: Sequence[Settlement]) -> list[Settled]:
+        """Write the ends of attempts, each fenced by its lease, and hand freed queue slots on; one verdict each, in
+        order. A requested cancel or a newer job of the key overrules every end but success.
+        """
+        ...
+
+    async def progress(self, id: str, lease: int, value: str) -> bool:
+        """Keep a running job's progress (JSON text); False where the lease is not his."""
+        ...
+
+    async def overrunning(self, id: str, lease: int) -> bool:
+        """Mark a running job as past its time limit and still going; False where the lease is not his."""
+        ...
+
+    def settle_in(self, connection: Connection, settlement: Settlement) -> Settled:
+        """As `settle` for one job, inside a transaction of ours that also holds the handler's writes; the queue slot
+        is handed on within one poll interval after the commit.
+        """
+        ...
+
+    # --- keeping ---
+
+    async def rescue(self, runner: int) -> list[Rescued]:
+        """End the attempts of runners that were seen expired twice, one poll and at least 500 ms apart; the caller
+        has renewed first. By `after_crash`.
+        """
+        ...
+
+    async def repair(self, runner: int, limit: int) -> int:
+        """Promote blocked jobs of up to `limit` queues wherever running + claimable < limit; return how many jobs
+        were promoted that nothing else would have promoted. 0 in a healthy run.
+        """
+        ...
+
+    async def bury(self, tombstones: Mapping[str, str | None]) -> int:
+        """Move waiting jobs of tasks that are gone to their new name (as unrouted), or cancel them (reason `removed`)
+        where it is None; return how many.
+        """
+        ...
+
+    async def prune(self, limit: int) -> int:
+        """Delete up to `limit` finished jobs whose retention has passed, and rows of runners and configs that nobody
+        needs; return how many jobs.
+        """
+        ...
+
+    async def next_due(self) -> float | None:
+        """Return the seconds until the next scheduled job is due (0 if it is), or None."""
+        ...
+
+    async def pending(self, runner: int) -> Pending:
+        """Count what is left, as this runner sees it."""
+        ...
+
+    # --- looking ---
+
+    async def get(self, id: str) -> Job | None:
+        """Return a live or finished job."""
+        ...
+
+    async def list_jobs(self, filter: JobFilter, limit: int, cursor: str | None = None) -> Page:
+        """Return jobs, newest first, live and finished."""
+        ...
+
+    async def queue_counts(self) -> list[QueueCounts]:
+        """Return the live jobs of every concrete queue, and the rule in force for each."""
+        ...
+
+    async def rules_in_force(self) -> QueueRules | None:
+        """Return the queue rules of the config in force, or None before any runner has come."""
+        ...
+
+    async def runners(self) -> list[RunnerView]:
+        """Return the registered runners."""
+        ...
+
+    async def await_outcome(self, id: str) -> Job | None:
+        """As `get`, and note that somebody waits: the outcome stays readable for 10 minutes after the end."""
+        ...
+
+    # --- operating ---
+
+    async def cancel(self, id: str) -> Job | None:
+        """Cancel a waiting job, or ask for the cancel of a running one; a finished one is returned as it is."""
+        ...
+
+    async def retry(self, id: str, payload: str) -> Job:
+        """Run a finished job again under its id, from attempt 0, with this payload; or a waiting one now. Earlier
+        errors are kept. Raises: JobNotFound; JobStateConflict where it runs, or another job holds its key.
+        """
+        ...
+
+    async def delete(self, id: str) -> bool:
+        """Delete a job that is not running; False where there is none. Raises: JobStateConflict where it runs."""
+        ...
+
+    # --- the caller's own transactions ---
+
+    def transaction(self) -> AbstractAsyncContextManager[AsyncConnection]:
+        """Open a transaction on our database for a user's writes; committed at the end, rolled back on an exception."""
+        ...
+
+    def sync_transaction(self) -> AbstractContextManager[Connection]:
+        """The same for sync code, in the caller's thread."""
+        ...
+
+    # --- tests ---
+
+    def advance(self, seconds: float, *, wall_only: bool = False) -> None:
+        """Move the store's clock, for tests. `wall_only` jumps the wall clock and leaves the leases' clock alone."""
+        ...
+
+
+def max_attempts(terms: TaskTerms, given: int | None) -> int:
+    """Return the effective number of attempts: the call's, else the catalog's."""
+    return terms.retry.max_attempts if given is None else given

@@ -1,0 +1,123 @@
+-- Purpose: create every table of the SQLite dialect. Caller: revision 0001, inside BEGIN IMMEDIATE.
+-- Locks: the file, for some milliseconds. Times are milliseconds since 1970, wall clock; `*_mono` are the host's
+-- monotonic clock. States: 0 unrouted, 1 scheduled, 2 ready, 3 blocked, 4 running, 5 succeeded, 6 failed, 7 cancelled.
+
+-- Live jobs only. A plain `insert into kongflow_job (task, payload) values (…)` is enough to add one: state 0.
+create table kongflow_job (
+    id integer primary key autoincrement,
+    task text not null check (length(task) between 1 and 128),
+    state integer not null default 0 check (state between 0 and 4),
+    queue text check (length(queue) between 1 and 128),
+    priority integer check (priority between -32768 and 32767),
+    run_at integer check (run_at between 0 and 253402300799999),
+    ready_at integer,
+    created_at integer not null default (cast((julianday('now') - 2440587.5) * 86400000 as integer))
+        check (created_at between 0 and 253402300799999),
+    max_attempts integer check (max_attempts between 1 and 1000000),
+    job_key text check (length(job_key) between 1 and 512),
+    job_key_mode text check (job_key_mode in ('replace', 'preserve_run_at', 'unsafe_dedupe')),
+    claimed_key text,
+    flags text check (json_type(flags) = 'array'),
+    tags text check (json_type(tags) = 'array'),
+    attempt integer not null default 0,
+    claims integer not null default 0,
+    crashes integer not null default 0,
+    awaited integer not null default 0,
+    cancel_requested integer not null default 0,
+    overrunning integer not null default 0,
+    runner integer,
+    lease integer,
+    claimed_at integer,
+    claimed_mono integer,
+    terms text,
+    progress text,
+    payload text not null default '{}',
+    errors text,
+    check (state = 0 or (priority is not null and run_at is not null and ready_at is not null))
+) strict;
+
+create index kongflow_job_ready on kongflow_job (priority, run_at) where state = 2;
+create index kongflow_job_lane_ready on kongflow_job (queue, priority, run_at) where state = 2 and queue is not null;
+create index kongflow_job_lane_blocked on kongflow_job (queue, priority, run_at) where state = 3 and queue is not null;
+create index kongflow_job_lane_running on kongflow_job (queue) where state = 4 and queue is not null;
+create index kongflow_job_due on kongflow_job (run_at) where state = 1;
+create index kongflow_job_unrouted on kongflow_job (task) where state = 0;
+create index kongflow_job_running on kongflow_job (runner) where state = 4;
+create unique index kongflow_job_key on kongflow_job (job_key) where job_key is not null and state > 0;
+create index kongflow_job_claimed_key on kongflow_job (claimed_key) where claimed_key is not null;
+
+-- Finished jobs, until purge_at.
+create table kongflow_history (
+    id integer primary key,
+    task text not null,
+    state integer not null check (state between 5 and 7),
+    reason text,
+    detail text,
+    queue text,
+    priority integer not null,
+    run_at integer not null,
+    created_at integer not null,
+    claimed_at integer,
+    finished_at integer not null,
+    purge_at integer not null,
+    max_attempts integer,
+    key text,
+    flags text,
+    tags text,
+    attempt integer not null,
+    claims integer not null,
+    crashes integer not null,
+    runner text,
+    progress text,
+    payload text not null,
+    result text,
+    errors text
+) strict;
+
+create index kongflow_history_purge on kongflow_history (purge_at);
+create index kongflow_history_ended on kongflow_history (state, id) where state > 5;
+create index kongflow_history_key on kongflow_history (key) where key is not null;
+
+-- Processes that want work. `seen_mono` counts only in the boot that it was written in.
+create table kongflow_runner (
+    id integer primary key autoincrement,
+    host text not null,
+    pid integer not null,
+    config text not null,
+    queues text not null,
+    tasks text not null,
+    forbidden_flags text not null,
+    lease integer not null,
+    boot text not null,
+    seen_mono integer not null,
+    seen_at integer not null,
+    alive integer not null,
+    has_left integer not null default 0
+) strict;
+
+-- What runners published. The one with the highest `came` that has a live runner is in force.
+create table kongflow_config (
+    hash text primary key,
+    came integer not null,
+    queues text not null,
+    retention text not null
+) strict, without rowid;
+
+-- Single values: the deployment's name, the last lease, the generation of runners and configs, the oldest release.
+create table kongflow_meta (
+    name text primary key,
+    value any
+) strict, without rowid;
+
+-- Queues whose blocked jobs must be looked at by the next claim.
+create table kongflow_queue_check (
+    queue text primary key
+) strict, without rowid;
+
+-- The newest job of a key that an older job, still running, has to give way to when its attempt ends.
+create table kongflow_newest (
+    key text primary key,
+    id integer not null
+) strict, without rowid;
+
+insert into kongflow_meta (name, value) values ('lease', 0), ('generation', 0), ('oldest_release', '0.1.0');

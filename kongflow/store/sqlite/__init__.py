@@ -1,0 +1,1 @@
+"""The SQLite dialect: one writer thread a process, BEGIN IMMEDIATE, WAL."""

@@ -1,0 +1,137 @@
+"""Access: the ways into one file: our writer, our reader, and a connection that a user passes."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+from sqlalchemy import create_engine
+from sqlalchemy.engine import Connection, Engine
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.pool import NullPool
+
+from kongflow.errors import NotInitialized
+from kongflow.store.sqlite.address import Address
+from kongflow.store.sqlite.clock import Clock
+from kongflow.store.sqlite.faults import explain
+from kongflow.store.sqlite.lanes import normalise_touched
+from kongflow.store.sqlite.roster import Roster, current_roster
+from kongflow.store.sqlite.transaction import Transaction
+from kongflow.store.sqlite.user_transactions import UserTransactions
+from kongflow.store.sqlite.writer import Writer
+from kongflow.store.statements import load_statements
+
+T = TypeVar("T")
+
+
+class Access:
+    """One file, opened once. Writes go through one thread and connection, reads through another of each."""
+
+    def __init__(self, address: Address, schema: str, pool_size: int) -> None:
+        self.address = address
+        self.clock = Clock()
+        self.user = UserTransactions(address, pool_size)
+        self.writer = Writer(address, on_rollback=self._forget_roster)
+        self._statements = load_statements("kongflow.store.sqlite", schema)
+        self._roster: Roster | None = None
+        self._reading_roster: Roster | None = None
+        self._reader: ThreadPoolExecutor | None = None
+        self._engine: Engine | None = None
+        self._connection: Connection | None = None
+
+    async def open(self) -> None:
+        """Connect. Raises: StoreUnavailable, StoreBusy."""
+        await self.writer.start()
+        if self._reader is None:
+            self._engine = create_engine("sqlite://", creator=self.address.connect, poolclass=NullPool)
+            self._reader = ThreadPoolExecutor(max_workers=1, thread_name_prefix="kongflow-reads")
+            self._connection = await asyncio.get_running_loop().run_in_executor(self._reader, self._engine.connect)
+
+    async def close(self) -> None:
+        """Let running statements end and disconnect."""
+        await self.writer.stop()
+        reader, self._reader = self._reader, None
+        if reader is not None:
+            assert self._connection is not None
+            await asyncio.get_running_loop().run_in_executor(reader, self._connection.close)
+            reader.shutdown()
+        await self.user.close()
+
+    def submit(self, work: Callable[[Transaction], T]) -> asyncio.Future[T]:
+        """Hand a closure to the writer; the future is answered after its commit.
+
+        Queues that it touched are put right in the same transaction. Raises: NotInitialized, StoreUnavailable.
+        """
+
+        def whole(connection: sqlite3.Connection) -> T:
+            tx = self.begun(connection)
+            result = work(tx)
+            if tx.touched:
+                normalise_touched(tx, self.roster(tx))
+            return result
+
+        return self.writer.submit(whole)
+
+    async def write(self, work: Callable[[Transaction], T]) -> T:
+        """Run a closure in a transaction of the writer. Raises: StoreBusy, StoreUnavailable."""
+        return await self.submit(work)
+
+    async def read(self, work: Callable[[Connection], T]) -> T:
+        """Run a closure on the reader's connection, beside any writer. Raises: NotInitialized, StoreUnavailable."""
+        if self._reader is None:
+            raise NotInitialized("the store is not open: call initialize() first")
+        return await asyncio.get_running_loop().run_in_executor(self._reader, self._read, work)
+
+    def in_user_transaction(self, connection: Connection, work: Callable[[Transaction], T]) -> T:
+        """Run a closure inside a caller's transaction. Raises: WrongDatabase, StoreBusy, StoreUnavailable."""
+        with self.user.explained():
+            self.user.check(connection)
+            tx = self.reading(connection)
+            tx.run("begin_write")
+            result = work(tx)
+            tx.note_touched()
+            return result
+
+    def begun(self, connection: sqlite3.Connection) -> Transaction:
+        """Return the transaction that has just begun on one of our connections."""
+        clock = self.clock
+        return Transaction(
+            connection.execute, connection.executemany, self._statements, clock.wall(), clock.monotonic(), clock.boot
+        )
+
+    def reading(self, connection: Connection) -> Transaction:
+        """Return our statements on an SQLAlchemy connection."""
+        clock = self.clock
+        return Transaction(
+            connection.exec_driver_sql,
+            connection.exec_driver_sql,
+            self._statements,
+            clock.wall(),
+            clock.monotonic(),
+            clock.boot,
+        )
+
+    def roster(self, tx: Transaction) -> Roster:
+        """Return the roster, in the writer's thread."""
+        self._roster = current_roster(tx, self._roster)
+        return self._roster
+
+    def reading_roster(self, tx: Transaction) -> Roster:
+        """Return the roster, in the reader's thread."""
+        self._reading_roster = current_roster(tx, self._reading_roster)
+        return self._reading_roster
+
+    def _forget_roster(self) -> None:
+        self._roster = None
+
+    def _read(self, work: Callable[[Connection], T]) -> T:
+        assert self._connection is not None
+        try:
+            return work(self._connection)
+        except DBAPIError as error:
+            raise explain(error, self.address.path) or error from error
+        finally:
+            self._connection.rollback()

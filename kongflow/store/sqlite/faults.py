@@ -1,0 +1,58 @@
+"""What SQLite's errors mean, in words: `database is locked` and a traceback never reach a user."""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+
+from sqlalchemy.exc import DBAPIError
+
+from kongflow.errors import SchemaOutOfDate, StoreBusy, StoreError, StoreUnavailable
+
+
+def explain(error: BaseException, path: Path) -> StoreError | None:
+    """Return the error of ours for one of SQLite's, also where SQLAlchemy wrapped it; None where it is not SQLite's."""
+    if isinstance(error, DBAPIError) and error.orig is not None:
+        error = error.orig
+    if not isinstance(error, sqlite3.Error):
+        return None
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    text = str(error)
+    if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+        return busy(path)
+    if "no such table" in text or "no such column" in text:
+        return SchemaOutOfDate(f"the tables in {path} are missing or too old ({text}): run `kongflow db upgrade`")
+    if code == sqlite3.SQLITE_CONSTRAINT:
+        return StoreError(f"a row that the tables in {path} do not hold was refused: {text}")
+    words = _cannot_open(path) if code == sqlite3.SQLITE_CANTOPEN else _WORDS.get(code, _OTHER_WORDS)
+    return StoreUnavailable(words.replace("{path}", str(path)).replace("{text}", text))
+
+
+def busy(path: Path) -> StoreBusy:
+    """Return the error for a file that somebody else has kept locked for too long."""
+    return StoreBusy(
+        f"another transaction has kept {path} locked for longer than we wait. SQLite has one lock for the whole file: "
+        "look for a transaction that stays open while it waits for something else, such as a request or a prompt. "
+        "Nothing was written"
+    )
+
+
+def _cannot_open(path: Path) -> str:
+    folder = path.parent
+    if path.is_dir():
+        return "{path} is a directory, not a database file: correct database.url"
+    if not folder.exists():
+        return f"the folder {folder} does not exist: create it, or correct database.url"
+    if not folder.is_dir():
+        return f"{folder} is a file, so there can be no database in it: correct database.url"
+    return "{path} cannot be opened: this user may not read and write the file and its folder"
+
+
+_WORDS = {
+    sqlite3.SQLITE_NOTADB: "{path} is not an SQLite database, and was left as it is: correct database.url",
+    sqlite3.SQLITE_READONLY: "{path} can only be read: this user may not write it, or the URL says mode=ro",
+    sqlite3.SQLITE_FULL: "the disk with {path} is full. Nothing was written; free some space and try again",
+    sqlite3.SQLITE_IOERR: "the system could not read or write {path} ({text}): look at the disk and its file system",
+    sqlite3.SQLITE_CORRUPT: "{path} is damaged ({text}): restore a backup, or try `.recover` of the sqlite3 shell",
+}
+_OTHER_WORDS = "SQLite refused a statement on {path}: {text}"

@@ -1,0 +1,59 @@
+"""The heartbeat's own connection: a busy loop or a busy writer must not cost a runner its leases."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Callable, Sequence
+
+from kongflow.store.base import Renewal
+from kongflow.store.sqlite.address import Address
+from kongflow.store.sqlite.faults import explain
+from kongflow.store.sqlite.runners import renew
+from kongflow.store.sqlite.transaction import Transaction
+
+
+class SqliteLeaseKeeper:
+    """Renews one runner, from one thread; `close` may come from any."""
+
+    def __init__(
+        self, address: Address, runner: int, patience: float, begin: Callable[[sqlite3.Connection], Transaction]
+    ) -> None:
+        self._address = address
+        self._runner = runner
+        self._patience = patience
+        self._begin = begin
+        self._connection: sqlite3.Connection | None = None
+        self._lock = threading.Lock()
+
+    def renew(self, leases: Sequence[int]) -> Renewal:
+        """Renew the runner and say what became of `leases`. Raises: StoreBusy, StoreUnavailable."""
+        with self._lock:
+            try:
+                if self._connection is None:
+                    self._connection = self._address.connect(lock_slice=self._patience)
+                return self._renew(self._connection, leases)
+            except sqlite3.Error as error:
+                raise explain(error, self._address.path) or error from error
+
+    def close(self) -> None:
+        """Close the connection; safe to call twice."""
+        with self._lock:
+            if self._connection is not None:
+                self._connection.close()
+                self._connection = None
+
+    def _renew(self, connection: sqlite3.Connection, leases: Sequence[int]) -> Renewal:
+        connection.execute("begin immediate")
+        try:
+            tx = self._begin(connection)
+            renew(tx, self._runner)
+            held = {lease: bool(cancelled) for lease, cancelled in tx.all("held_leases", runner=self._runner)}
+            connection.execute("commit")
+        finally:
+            if connection.in_transaction:
+                connection.execute("rollback")
+        return Renewal(
+            cancelled=frozenset(lease for lease in leases if held.get(lease, False)),
+            lost=frozenset(lease for lease in leases if lease not in held),
+        )

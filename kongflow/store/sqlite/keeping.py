@@ -1,0 +1,77 @@
+"""Keeping: what maintenance does, each call a bounded piece of work."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+
+from kongflow.core.job import Reason
+from kongflow.store.base import Pending
+from kongflow.store.rows import RUNNING, SCHEDULED
+from kongflow.store.sqlite.ending import cancel_waiting
+from kongflow.store.sqlite.lanes import normalise, normalise_noted
+from kongflow.store.sqlite.roster import Roster
+from kongflow.store.sqlite.transaction import Transaction
+
+MOST_BURIED = 1_000
+"""Jobs of removed tasks moved or cancelled in one transaction."""
+RUNNER_ROWS_KEPT = 7 * 86_400_000
+"""Milliseconds that the row of a runner stays after its last renewal, so that its jobs can be traced."""
+
+
+def repair_queues(tx: Transaction, roster: Roster, after: str, limit: int) -> tuple[int, str]:
+    """Look at up to `limit` queues with blocked jobs, from the one after `after` on. Return how many jobs had to be
+    promoted although nothing pointed at their queue, and where to go on; an empty place is the beginning.
+    """
+    if normalise_noted(tx, roster, limit):
+        return 0, after
+    queues = [row[0] for row in tx.all("blocked_queues", after=after, limit=limit)]
+    promoted = sum(normalise(tx, roster, queue).promoted for queue in queues)
+    return promoted, queues[-1] if len(queues) == limit else ""
+
+
+def bury_tasks(tx: Transaction, tombstones: Mapping[str, str | None]) -> int:
+    """Move up to MOST_BURIED waiting jobs of tasks that are gone to their new name, or cancel them; return how many."""
+    waiting = tx.all("jobs_of_tasks", tasks=json.dumps(sorted(tombstones)), limit=MOST_BURIED)
+    for job_id, task, queue in waiting:
+        renamed_to = tombstones[task]
+        if renamed_to is None:
+            cancel_waiting(tx, job_id, Reason.REMOVED)
+        else:
+            tx.run("rename_job", id=job_id, task=renamed_to)
+            tx.touch(queue)
+    return len(waiting)
+
+
+def prune_finished(tx: Transaction, limit: int) -> int:
+    """Delete finished jobs whose retention has passed, and rows of runners and configs that nobody needs."""
+    tx.run("prune_runners", before=tx.now - RUNNER_ROWS_KEPT)
+    tx.run("prune_configs")
+    return tx.run("prune_history", now=tx.now, limit=limit)
+
+
+def any_to_bury(tx: Transaction, tombstones: Mapping[str, str | None]) -> bool:
+    """Say whether any job of a task that is gone waits; a read, which keeps nobody out."""
+    return tx.one("jobs_of_tasks", tasks=json.dumps(sorted(tombstones)), limit=1) is not None
+
+
+def seconds_to_next(tx: Transaction) -> float | None:
+    """Return the seconds until the next scheduled job is due, 0 where it is, or None."""
+    row = tx.one("next_due")
+    return None if row is None or row[0] is None else max(row[0] - tx.now, 0) / 1000
+
+
+def count_pending(tx: Transaction, roster: Roster, id: int) -> Pending:
+    """Return what is left as one runner sees it."""
+    now = later = others = 0
+    runner = roster.runners.get(id)
+    for state, task, flags, queue, held_by, is_due, count in tx.all("pending", now=tx.now):
+        if state == RUNNING:
+            others += 0 if held_by == id else count
+        elif runner is None or not roster.mine(runner, task, flags, queue):
+            others += count
+        elif state == SCHEDULED and not is_due:
+            later += count
+        else:
+            now += count
+    return Pending(now, later, others)

@@ -1,0 +1,2 @@
+-- Purpose: read every published config. Caller: the roster. Locks: nothing.
+select hash, queues from kongflow_config

@@ -1,0 +1,13 @@
+-- Purpose: write the end of a job to the history, where it is kept or somebody awaits it. Caller: every end of a job.
+-- `lease` null: a job that nobody runs. Locks: nothing beyond the transaction.
+insert or replace into kongflow_history (id, task, state, reason, detail, queue, priority, run_at, created_at, claimed_at,
+    finished_at, purge_at, max_attempts, key, flags, tags, attempt, claims, crashes, runner, progress, payload, result,
+    errors)
+select j.id, j.task, :state, :reason, :detail, j.queue, coalesce(j.priority, 0), coalesce(j.run_at, j.created_at),
+    j.created_at, j.claimed_at, :now,
+    case when j.awaited then max(:purge_at, :awaited_until) else :purge_at end,
+    j.max_attempts, coalesce(j.job_key, j.claimed_key), j.flags, j.tags, j.attempt, j.claims, j.crashes + :crashes,
+    (select r.host || ':' || r.pid from kongflow_runner r where r.id = j.runner), j.progress, j.payload, :result,
+    coalesce(:errors, j.errors)
+from kongflow_job j
+where j.id = :id and (:lease is null and j.state < 4 or j.lease = :lease and j.state = 4) and (:keep or j.awaited)

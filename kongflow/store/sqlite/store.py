@@ -1,0 +1,329 @@
+"""SqliteStore: the contract of store/base.py on one SQLite file. Each method hands one closure to a thread."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, AbstractContextManager
+
+from sqlalchemy.engine import Connection
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from kongflow.core.catalog import DatabaseSettings
+from kongflow.core.job import ClaimedJob, Job, NewJob, UnroutedJob
+from kongflow.core.outcome import RunAgain
+from kongflow.core.queue import QueueRules
+from kongflow.errors import NotInitialized
+from kongflow.store import reads
+from kongflow.store.base import (
+    JobFilter,
+    LeaseKeeper,
+    Page,
+    Pending,
+    QueueCounts,
+    Rescued,
+    Routed,
+    RunnerInfo,
+    RunnerView,
+    SchemaStatus,
+    Settled,
+    Settlement,
+)
+from kongflow.store.rows import row_id
+from kongflow.store.sqlite import keeping, operating, routing, runners, schema
+from kongflow.store.sqlite.access import Access
+from kongflow.store.sqlite.adding import add_jobs, dequeue_job
+from kongflow.store.sqlite.address import parse_address
+from kongflow.store.sqlite.claiming import Claim, JoinedRunner, claim_jobs, claimed_job
+from kongflow.store.sqlite.ending import published_retention, run_again
+from kongflow.store.sqlite.heartbeat import SqliteLeaseKeeper
+from kongflow.store.sqlite.settling import settle_attempts
+from kongflow.store.sqlite.transaction import Transaction
+from kongflow.store.statements import check_schema
+from kongflow.store.tables import tables_of
+
+_GIVEN_BACK = RunAgain(0.0, gives_back=True, clears_crashes=False)
+
+
+class SqliteStore:
+    """Jobs in one SQLite file. `poll_interval` is the pause between two polls of a runner, in seconds."""
+
+    def __init__(self, settings: DatabaseSettings, poll_interval: float) -> None:
+        self._schema = check_schema(settings.schema)
+        self._access = Access(parse_address(settings.url), self._schema, settings.pool_size)
+        self._tables = tables_of(self._schema)
+        self._joined: dict[int, JoinedRunner] = {}
+        self._suspects = runners.Suspects(gap=max(int(poll_interval * 1000), runners.SHORTEST_GAP))
+        self._repaired_up_to = ""
+
+    # --- life ---
+
+    async def open(self) -> None:
+        """See Store.open."""
+        await self._access.open()
+
+    async def close(self) -> None:
+        """See Store.close."""
+        await self._access.close()
+
+    async def schema_status(self) -> SchemaStatus:
+        """See Store.schema_status."""
+        return await self._access.read(lambda connection: schema.read_status(self._access.reading(connection)))
+
+    async def migrate(self) -> SchemaStatus:
+        """See Store.migrate."""
+
+        def refuse(connection: Connection) -> SchemaStatus:
+            tx = self._access.reading(connection)
+            status = schema.read_status(tx)
+            schema.refuse_newer(status, tx)
+            return status
+
+        status = await self._access.read(refuse)
+        if status.compatible:
+            return status
+        await asyncio.to_thread(schema.apply_migrations, self._access.address, self._schema)
+        return await self.schema_status()
+
+    async def check_name(self, name: str) -> None:
+        """See Store.check_name."""
+        await self._access.write(lambda tx: schema.claim_name(tx, name, self._schema))
+
+    # --- adding ---
+
+    async def insert(self, jobs: Sequence[NewJob]) -> list[Job]:
+        """See Store.insert."""
+        return await self._access.write(lambda tx: add_jobs(tx, jobs))
+
+    def insert_in(self, connection: Connection, jobs: Sequence[NewJob]) -> list[Job]:
+        """See Store.insert_in."""
+        return self._access.in_user_transaction(connection, lambda tx: add_jobs(tx, jobs))
+
+    async def dequeue(self, key: str) -> Job | None:
+        """See Store.dequeue."""
+        return await self._access.write(lambda tx: dequeue_job(tx, key))
+
+    def dequeue_in(self, connection: Connection, key: str) -> Job | None:
+        """See Store.dequeue_in."""
+        return self._access.in_user_transaction(connection, lambda tx: dequeue_job(tx, key))
+
+    async def unrouted(self, runner: int, limit: int) -> list[UnroutedJob]:
+        """See Store.unrouted."""
+        tasks = self._joined[runner].info.tasks
+        return await self._access.read(
+            lambda connection: routing.unrouted_jobs(self._access.reading(connection), tasks, limit)
+        )
+
+    async def route(self, runner: int, routed: Sequence[Routed]) -> int:
+        """See Store.route."""
+        retention = self._joined[runner].info.retention
+        return await self._access.write(lambda tx: routing.route_jobs(tx, routed, retention))
+
+    # --- working ---
+
+    async def join(self, info: RunnerInfo) -> int:
+        """See Store.join."""
+        runner = await self._access.write(lambda tx: runners.join(tx, info))
+        self._joined[runner] = JoinedRunner(info)
+        return runner
+
+    async def leave(self, runner: int) -> None:
+        """See Store.leave."""
+        await self._access.write(lambda tx: runners.leave(tx, runner))
+
+    def lease_keeper(self, runner: int) -> LeaseKeeper:
+        """See Store.lease_keeper."""
+        patience = min(self._joined[runner].info.lease / 3, self._access.address.busy_timeout)
+        return SqliteLeaseKeeper(self._access.address, runner, patience, self._access.begun)
+
+    async def claim(self, runner: int, limit: int, suspects: int) -> list[ClaimedJob]:
+        """See Store.claim. A claim whose caller is cancelled gives back what it leased."""
+        joined = self._joined[runner]
+        while limit > 0:
+            future = self._access.submit(self._claim(joined, runner, limit, suspects))
+            try:
+                claim = await asyncio.shield(future)
+            except asyncio.CancelledError:
+                future.add_done_callback(self._give_back)
+                raise
+            if claim.leased or not claim.unfinished:
+                return [claimed_job(row) for row in claim.leased]
+        return []
+
+    async def settle(self, runner: int, settlements: Sequence[Settlement]) -> list[Settled]:
+        """See Store.settle."""
+        retention = self._joined[runner].info.retention
+        return await self._access.write(lambda tx: settle_attempts(tx, settlements, retention))
+
+    def settle_in(self, connection: Connection, settlement: Settlement) -> Settled:
+        """See Store.settle_in."""
+        return self._access.in_user_transaction(
+            connection, lambda tx: settle_attempts(tx, [settlement], published_retention(tx))[0]
+        )
+
+    async def progress(self, id: str, lease: int, value: str) -> bool:
+        """See Store.progress."""
+        return await self._access.write(lambda tx: tx.run("progress", id=row_id(id), lease=lease, value=value) > 0)
+
+    async def overrunning(self, id: str, lease: int) -> bool:
+        """See Store.overrunning."""
+        return await self._access.write(lambda tx: tx.run("overrunning", id=row_id(id), lease=lease) > 0)
+
+    # --- keeping ---
+
+    async def rescue(self, runner: int) -> list[Rescued]:
+        """See Store.rescue. Where a lock kept everybody out, they get time to renew before anybody is called dead."""
+        retention = self._joined[runner].info.retention
+
+        def work(tx: Transaction) -> list[Rescued]:
+            if time.monotonic() - self._access.writer.held_up < self._suspects.gap / 1000:
+                return []
+            return runners.rescue(tx, self._suspects, retention)
+
+        return await self._access.write(work)
+
+    async def repair(self, runner: int, limit: int) -> int:
+        """See Store.repair."""
+        after = self._repaired_up_to
+        promoted, self._repaired_up_to = await self._access.write(
+            lambda tx: keeping.repair_queues(tx, self._access.roster(tx), after, limit)
+        )
+        return promoted
+
+    async def bury(self, tombstones: Mapping[str, str | None]) -> int:
+        """See Store.bury."""
+
+        def any_waits(connection: Connection) -> bool:
+            return keeping.any_to_bury(self._access.reading(connection), tombstones)
+
+        buried = 0
+        any_left = bool(tombstones) and await self._access.read(any_waits)
+        while any_left:
+            buried += await self._access.write(lambda tx: keeping.bury_tasks(tx, tombstones))
+            any_left = await self._access.read(any_waits)
+        return buried
+
+    async def prune(self, limit: int) -> int:
+        """See Store.prune."""
+        return await self._access.write(lambda tx: keeping.prune_finished(tx, limit))
+
+    async def next_due(self) -> float | None:
+        """See Store.next_due."""
+        return await self._access.read(lambda connection: keeping.seconds_to_next(self._access.reading(connection)))
+
+    async def pending(self, runner: int) -> Pending:
+        """See Store.pending."""
+
+        def work(connection: Connection) -> Pending:
+            tx = self._access.reading(connection)
+            return keeping.count_pending(tx, self._access.reading_roster(tx), runner)
+
+        return await self._access.read(work)
+
+    # --- looking ---
+
+    async def get(self, id: str) -> Job | None:
+        """See Store.get."""
+        return await self._access.read(lambda connection: reads.get_job(connection, self._tables, row_id(id)))
+
+    async def list_jobs(self, filter: JobFilter, limit: int, cursor: str | None = None) -> Page:
+        """See Store.list_jobs."""
+        return await self._access.read(
+            lambda connection: reads.list_jobs(connection, self._tables, filter, limit, cursor)
+        )
+
+    async def queue_counts(self) -> list[QueueCounts]:
+        """See Store.queue_counts."""
+
+        def work(connection: Connection) -> list[QueueCounts]:
+            rules = self._access.reading_roster(self._access.reading(connection)).rules
+            return reads.count_queues(connection, self._tables, rules)
+
+        return await self._access.read(work)
+
+    async def rules_in_force(self) -> QueueRules | None:
+        """See Store.rules_in_force."""
+        return await self._access.read(
+            lambda connection: self._access.reading_roster(self._access.reading(connection)).rules
+        )
+
+    async def runners(self) -> list[RunnerView]:
+        """See Store.runners."""
+
+        def work(connection: Connection) -> list[RunnerView]:
+            tx = self._access.reading(connection)
+            row = tx.one("config_in_force")
+            return reads.registered_runners(
+                connection,
+                self._tables,
+                in_force=row[0] if row else None,
+                boot=tx.boot,
+                monotonic=tx.monotonic,
+                wall=tx.now,
+            )
+
+        return await self._access.read(work)
+
+    async def await_outcome(self, id: str) -> Job | None:
+        """See Store.await_outcome."""
+        if await self._access.read(lambda c: operating.is_noted(self._access.reading(c), row_id(id))):
+            return await self.get(id)
+        return await self._access.write(lambda tx: operating.note_awaited(tx, row_id(id)))
+
+    # --- operating ---
+
+    async def cancel(self, id: str) -> Job | None:
+        """See Store.cancel."""
+        return await self._access.write(lambda tx: operating.cancel(tx, row_id(id)))
+
+    async def retry(self, id: str, payload: str) -> Job:
+        """See Store.retry."""
+        return await self._access.write(lambda tx: operating.retry(tx, row_id(id), payload))
+
+    async def delete(self, id: str) -> bool:
+        """See Store.delete."""
+        return await self._access.write(lambda tx: operating.delete(tx, row_id(id)))
+
+    # --- the caller's own transactions ---
+
+    def transaction(self) -> AbstractAsyncContextManager[AsyncConnection]:
+        """See Store.transaction."""
+        return self._access.user.open()
+
+    def sync_transaction(self) -> AbstractContextManager[Connection]:
+        """See Store.sync_transaction."""
+        return self._access.user.open_sync()
+
+    # --- tests ---
+
+    def advance(self, seconds: float, *, wall_only: bool = False) -> None:
+        """See Store.advance."""
+        self._access.clock.advance(seconds, wall_only=wall_only)
+
+    # --- inside ---
+
+    def _claim(self, joined: JoinedRunner, runner: int, limit: int, suspects: int) -> Callable[[Transaction], Claim]:
+        def work(tx: Transaction) -> Claim:
+            live = self._access.roster(tx).runners.get(runner)
+            if live is None:
+                runners.renew(tx, runner)
+                live = self._access.roster(tx).runners.get(runner)
+            if live is None:
+                return Claim([], unfinished=False)
+            return claim_jobs(tx, self._access.roster(tx), joined, live, limit, suspects)
+
+        return work
+
+    def _give_back(self, claimed: asyncio.Future[Claim]) -> None:
+        if claimed.cancelled() or claimed.exception() is not None or not claimed.result().leased:
+            return
+
+        def work(tx: Transaction) -> None:
+            for taken in claimed.result().leased:
+                run_again(tx, taken.row[0], taken.row[1], _GIVEN_BACK, None, crashed=False)
+
+        try:
+            self._access.submit(work)
+        except NotInitialized:
+            pass  # closed meanwhile: the jobs are rescued when this runner has left

@@ -1,0 +1,115 @@
+"""Attempts are honest: counted at the claim, given back by a release, a snooze and a crash."""
+
+from __future__ import annotations
+
+import pytest
+
+from kongflow.core.job import AttemptError
+from kongflow.core.outcome import RunAgain
+from tests.store.stage import FAILED, RELEASED, RETRIED, SUCCEEDED, Stage
+
+pytestmark = pytest.mark.anyio
+
+
+async def test_an_attempt_counts_at_the_claim(stage: Stage) -> None:
+    runner = await stage.runner("work")
+    job = await stage.add()
+    await stage.claim(runner)
+    running = await stage.job(job.id)
+    assert (running.state, running.attempt, running.claims, running.runner) == ("running", 1, 1, "here:1")
+    assert running.claimed_at is not None
+
+
+async def test_a_retry_waits_for_its_delay_and_is_the_next_attempt(stage: Stage) -> None:
+    runner = await stage.runner("work")
+    job = await stage.add()
+    await stage.end(runner, await stage.claim_one(runner), RunAgain(30.0, error=AttemptError(1, "ValueError", "no")))
+    assert await stage.state(job.id) == "retrying"
+    stage.advance(29.0)
+    assert await stage.claim(runner) == []
+    stage.advance(1.1)
+    assert (await stage.claim_one(runner)).attempt == 2
+
+
+async def test_a_retry_without_a_delay_is_ready_at_once(stage: Stage) -> None:
+    runner = await stage.runner("work")
+    await stage.add()
+    await stage.end(runner, await stage.claim_one(runner), RunAgain(0.0, error=AttemptError(1, "E", "")))
+    assert (await stage.claim_one(runner)).attempt == 2
+
+
+async def test_a_release_gives_the_attempt_back_and_counts_the_start(stage: Stage) -> None:
+    runner = await stage.runner("work")
+    job = await stage.add()
+    await stage.end(runner, await stage.claim_one(runner), RELEASED)
+    waiting = await stage.job(job.id)
+    assert (waiting.state, waiting.attempt, waiting.claims, waiting.crashes) == ("ready", 0, 1, 0)
+    again = await stage.claim_one(runner)
+    assert (again.attempt, again.claims) == (1, 2)
+
+
+async def test_a_snooze_gives_the_attempt_back_and_is_no_retry(stage: Stage) -> None:
+    runner = await stage.runner("work")
+    job = await stage.add()
+    await stage.end(runner, await stage.claim_one(runner), RunAgain(30.0, gives_back=True))
+    waiting = await stage.job(job.id)
+    assert (waiting.state, waiting.attempt, waiting.errors) == ("scheduled", 0, ())
+    stage.advance(30.1)
+    assert (await stage.claim_one(runner)).attempt == 1
+
+
+async def test_the_errors_of_all_attempts_are_kept_in_order(stage: Stage) -> None:
+    runner = await stage.runner("work")
+    job = await stage.add()
+    for attempt in (1, 2):
+        error = AttemptError(attempt, "ValueError", f"no {attempt}", "Traceback…\n")
+        await stage.end(runner, await stage.claim_one(runner), RunAgain(0.0, error=error))
+    await stage.end(runner, await stage.claim_one(runner), FAILED)
+    ended = await stage.job(job.id)
+    assert [(error.message, error.type) for error in ended.errors] == [
+        ("no 1", "ValueError"),
+        ("no 2", "ValueError"),
+        ("it broke", "ValueError"),
+    ]
+    assert all(error.at is not None for error in ended.errors)
+    assert ended.errors[0].traceback == "Traceback…\n"
+    assert ended.error == ended.errors[-1]
+
+
+async def test_an_error_may_hold_any_text(stage: Stage) -> None:
+    runner = await stage.runner("work")
+    job = await stage.add()
+    error = AttemptError(1, "ValueError", "a\x00b\ud800c", "x" * 50_000)
+    await stage.end(runner, await stage.claim_one(runner), RunAgain(1.0, error=error))
+    kept = (await stage.job(job.id)).errors[0]
+    assert kept.message == "a\\u0000b\\ud800c"
+    assert len(kept.traceback) < 20_000
+
+
+async def test_a_delay_beyond_all_calendars_is_the_last_instant_there_is(stage: Stage) -> None:
+    runner = await stage.runner("work")
+    job = await stage.add()
+    await stage.end(runner, await stage.claim_one(runner), RunAgain(1e18))
+    assert (await stage.job(job.id)).run_at.year == 9999
+
+
+async def test_the_age_of_a_job_counts_from_when_it_was_first_ready(stage: Stage) -> None:
+    runner = await stage.runner("work")
+    await stage.add(delay=100.0)
+    stage.advance(101.0)
+    await stage.end(runner, await stage.claim_one(runner), RETRIED)
+    stage.advance(50.0)
+    assert (await stage.claim_one(runner)).age == pytest.approx(51.0, abs=1.0)
+
+
+async def test_progress_is_that_of_the_attempt(stage: Stage) -> None:
+    runner = await stage.runner("work")
+    await stage.add()
+    job = await stage.claim_one(runner)
+    assert await stage.store.progress(job.id, job.lease, "0.5")
+    assert (await stage.job(job.id)).progress == 0.5
+    await stage.end(runner, job, RunAgain(0.0))
+    job = await stage.claim_one(runner)
+    assert (await stage.job(job.id)).progress is None
+    await stage.end(runner, job, SUCCEEDED)
+    assert not await stage.store.progress(job.id, job.lease, "1")

@@ -1,0 +1,123 @@
+"""Which job comes next."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+
+from tests.store.stage import Stage, new
+
+pytestmark = pytest.mark.anyio
+
+
+async def test_a_lower_number_goes_first(stage: Stage) -> None:
+    runner = await stage.runner("work")
+    late, early, middle = [(await stage.add(priority=priority)).id for priority in (5, -5, 0)]
+    assert await stage.claim_ids(runner) == [early, middle, late]
+
+
+async def test_of_equal_priority_the_earlier_run_at_goes_first(stage: Stage) -> None:
+    runner = await stage.runner("work")
+    second = await stage.add(run_at=datetime(2020, 1, 2, tzinfo=UTC))
+    first = await stage.add(run_at=datetime(2020, 1, 1, tzinfo=UTC))
+    assert await stage.claim_ids(runner) == [first.id, second.id]
+
+
+async def test_jobs_of_one_instant_go_in_the_order_of_adding(stage: Stage) -> None:
+    runner = await stage.runner("work")
+    added = await stage.store.insert([new() for _ in range(20)])
+    assert await stage.claim_ids(runner) == [job.id for job in added]
+
+
+async def test_a_claim_takes_no_more_than_its_limit(stage: Stage) -> None:
+    runner = await stage.runner("work")
+    ids = [job.id for job in await stage.store.insert([new() for _ in range(5)])]
+    assert await stage.claim_ids(runner, limit=2) == ids[:2]
+    assert await stage.claim_ids(runner, limit=0) == []
+    assert await stage.claim_ids(runner, limit=10) == ids[2:]
+
+
+async def test_a_scheduled_job_waits_for_its_time_and_not_longer(stage: Stage) -> None:
+    runner = await stage.runner("work")
+    job = await stage.add(delay=60.0)
+    assert job.state == "scheduled"
+    assert await stage.claim_ids(runner) == []
+    assert await stage.store.next_due() == pytest.approx(60.0, abs=1.0)
+    stage.advance(59.0)
+    assert await stage.claim_ids(runner) == []
+    stage.advance(1.1)
+    assert await stage.store.next_due() == 0.0
+    assert await stage.claim_ids(runner) == [job.id]
+    assert await stage.store.next_due() is None
+
+
+async def test_a_job_that_came_due_goes_by_its_priority(stage: Stage) -> None:
+    runner = await stage.runner("work")
+    important = await stage.add(delay=60.0, priority=-1)
+    stage.advance(60.1)
+    plain = await stage.add()
+    assert await stage.claim_ids(runner) == [important.id, plain.id]
+
+
+async def test_more_jobs_can_come_due_at_once_than_one_transaction_moves(stage: Stage) -> None:
+    runner = await stage.runner("work")
+    jobs = await stage.store.insert([new(delay=1.0, priority=-index) for index in range(6_000)])
+    stage.advance(1.1)
+    assert await stage.claim_ids(runner, limit=1) == [jobs[-1].id]
+
+
+async def test_a_runner_takes_only_tasks_that_it_knows(stage: Stage) -> None:
+    runner = await stage.runner("work")
+    unknown = await stage.add("other")
+    known = await stage.add("work")
+    assert await stage.claim_ids(runner) == [known.id]
+    assert await stage.state(unknown.id) == "ready"
+    assert (await stage.job(unknown.id)).attempt == 0
+
+
+async def test_a_runner_takes_no_job_with_a_flag_that_it_forbids(stage: Stage) -> None:
+    picky = await stage.runner("work", forbids=("gpu", "slow"))
+    flagged = await stage.add(flags=("gpu", "eu"))
+    plain = await stage.add(flags=("eu",))
+    assert await stage.claim_ids(picky) == [plain.id]
+    other = await stage.runner("work")
+    (job,) = await stage.claim(other)
+    assert (job.id, job.flags) == (flagged.id, ("gpu", "eu"))
+
+
+async def test_a_runner_serves_only_the_queues_that_it_names(stage: Stage) -> None:
+    queues = {"mail": 5, "runs:*": 5}
+    mail = await stage.runner("work", queues=queues, serves=("mail",))
+    runs = await stage.runner("work", queues=queues, serves=("runs:*",))
+    anything = await stage.runner("work", queues=queues)
+    of_mail, of_run, of_none = [(await stage.add(queue=queue)).id for queue in ("mail", "runs:7", None)]
+    assert await stage.claim_ids(mail) == [of_mail]
+    assert await stage.claim_ids(runs) == [of_run]
+    assert await stage.claim_ids(anything) == [of_none]
+
+
+async def test_a_claim_says_all_about_the_job(stage: Stage) -> None:
+    runner = await stage.runner("work", max_attempts=7)
+    added = await stage.add(payload='{"n":[1,2.5,null,"é"]}', priority=3, tags=("a", "b"), key="k")
+    stage.advance(10.0)
+    job = await stage.claim_one(runner)
+    assert job.payload == {"n": [1, 2.5, None, "é"]}
+    assert (job.task, job.queue, job.priority, job.tags, job.key) == ("work", None, 3, ("a", "b"), "k")
+    assert (job.attempt, job.max_attempts, job.claims, job.crashes) == (1, 7, 1, 0)
+    assert job.age == pytest.approx(10.0, abs=1.0)
+    assert (job.run_at, job.created_at) == (added.run_at, added.created_at)
+
+
+async def test_the_max_attempts_of_the_call_win_over_the_catalog(stage: Stage) -> None:
+    runner = await stage.runner("work", max_attempts=7)
+    await stage.add(max_attempts=2)
+    assert (await stage.claim_one(runner)).max_attempts == 2
+
+
+async def test_leases_grow_with_every_claim(stage: Stage) -> None:
+    runner = await stage.runner("work")
+    await stage.store.insert([new() for _ in range(10)])
+    leases = [job.lease for _ in range(4) for job in await stage.claim(runner, limit=3)]
+    assert leases == sorted(set(leases))
+    assert len(leases) == 10
