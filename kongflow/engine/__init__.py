@@ -1,0 +1,1 @@
+"""What runs: one moving part a file, one verb a part."""

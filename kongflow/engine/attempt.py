@@ -1,0 +1,88 @@
+"""Attempt: one claimed job in this process, from its claim to its end, and how it is told to stop."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from enum import Enum
+
+from kongflow.config.binding import Handler
+from kongflow.core.job import ClaimedJob
+from kongflow.core.task import Task
+
+START_LIMIT = 5.0
+"""Seconds after its claim in which a job must start; later it is given back (language.md, "Attempts")."""
+
+
+class Stop(Enum):
+    """Why an attempt was told to stop before its time limit."""
+
+    CANCEL = "somebody asked to cancel the job"
+    RELEASE = "the runner gives the job back"
+    LOST = "the job was given to another runner"
+
+
+class Attempt:
+    """One attempt of a job. `claimed` is `time.monotonic()` read before the claim was sent.
+
+    Lives on the event loop; only `stopping`, `completing` and `committed` are touched from the handler's thread.
+    """
+
+    def __init__(self, job: ClaimedJob, task: Task, handler: Handler, claimed: float) -> None:
+        self.job = job
+        self.task = task
+        self.handler = handler
+        self.claimed = claimed
+        self.started: float | None = None
+        self.stop_reason: Stop | None = None
+        self.timed_out = False
+        self.abandoned = False
+        """True where the runner ended it while its thread or coroutine goes on: its own end means nothing any more."""
+        self.noticed_stop = False
+        """True where the handler has read `job.cancelled` as true."""
+        self.transaction_opened = False
+        self.completing = False
+        """True from the fence of the job's own transaction on: then only the commit decides."""
+        self.committed = False
+        """True where the job's own transaction has completed it."""
+        self._interrupt: Callable[[], object] | None = None
+
+    @property
+    def stopping(self) -> bool:
+        """True where the handler should end now: `job.cancelled`."""
+        return self.timed_out or self.stop_reason is not None
+
+    @property
+    def is_suspect(self) -> bool:
+        """True where the job has crashed before and its next crash would fail it."""
+        return self.job.crashes > 0 and self.job.crashes + 1 >= self.task.crash_limit
+
+    @property
+    def duration(self) -> float:
+        """Seconds since the handler was called; 0 before that."""
+        return 0.0 if self.started is None else time.monotonic() - self.started
+
+    def is_too_late(self, lease: float) -> bool:
+        """Say whether it may no longer start: it waited too long, or its lease may be over."""
+        return time.monotonic() - self.claimed > min(START_LIMIT, lease)
+
+    def start(self, interrupt: Callable[[], object] | None) -> None:
+        """Note that the handler is called now; `interrupt` makes a coroutine end, a thread only has `stopping`."""
+        self.started = time.monotonic()
+        self._interrupt = interrupt
+
+    def stop(self, reason: Stop) -> None:
+        """Tell the attempt to stop. A lost lease outweighs all else; of the other reasons the first one stays."""
+        if reason is Stop.LOST or not self.stopping:
+            self.stop_reason = reason
+        self.interrupt()
+
+    def time_out(self) -> None:
+        """Tell the attempt that its time is over: whatever it returns now is refused."""
+        self.timed_out = self.stop_reason is not Stop.RELEASE
+        self.interrupt()
+
+    def interrupt(self) -> None:
+        """Cancel the coroutine, unless its own transaction is about to complete the job."""
+        if self._interrupt is not None and not self.completing:
+            self._interrupt()

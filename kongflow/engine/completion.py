@@ -1,0 +1,61 @@
+"""Completion: the end of a job inside its own transaction, as the last thing that the transaction does."""
+
+from __future__ import annotations
+
+from sqlalchemy.engine import Connection
+
+from kongflow.core.job import JobState
+from kongflow.core.outcome import Finish
+from kongflow.engine.attempt import Attempt
+from kongflow.engine.result import result_text
+from kongflow.errors import JobStateConflict, LeaseLost, TimedOut
+from kongflow.store.base import Settlement, Store
+
+
+class Completion:
+    """Completes one attempt in a transaction: opened once, fenced, and from then on decided by the commit alone."""
+
+    def __init__(self, attempt: Attempt, store: Store) -> None:
+        self._attempt = attempt
+        self._store = store
+        self._result: object = None
+        self._text = "null"
+
+    def open(self) -> None:
+        """Refuse a second transaction. Raises: JobStateConflict."""
+        if self._attempt.transaction_opened:
+            raise JobStateConflict(
+                f"job {self._attempt.job.id} has opened its transaction before; it completes the job, so there is one"
+            )
+        self._attempt.transaction_opened = True
+
+    def result(self, value: object) -> None:
+        """Set what the job's result will be; without it the result is null. Raises: InvalidResult."""
+        result_text(value, self._attempt.task)
+        self._result = value
+
+    def begin(self) -> None:
+        """Nothing interrupts the attempt from here to the commit. Raises: InvalidResult; TimedOut."""
+        if self._attempt.timed_out:
+            raise TimedOut(f"job {self._attempt.job.id} is past its timeout; its transaction was rolled back")
+        self._text = result_text(self._result, self._attempt.task)
+        self._attempt.completing = True
+
+    def fence(self, connection: Connection) -> None:
+        """Write the end of the job where its lease still holds. Raises: LeaseLost, which rolls everything back."""
+        job = self._attempt.job
+        end = Finish(JobState.SUCCEEDED, result=self._text)
+        settled = self._store.settle_in(connection, Settlement(job.id, job.lease, end, self._attempt.task.keep))
+        if settled.lost:
+            raise LeaseLost(f"job {job.id} was given to another runner; its transaction was rolled back")
+
+    def abandon(self) -> None:
+        """The transaction was rolled back: the attempt goes on, without a second one."""
+        self._attempt.completing = False
+
+    def committed(self) -> None:
+        """The job is completed; a stop that came during the commit is told to the handler now."""
+        self._attempt.committed = True
+        self._attempt.completing = False
+        if self._attempt.stopping:
+            self._attempt.interrupt()

@@ -1,0 +1,102 @@
+"""Executor: runs one attempt and says how it ended. Time limits, cancellation and exceptions all become an Outcome."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from kongflow.core.json import Json
+from kongflow.core.outcome import Outcome, Released
+from kongflow.engine.attempt import Attempt, Stop
+from kongflow.engine.context import JobContext, Surroundings, SyncJobContext
+from kongflow.engine.events import Events, JobFailedAfterCommit, JobStarted, ref
+from kongflow.engine.failure import Mask, failed_with, name_of, payload_refused, result_refused, timed_out
+from kongflow.engine.job_log import bind_job
+from kongflow.engine.overruns import Overruns
+from kongflow.engine.result import meaning_of
+from kongflow.engine.threads import Ended, Threads
+
+
+@dataclass(frozen=True, slots=True)
+class Executor:
+    """Runs attempts. Never raises, whatever a handler does."""
+
+    surroundings: Surroundings
+    threads: Threads
+    overruns: Overruns
+    events: Events
+    mask: Mask
+    lease: float
+
+    async def execute(self, attempt: Attempt) -> Outcome | None:
+        """Run one attempt to its real end and return its outcome; None where nothing of it may be written any more.
+
+        Nothing is awaited after the handler has ended, so that a cancel that comes late cannot take the outcome away.
+        """
+        if attempt.stopping or attempt.is_too_late(self.lease):
+            return Released()
+        bind_job(ref(attempt.job))
+        try:
+            argument = _argument(attempt)
+        except BaseException as error:
+            return payload_refused(error, attempt.job.attempt, self.mask)
+        self.events.emit(JobStarted(ref(attempt.job)))
+        attempt.start(_canceller() if attempt.handler.is_async else None)
+        self.overruns.watch(attempt)
+        ended = await self._call(attempt, argument)
+        self.overruns.ended(attempt)
+        return self._outcome(attempt, ended)
+
+    async def _call(self, attempt: Attempt, argument: Json) -> Ended:
+        function, takes_context = attempt.handler.function, attempt.handler.takes_context
+        try:
+            if attempt.handler.is_async:
+                arguments = (argument, JobContext(attempt, self.surroundings)) if takes_context else (argument,)
+                return Ended(await function(*arguments))
+            sync_arguments = (argument, SyncJobContext(attempt, self.surroundings)) if takes_context else (argument,)
+            return await self.threads.run(lambda: function(*sync_arguments))
+        except BaseException as error:
+            return Ended(error=error)
+
+    def _outcome(self, attempt: Attempt, ended: Ended) -> Outcome | None:
+        number = attempt.job.attempt
+        if attempt.committed:
+            self._tell_late_error(attempt, ended)
+            return None
+        if attempt.stop_reason is Stop.LOST:
+            return None
+        if attempt.timed_out:
+            return timed_out(attempt.task, number)
+        if ended.error is not None:
+            return Released() if _obeyed(attempt, ended.error) else failed_with(ended.error, number, self.mask)
+        if ended.value is None and attempt.noticed_stop:
+            return Released()
+        try:
+            return meaning_of(ended.value, attempt.task)
+        except BaseException as error:
+            return result_refused(error, number, self.mask)
+
+    def _tell_late_error(self, attempt: Attempt, ended: Ended) -> None:
+        if ended.error is not None:
+            self.events.emit(JobFailedAfterCommit(ref(attempt.job), name_of(type(ended.error))))
+
+
+def _argument(attempt: Attempt) -> Json:
+    """Return what the handler gets: the payload by today's schema, in the type that the handler asks for."""
+    payload = attempt.job.payload
+    if attempt.task.payload_schema is not None:
+        payload = attempt.task.payload_schema.check_run(payload)
+    return attempt.handler.convert(payload)
+
+
+def _canceller() -> Callable[[], object] | None:
+    task = asyncio.current_task()
+    return None if task is None else task.cancel
+
+
+def _obeyed(attempt: Attempt, error: BaseException) -> bool:
+    """Say whether the attempt ended because it was told to: then it did not fail, it is given back."""
+    if attempt.stop_reason is None:
+        return False
+    return isinstance(error, asyncio.CancelledError) or attempt.stop_reason is not Stop.CANCEL

@@ -1,0 +1,102 @@
+"""Failure: what is kept of an exception that ended an attempt. Bounded, printable on both stores, without secrets."""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Callable
+from types import TracebackType
+
+from kongflow.core.job import AttemptError, Reason
+from kongflow.core.json import printable
+from kongflow.core.outcome import Failed
+from kongflow.core.retry import class_names
+from kongflow.core.task import Task
+from kongflow.errors import GiveUp, InvalidPayload, TimedOut
+
+MAX_MESSAGE = 4_000
+MAX_TRACEBACK = 20_000
+_HEAD = 4_000
+"""Characters kept from the beginning of a long traceback; the rest of the room is for its end, which says most."""
+
+Mask = Callable[[str], str]
+"""Hides the values of secrets in a text."""
+
+
+class InvalidResult(InvalidPayload):
+    """What a handler returned cannot be kept: not JSON, too large, or against the task's `result`."""
+
+
+def failed_with(error: BaseException, attempt: int, mask: Mask) -> Failed:
+    """Return the failure that an exception of a handler means."""
+    kept = attempt_error(error, attempt, mask)
+    names = class_names(type(error))
+    match error:
+        case GiveUp():
+            return Failed(Reason.GAVE_UP, kept, names, final=True)
+        case InvalidResult():
+            return Failed(Reason.INVALID_RESULT, kept, names, final=True)
+    return Failed(Reason.ERROR, kept, names)
+
+
+def payload_refused(error: BaseException, attempt: int, mask: Mask) -> Failed:
+    """Return the failure of a job whose payload does not fit its task any more."""
+    kept = attempt_error(error, attempt, mask, with_traceback=not isinstance(error, InvalidPayload))
+    return Failed(Reason.INVALID_PAYLOAD, kept, class_names(type(error)), final=True)
+
+
+def result_refused(error: BaseException, attempt: int, mask: Mask) -> Failed:
+    """Return the failure of a job whose result cannot be kept."""
+    kept = attempt_error(error, attempt, mask, with_traceback=False)
+    return Failed(Reason.INVALID_RESULT, kept, class_names(type(error)), final=True)
+
+
+def timed_out(task: Task, attempt: int) -> Failed:
+    """Return the failure of an attempt that ran longer than its task allows."""
+    message = f"the attempt ran longer than its timeout of {task.timeout:g} s"
+    return Failed(Reason.TIMED_OUT, AttemptError(attempt, "kongflow.TimedOut", message), class_names(TimedOut))
+
+
+def attempt_error(error: BaseException, attempt: int, mask: Mask, *, with_traceback: bool = True) -> AttemptError:
+    """Return what is kept of an exception, whatever its text or its `__str__` does."""
+    trace = _bounded(mask(_trace_of(error))) if with_traceback else ""
+    return AttemptError(attempt, name_of(type(error)), printable(mask(_message_of(error)), MAX_MESSAGE), trace)
+
+
+def name_of(error: type[BaseException]) -> str:
+    """Return the name under which a policy and a user know an exception class."""
+    if error.__module__ == "builtins":
+        return error.__qualname__
+    if error.__module__ == "kongflow.errors":
+        return f"kongflow.{error.__qualname__}"
+    return printable(f"{error.__module__}.{error.__qualname__}", 200)
+
+
+def _message_of(error: BaseException) -> str:
+    try:
+        return str(error)
+    except BaseException as other:
+        return f"its text cannot be shown: __str__ raised {type(other).__qualname__}"
+
+
+def _trace_of(error: BaseException) -> str:
+    try:
+        lines = traceback.format_exception(type(error), error, _user_frames(error.__traceback__), limit=100)
+    except BaseException as other:
+        return f"its traceback cannot be shown: {type(other).__qualname__}"
+    return "".join(lines)
+
+
+def _user_frames(trace: TracebackType | None) -> TracebackType | None:
+    """Leave out the frames of the engine, which come first and tell a user nothing."""
+    while trace is not None and trace.tb_frame.f_globals.get("__package__") == __package__:
+        if trace.tb_next is None:
+            return trace
+        trace = trace.tb_next
+    return trace
+
+
+def _bounded(text: str) -> str:
+    if len(text) > MAX_TRACEBACK:
+        left_out = len(text) - MAX_TRACEBACK
+        text = f"{text[:_HEAD]}\n… ({left_out:,} characters left out) …\n{text[_HEAD + left_out :]}"
+    return printable(text, 2 * MAX_TRACEBACK)

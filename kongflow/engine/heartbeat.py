@@ -1,0 +1,129 @@
+"""Heartbeat: renews the runner's lease from a thread and a connection of its own, whatever the event loop does."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from kongflow.core.catalog import RunnerSettings
+from kongflow.engine.events import Events, RunnerStalled
+from kongflow.engine.outage import FIRST_WAIT, Outage
+from kongflow.engine.stall import Stall, all_stacks, end_in
+from kongflow.errors import StoreBusy, StoreError, StoreUnavailable
+from kongflow.store.base import LeaseKeeper, Renewal
+
+TIME_FOR_LAST_WORDS = 5.0
+"""Seconds for writing the stacks of a stalled process, which ends then even if its log cannot be written."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ward:
+    """Whom the heartbeat serves. `leases` is called in its thread, the others on the loop."""
+
+    leases: Callable[[], Sequence[int]]
+    renewed: Callable[[Renewal], None]
+    expiring: Callable[[], None]
+
+
+class Heartbeat:
+    """A thread that renews every `heartbeat` seconds, and ends the process when its loop stands still."""
+
+    def __init__(
+        self, keeper: LeaseKeeper, settings: RunnerSettings, ward: Ward, outage: Outage, events: Events
+    ) -> None:
+        self._keeper = keeper
+        self._settings = settings
+        self._ward = ward
+        self._outage = outage
+        self._events = events
+        self._loop = asyncio.get_running_loop()
+        self._tick = min(1.0, settings.heartbeat, (settings.stall_limit or 60.0) / 4)
+        self._stall = Stall(self._loop, self._tick)
+        self._ending = threading.Event()
+        self._first = asyncio.Event()
+        self._ended = asyncio.Event()
+        self._renewed_at = time.monotonic()
+        self._steady_since: float | None = None
+        self._was_away = False
+        self._told_expiring = False
+        self._thread = threading.Thread(target=self._run, name="kongflow-heartbeat", daemon=True)
+
+    async def start(self) -> None:
+        """Start the thread and return when it has renewed for the first time or could not."""
+        self._thread.start()
+        await self._first.wait()
+
+    def stop(self) -> None:
+        """Renew no more."""
+        self._stall.stop()
+        self._ending.set()
+
+    async def stopped(self) -> None:
+        """Return when the thread has closed its connection."""
+        await self._ended.wait()
+
+    @property
+    def may_rescue(self) -> bool:
+        """True where the runner has renewed just now, and an outage is over for a whole lease: others renew first."""
+        now = time.monotonic()
+        recent = now - self._renewed_at < max(2 * self._settings.heartbeat, self._settings.lease / 2)
+        return recent and (self._steady_since is None or now - self._steady_since >= self._settings.lease)
+
+    # --- in the thread ---
+
+    def _run(self) -> None:
+        due = time.monotonic()
+        while not self._ending.wait(max(0.0, min(due - time.monotonic(), self._tick))):
+            self._look_at_the_loop()
+            if time.monotonic() >= due:
+                due = time.monotonic() + self._renew()
+                self._on_loop(self._first.set)
+        self._keeper.close()
+        self._on_loop(self._ended.set)
+
+    def _renew(self) -> float:
+        """Renew once and return the seconds until the next time."""
+        sent = time.monotonic()
+        try:
+            renewal = self._keeper.renew(self._ward.leases())
+        except StoreBusy as error:
+            # Somebody holds the lock of the whole file: nobody else can take our jobs either, until he lets go of it.
+            self._outage.failed("heartbeat", error)
+            return min(FIRST_WAIT, self._settings.heartbeat)
+        except Exception as error:
+            return self._not_renewed(error)
+        if self._was_away:
+            self._steady_since = time.monotonic()
+        self._renewed_at, self._was_away, self._told_expiring = sent, False, False
+        self._outage.worked("heartbeat")
+        if renewal.cancelled or renewal.lost:
+            self._on_loop(self._ward.renewed, renewal)
+        return max(0.0, sent + self._settings.heartbeat - time.monotonic())
+
+    def _not_renewed(self, error: Exception) -> float:
+        self._was_away = True
+        lost = error if isinstance(error, StoreError) else StoreUnavailable(f"{type(error).__name__}: {error}")
+        wait = self._outage.failed("heartbeat", lost)
+        left = self._renewed_at + self._settings.lease * 0.9 - time.monotonic()
+        if left <= 0 and not self._told_expiring:
+            self._told_expiring = True
+            self._on_loop(self._ward.expiring)
+        return min(wait, max(left, 0.0)) if left > 0 else wait
+
+    def _look_at_the_loop(self) -> None:
+        limit, blocked = self._settings.stall_limit, self._stall.seconds()
+        if limit is None or blocked <= limit or self._ending.is_set():
+            return
+        end_in(TIME_FOR_LAST_WORDS)
+        self._events.emit(RunnerStalled(blocked, all_stacks()))
+        os._exit(1)
+
+    def _on_loop(self, call: Callable[..., object], *arguments: object) -> None:
+        try:
+            self._loop.call_soon_threadsafe(call, *arguments)
+        except RuntimeError:
+            self._ending.set()  # the loop is closed: there is nobody left to renew for

@@ -1,0 +1,157 @@
+"""Maintenance: what a runner does beside its jobs. Every step is bounded, and none depends on a leader."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+import traceback
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from kongflow.core.catalog import Catalog
+from kongflow.core.job import JobState, Reason, UnroutedJob
+from kongflow.core.new_job import route
+from kongflow.core.outcome import Finish
+from kongflow.core.task import Keep
+from kongflow.engine.events import Events, JobRefused, JobRescued, PartFailed, Repaired
+from kongflow.engine.failure import Mask, attempt_error
+from kongflow.engine.heartbeat import Heartbeat
+from kongflow.engine.outage import Outage
+from kongflow.errors import StoreError
+from kongflow.store.base import Rescued, Routed, Store
+
+ROUTE_BATCH, ROUTE_ROUNDS = 100, 20
+REPAIR_BATCH = 100
+PRUNE_BATCH, PRUNE_ROUNDS = 1_000, 10
+RESCUE_EVERY = 1.05
+"""Seconds. A dead runner is seen twice, one poll (1 s by default) apart at least: a rhythm just above it needs no third
+look, so that a lost job starts within lease + 3 s.
+"""
+PAUSE_AFTER_BUG = 10.0
+"""Seconds; a chore that fails in an unforeseen way must not keep the jobs from running, nor fill the log."""
+BURY_EVERY, PRUNE_EVERY = 5.0, 60.0
+"""Seconds. Tombstones are laid with a deploy and retention is counted in days, so neither is in a hurry."""
+
+
+@dataclass(slots=True)
+class Chore:
+    """One periodic piece of work; `every` is seconds, `due` is by `time.monotonic()`."""
+
+    name: str
+    every: float
+    work: Callable[[], Awaitable[None]]
+    due: float = 0.0
+
+
+class Maintenance:
+    """The chores of one runner. `wake` tells the worker that there may be something to claim."""
+
+    def __init__(
+        self,
+        catalog: Catalog,
+        store: Store,
+        runner: int,
+        heartbeat: Heartbeat,
+        outage: Outage,
+        events: Events,
+        mask: Mask,
+        wake: Callable[[], None],
+    ) -> None:
+        self._catalog = catalog
+        self._store = store
+        self._runner = runner
+        self._heartbeat = heartbeat
+        self._outage = outage
+        self._events = events
+        self._mask = mask
+        self._wake = wake
+        self._routing = asyncio.Lock()
+        poll, lease = catalog.runner.poll_interval, catalog.runner.lease
+        self._chores = [
+            Chore("bury", BURY_EVERY, self._bury),
+            Chore("route", poll, self._route),
+            Chore("repair", poll, self._repair),
+            Chore("rescue", min(RESCUE_EVERY, lease / 5), self._rescue),
+            Chore("prune", PRUNE_EVERY, self._prune),
+        ]
+
+    async def run(self) -> None:
+        """Do each chore when it is due, until cancelled."""
+        while True:
+            for chore in self._chores:
+                if chore.due <= time.monotonic():
+                    chore.due = time.monotonic() + await self._do(chore)
+            await asyncio.sleep(max(0.0, min(chore.due for chore in self._chores) - time.monotonic()))
+
+    async def make_claimable(self) -> None:
+        """Do at once all that may bring jobs for this runner: tombstones, unrouted and blocked jobs."""
+        await self._bury()
+        await self._route()
+        await self._repair()
+
+    async def _do(self, chore: Chore) -> float:
+        """Do one chore and return the seconds until it is due again."""
+        try:
+            await chore.work()
+        except StoreError as error:
+            return self._outage.failed(chore.name, error)
+        except Exception as error:
+            self._events.emit(PartFailed(chore.name, f"{type(error).__name__}: {error}", traceback.format_exc()))
+            return max(chore.every, PAUSE_AFTER_BUG)
+        self._outage.worked(chore.name)
+        return chore.every
+
+    async def _bury(self) -> None:
+        if self._catalog.tombstones:
+            await self._store.bury({name: grave.renamed_to for name, grave in self._catalog.tombstones.items()})
+
+    async def _route(self) -> None:
+        async with self._routing:
+            for _ in range(ROUTE_ROUNDS):
+                if await self._route_batch() < ROUTE_BATCH:
+                    return
+
+    async def _route_batch(self) -> int:
+        unrouted = await self._store.unrouted(self._runner, ROUTE_BATCH)
+        if not unrouted:
+            return 0
+        routed = [self._routed(job) for job in unrouted]
+        if await self._store.route(self._runner, routed):
+            self._wake()
+        for job, result in zip(unrouted, routed, strict=True):
+            if result.failure is not None:
+                self._events.emit(JobRefused(job.id, job.task, Reason.INVALID_PAYLOAD))
+        return len(unrouted)
+
+    def _routed(self, job: UnroutedJob) -> Routed:
+        keep = self._catalog.tasks[job.task].keep if job.task in self._catalog.tasks else Keep.ALL
+        try:
+            return Routed(job.id, route(self._catalog, job), keep=keep)
+        except Exception as error:
+            kept = attempt_error(error, 0, self._mask, with_traceback=False)
+            return Routed(job.id, None, Finish(JobState.FAILED, Reason.INVALID_PAYLOAD, error=kept), keep)
+
+    async def _repair(self) -> None:
+        promoted = await self._store.repair(self._runner, REPAIR_BATCH)
+        if promoted:
+            self._events.emit(Repaired(promoted))
+            self._wake()
+
+    async def _rescue(self) -> None:
+        if self._heartbeat.may_rescue:
+            for rescued in await self._store.rescue(self._runner):
+                self._events.emit(_told(rescued))
+                self._wake()
+
+    async def _prune(self) -> None:
+        for _ in range(PRUNE_ROUNDS):
+            if await self._store.prune(PRUNE_BATCH) < PRUNE_BATCH:
+                return
+
+
+def _told(rescued: Rescued) -> JobRescued:
+    end = rescued.transition
+    outcome, reason = (str(end.state), end.reason) if isinstance(end, Finish) else ("retried", None)
+    return JobRescued(
+        rescued.id, rescued.task, rescued.queue, rescued.runner, outcome, None if reason is None else str(reason)
+    )

@@ -1,0 +1,40 @@
+"""Result: what a handler's return value means. JSON succeeds; Snooze and Cancel are values, not exceptions."""
+
+from __future__ import annotations
+
+import json
+import math
+
+from kongflow.core.json import dump, printable
+from kongflow.core.outcome import Cancel, Outcome, Snooze, Succeeded
+from kongflow.core.task import Task
+from kongflow.engine.failure import InvalidResult
+from kongflow.errors import InvalidPayload
+
+MAX_SNOOZE = 10 * 365 * 86_400.0
+"""Ten years, in seconds: longer is a mistake in the unit."""
+
+
+def meaning_of(value: object, task: Task) -> Outcome:
+    """Return the outcome that a returned value means. Raises: InvalidResult."""
+    match value:
+        case Snooze(seconds):
+            if not isinstance(seconds, int | float) or not math.isfinite(seconds) or not 0 <= seconds <= MAX_SNOOZE:
+                raise InvalidResult(f"Snooze takes seconds from 0 to ten years, not {seconds!r}")
+            return Snooze(float(seconds))
+        case Cancel(reason):
+            return Cancel(printable(str(reason), 1_000))
+    return Succeeded(result_text(value, task))
+
+
+def result_text(value: object, task: Task) -> str:
+    """Return the JSON text that is kept of a result. Raises: InvalidResult, with every problem."""
+    try:
+        text = dump(value, "result")
+        if task.result_schema is not None:
+            task.result_schema.check_added(json.loads(text))
+    except InvalidPayload as error:
+        raise InvalidResult(str(error), error.problems) from None
+    except Exception as error:
+        raise InvalidResult(f"the result is not JSON: {type(error).__name__}: {error}") from None
+    return text

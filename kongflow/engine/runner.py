@@ -1,0 +1,158 @@
+"""Runner: one process that works on a store until it is told to stop."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+from collections.abc import Callable, Mapping
+from contextlib import nullcontext
+
+from sqlalchemy.engine import make_url
+
+from kongflow.config.binding import Handler
+from kongflow.core.catalog import Catalog, content_hash
+from kongflow.core.queue import QueueFilter
+from kongflow.core.task import Isolation, Task
+from kongflow.engine.attempt import START_LIMIT
+from kongflow.engine.client import Client
+from kongflow.engine.events import Events, RunnerStarted
+from kongflow.engine.secrets import resolve_secrets
+from kongflow.engine.shift import RunSummary, Shift
+from kongflow.engine.signals import Signals
+from kongflow.engine.stopping import Stopping
+from kongflow.errors import InvalidConfig, KongFlowError
+from kongflow.store.base import RunnerInfo, Store, TaskTerms
+
+
+class Runner:
+    """Claims and runs the jobs of a catalog. `client` adds what handlers enqueue; `events` hears what happens."""
+
+    def __init__(
+        self, catalog: Catalog, handlers: Mapping[str, Handler], store: Store, client: Client, *, events: Events
+    ) -> None:
+        for name, handler in handlers.items():
+            _check_isolation(catalog.task(name), handler)
+        self._catalog = catalog
+        self._handlers = handlers
+        self._store = store
+        self._client = client
+        self._events = events
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._stopping: Stopping | None = None
+        self._shift: Shift | None = None
+
+    async def run(self, until_idle: bool = False, *, handle_signals: bool = True) -> RunSummary:
+        """Work until a signal or `request_stop`; with `until_idle`, until nothing is left that it could take.
+
+        Signals are handled in the main thread, unless `handle_signals` is false: then they belong to the application.
+        Cancelling the call skips the drain: running jobs are cancelled and given back. Raises: InvalidConfig where a
+        secret has no value; StoreUnavailable where the store cannot be reached at the start.
+        """
+        if self._stopping is not None:
+            raise KongFlowError("this runner runs already; one more needs a Runner of its own")
+        secrets = resolve_secrets(self._catalog.secrets, os.environ)
+        self._loop, stopping = asyncio.get_running_loop(), Stopping()
+        self._stopping = stopping
+        try:
+            signals = Signals(stopping, self._catalog.runner.shutdown_timeout, self._events)
+            with signals if handle_signals else nullcontext():
+                working = self._loop.create_task(self._work(stopping, secrets, until_idle), name="kongflow runner")
+                return await _shielded(working, stopping)
+        finally:
+            self._stopping = self._shift = None
+
+    def request_stop(self, why: str = "stop was asked for", *, hurry: bool = False) -> None:
+        """Drain and end; `hurry` gives running jobs back at once. From any thread; does nothing where nothing runs."""
+        if self._stopping is not None:
+            self._on_loop(self._stopping.hurry if hurry else self._stopping.request, why)
+
+    def wake(self) -> None:
+        """Something was added in this process: look at once. From any thread; does nothing where nothing runs."""
+        if self._shift is not None:
+            self._on_loop(self._shift.worker.wake)
+
+    async def _work(self, stopping: Stopping, secrets: Mapping[str, str], until_idle: bool) -> RunSummary:
+        info = self._info()
+        runner = await self._store.join(info)
+        self._shift = Shift(
+            self._catalog,
+            self._handlers,
+            self._store,
+            self._client,
+            runner,
+            stopping,
+            self._events,
+            secrets,
+            self.wake,
+        )
+        self._tell_start(info)
+        return await self._shift.work(until_idle)
+
+    def _info(self) -> RunnerInfo:
+        catalog, settings = self._catalog, self._catalog.runner
+        return RunnerInfo(
+            host=socket.gethostname(),
+            pid=os.getpid(),
+            config_hash=content_hash({"name": catalog.name, "config": catalog.published()}),
+            rules=catalog.queues,
+            tasks={name: _terms(catalog.tasks[name]) for name in self._handlers},
+            lease=settings.lease,
+            retention=catalog.retention,
+            filter=QueueFilter(settings.queues),
+            forbidden_flags=settings.forbidden_flags,
+        )
+
+    def _tell_start(self, info: RunnerInfo) -> None:
+        settings = self._catalog.runner
+        place = make_url(self._catalog.database.url).set(username=None, password=None, query={})
+        self._events.emit(
+            RunnerStarted(settings.queues, settings.concurrency, len(info.tasks), str(place), info.config_hash[:12])
+        )
+
+    def _on_loop(self, call: Callable[..., object], *arguments: object) -> None:
+        assert self._loop is not None
+        if _running_loop() is self._loop:
+            call(*arguments)
+            return
+        try:
+            self._loop.call_soon_threadsafe(call, *arguments)
+        except RuntimeError:
+            pass  # the loop is closed, so nothing runs any more
+
+
+def _running_loop() -> asyncio.AbstractEventLoop | None:
+    try:
+        return asyncio.get_running_loop()
+    except RuntimeError:
+        return None
+
+
+def _terms(task: Task) -> TaskTerms:
+    time_limit = START_LIMIT + task.timeout + task.cancel_grace
+    return TaskTerms(task.retry, task.crash_limit, time_limit, task.keep)
+
+
+def _check_isolation(task: Task, handler: Handler) -> None:
+    """Refuse a handler that cannot run where its task wants it to. Raises: InvalidConfig."""
+    kind = "a coroutine function" if handler.is_async else "a plain function"
+    wanted = {Isolation.ASYNC: True, Isolation.THREAD: False}.get(task.isolation, handler.is_async)
+    if wanted is not handler.is_async:
+        raise InvalidConfig(
+            f"task {task.name!r} has `isolation: {task.isolation}`, but its handler {task.handler} is {kind}. "
+            "Coroutine functions run on the loop (`async`), plain functions in threads (`thread`)"
+        )
+
+
+async def _shielded(working: asyncio.Task[RunSummary], stopping: Stopping) -> RunSummary:
+    """Wait for the run. A cancel of the wait becomes a hurried stop, which is waited for and then passed on."""
+    cancelled: asyncio.CancelledError | None = None
+    while not working.done():
+        try:
+            await asyncio.wait({working})
+        except asyncio.CancelledError as error:
+            cancelled = error
+            stopping.hurry("the run was cancelled")
+    if cancelled is not None:
+        raise cancelled
+    return working.result()

@@ -1,0 +1,118 @@
+"""Settler: writes the ends of attempts in batches. What it was given is written, however long the store is away."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+from kongflow.core.job import AttemptError, JobState, Reason
+from kongflow.core.json import printable
+from kongflow.core.outcome import Finish
+from kongflow.engine.events import Events, PartFailed
+from kongflow.engine.outage import LONGEST_WAIT, Outage
+from kongflow.errors import StoreError
+from kongflow.store.base import Settled, Settlement, Store
+
+BATCH = 50
+LINGER = 0.005
+"""Seconds in which ends that come together are written together; a claim does not wait for it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """One end to write, and who hears what was written."""
+
+    settlement: Settlement
+    written: Callable[[Settled], None]
+
+
+class Settler:
+    """Writes endings, in order and in batches, and tries again until the store has taken them."""
+
+    def __init__(self, store: Store, runner: int, outage: Outage, events: Events) -> None:
+        self._store = store
+        self._runner = runner
+        self._outage = outage
+        self._events = events
+        self._waiting: list[Ending] = []
+        self._writing: list[Ending] = []
+        self._arrived = asyncio.Event()
+        self._hurry = asyncio.Event()
+        self._written = asyncio.Event()
+
+    def put(self, ending: Ending) -> None:
+        """Write this end soon."""
+        self._waiting.append(ending)
+        self._arrived.set()
+        if len(self._waiting) >= BATCH:
+            self._hurry.set()
+
+    @property
+    def unwritten(self) -> int:
+        """How many ends are not written yet."""
+        return len(self._waiting) + len(self._writing)
+
+    async def flush(self) -> None:
+        """Return when everything that was put before is written; waits as long as the store is away."""
+        while self.unwritten:
+            self._hurry.set()
+            self._written.clear()
+            await self._written.wait()
+
+    async def run(self) -> None:
+        """Write until cancelled."""
+        while True:
+            await self._arrived.wait()
+            await self._linger()
+            self._writing, self._waiting = self._waiting[:BATCH], self._waiting[BATCH:]
+            if not self._waiting:
+                self._arrived.clear()
+            await self._write(self._writing)
+            self._writing = []
+            self._written.set()
+
+    async def _linger(self) -> None:
+        if not self._hurry.is_set():
+            try:
+                await asyncio.wait_for(self._hurry.wait(), LINGER)
+            except TimeoutError:
+                pass
+        self._hurry.clear()
+
+    async def _write(self, batch: Sequence[Ending]) -> None:
+        try:
+            await self._persist(batch)
+        except Exception as error:
+            if len(batch) > 1:
+                for ending in batch:
+                    await self._write([ending])
+            else:
+                await self._write_refused(batch[0], error)
+
+    async def _write_refused(self, ending: Ending, error: Exception) -> None:
+        """Write an end that the store cannot hold as a failure that it can."""
+        self._events.emit(PartFailed("settler", f"{type(error).__name__}: {error}", ""))
+        kept = AttemptError(0, type(error).__qualname__, printable(f"the end could not be written: {error}", 1_000))
+        refused = replace(ending.settlement, transition=Finish(JobState.FAILED, Reason.ERROR, error=kept))
+        while True:
+            try:
+                await self._persist([replace(ending, settlement=refused)])
+            except Exception as again:
+                self._events.emit(PartFailed("settler", f"{type(again).__name__}: {again}", ""))
+                await asyncio.sleep(LONGEST_WAIT)
+            else:
+                return
+
+    async def _persist(self, batch: Sequence[Ending]) -> None:
+        """Settle a batch in one transaction; an outage of the store is waited out."""
+        while True:
+            try:
+                settled = await self._store.settle(self._runner, [ending.settlement for ending in batch])
+            except StoreError as error:
+                await asyncio.sleep(self._outage.failed("settle", error))
+            else:
+                self._outage.worked("settle")
+                break
+        for ending, verdict in zip(batch, settled, strict=True):
+            ending.written(verdict)

@@ -1,0 +1,201 @@
+"""Shift: one run of a runner. Wires the parts together, waits for a reason to stop, and takes them down in order."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+import traceback
+from collections.abc import Callable, Coroutine, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from kongflow.config.binding import Handler
+from kongflow.core.catalog import Catalog
+from kongflow.engine.client import Client
+from kongflow.engine.context import Surroundings
+from kongflow.engine.events import Events, LeaseExpiring, PartFailed, RunnerStopped, RunnerStopping
+from kongflow.engine.executor import Executor
+from kongflow.engine.heartbeat import Heartbeat, Ward
+from kongflow.engine.maintenance import Maintenance
+from kongflow.engine.outage import Outage
+from kongflow.engine.overruns import Overruns
+from kongflow.engine.secrets import masking
+from kongflow.engine.settler import Settler
+from kongflow.engine.shutdown import CANCEL_WINDOW, drain, first_of, give_back
+from kongflow.engine.stopping import Stopping
+from kongflow.engine.tally import Tally
+from kongflow.engine.threads import Threads
+from kongflow.engine.worker import Crew, Worker
+from kongflow.errors import StoreError
+from kongflow.store.base import Pending, Store
+
+LAST_ACTS = 0.5
+"""Seconds of `shutdown_timeout` that are kept for leaving the store; a quarter of a shorter timeout."""
+NOTHING_LEFT = Pending(0, 0, 0)
+
+
+@dataclass(frozen=True, slots=True)
+class RunSummary:
+    """How a run ended. `later` and `others` are counted only by a run until idle."""
+
+    exit_code: int
+    """0 after a drain; 1 after overruns or an error of the runner itself, and, until idle, if any job failed."""
+    why: str
+    succeeded: int
+    failed: int
+    retried: int
+    cancelled: int
+    released: int
+    later: int = 0
+    """Jobs that wait for their time or their retry."""
+    others: int = 0
+    """Jobs that this runner does not take, and jobs that others run."""
+    running_on: int = 0
+    """Handlers that go on in spite of everything: threads and coroutines that only the end of the process stops."""
+
+
+class Shift:
+    """The parts of a runner that has joined as `runner`, from its first claim to its leaving."""
+
+    def __init__(
+        self,
+        catalog: Catalog,
+        handlers: Mapping[str, Handler],
+        store: Store,
+        client: Client,
+        runner: int,
+        stopping: Stopping,
+        events: Events,
+        secrets: Mapping[str, str],
+        wake: Callable[[], None],
+    ) -> None:
+        settings = catalog.runner
+        self._catalog = catalog
+        self._store = store
+        self._runner = runner
+        self._stopping = stopping
+        self._parts: list[asyncio.Task[None]] = []
+        self._tally = Tally()
+        self._events = Events(self._tally, events.emit)
+        self._outage = Outage(self._events)
+        self._threads = Threads(asyncio.get_running_loop())
+        self._overruns = Overruns(
+            store, self._events, settings.concurrency, lambda why: stopping.request(why, exit_code=1)
+        )
+        surroundings = Surroundings(client, store, secrets, asyncio.get_running_loop(), wake)
+        mask = masking(secrets)
+        executor = Executor(surroundings, self._threads, self._overruns, self._events, mask, settings.lease)
+        self._settler = Settler(store, runner, self._outage, self._events)
+        crew = Crew(catalog, handlers, store, runner, executor, self._settler, self._outage, self._events)
+        self.worker = Worker(crew)
+        ward = Ward(self.worker.leases, self.worker.renewed, self._lease_expires)
+        self._heartbeat = Heartbeat(store.lease_keeper(runner), settings, ward, self._outage, self._events)
+        self._maintenance = Maintenance(
+            catalog, store, runner, self._heartbeat, self._outage, self._events, mask, self.worker.wake
+        )
+
+    async def work(self, until_idle: bool) -> RunSummary:
+        """Work until a reason to stop comes, then stop in order and say how it went."""
+        await self._heartbeat.start()
+        self._start("settler", self._settler.run())
+        maintaining = self._start("maintenance", self._maintenance.run())
+        working = self._start("worker", self.worker.run())
+        if until_idle:
+            self._start("watch for idleness", self._stop_when_idle())
+        try:
+            await self._stopping.requested.wait()
+            maintaining.cancel()
+            return await self._stop(working, until_idle)
+        finally:
+            self._heartbeat.stop()
+            self._overruns.close()
+            self._threads.close()
+            for part in self._parts:
+                part.cancel()
+
+    def _start(self, name: str, part: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        """Start a part; if it dies of an error that nobody foresaw, the runner drains and ends with exit code 1."""
+
+        def ended(task: asyncio.Task[None]) -> None:
+            error = None if task.cancelled() else task.exception()
+            if error is not None:
+                trace = "".join(traceback.format_exception(error))
+                self._events.emit(PartFailed(name, f"{type(error).__name__}: {error}", trace))
+                self._stopping.request(f"the {name} failed", exit_code=1)
+
+        task = asyncio.get_running_loop().create_task(part, name=f"kongflow {name}")
+        task.add_done_callback(ended)
+        self._parts.append(task)
+        return task
+
+    async def _stop_when_idle(self) -> None:
+        """Ask for the stop when nothing is left to claim, nothing runs and nothing waits to be written."""
+        while True:
+            self.worker.found_nothing.clear()
+            await self.worker.found_nothing.wait()
+            try:
+                await self._maintenance.make_claimable()
+                left = await self._store.pending(self._runner)
+            except StoreError as error:
+                self._outage.failed("look", error)
+                continue
+            self._outage.worked("look")
+            if left.now == 0 and self.worker.running == 0 and self._settler.unwritten == 0:
+                self._stopping.request("nothing is left to do")
+                return
+
+    async def _stop(self, working: asyncio.Task[None], until_idle: bool) -> RunSummary:
+        """Claim no more, wait for what runs, give back what does not end in time, and leave."""
+        timeout = self._catalog.runner.shutdown_timeout
+        window, last_acts = min(CANCEL_WINDOW, timeout / 2), min(LAST_ACTS, timeout / 4)
+        self._events.emit(RunnerStopping(self._stopping.why, self.worker.running, self._catalog.runner.queues))
+        await drain(self.worker, working, self._stopping, timeout - window)
+        running_on = await give_back(self.worker, self._settler, window - last_acts)
+        left = await self._last_look(last_acts / 2) if until_idle else NOTHING_LEFT
+        await first_of(time.monotonic() + last_acts / 2, self._leave())
+        return self._summary(until_idle, left, running_on)
+
+    async def _leave(self) -> None:
+        self._heartbeat.stop()
+        try:
+            await self._store.leave(self._runner)
+        except StoreError as error:
+            self._outage.failed("leave", error)
+        await self._heartbeat.stopped()
+
+    async def _last_look(self, seconds: float) -> Pending:
+        """Count what is left, as the runner sees it while it is still there."""
+        try:
+            async with asyncio.timeout(seconds):
+                return await self._store.pending(self._runner)
+        except (StoreError, TimeoutError):
+            return NOTHING_LEFT
+
+    def _too_many_overruns(self, why: str) -> None:
+        self._stopping.request(why, exit_code=1)
+
+    def _lease_expires(self) -> None:
+        """The lease cannot be renewed: stop the own jobs before others start them; they are given back later."""
+        if self.worker.running:
+            self._events.emit(LeaseExpiring(self.worker.running))
+            self.worker.release_all()
+
+    def _summary(self, until_idle: bool, left: Pending, running_on: int) -> RunSummary:
+        tally = self._tally
+        code = 1 if until_idle and tally.failed else 0
+        summary = RunSummary(
+            max(code, self._stopping.exit_code),
+            self._stopping.why,
+            tally.succeeded,
+            tally.failed,
+            tally.retried,
+            tally.cancelled,
+            tally.released,
+            left.later,
+            left.others,
+            running_on,
+        )
+        self._events.emit(
+            RunnerStopped(summary.exit_code, tally.succeeded, tally.failed, tally.retried, tally.released)
+        )
+        return summary

@@ -1,0 +1,70 @@
+"""Signals: the first SIGTERM or SIGINT drains, the second skips the wait, the third ends the process at once."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import threading
+from types import FrameType, TracebackType
+from typing import Any, Self
+
+from kongflow.engine.events import Events, RunnerStalled
+from kongflow.engine.stall import all_stacks, end_in
+from kongflow.engine.stopping import Stopping
+
+HANDLED = (signal.SIGTERM, signal.SIGINT)
+INTERRUPTED = 130
+
+
+class Signals:
+    """Handles signals for the time of a run, in the main thread; anywhere else it does nothing.
+
+    Python's own handlers are used, not the loop's, so that the third signal works while a job blocks the loop.
+    """
+
+    def __init__(self, stopping: Stopping, shutdown_timeout: float, events: Events) -> None:
+        self._stopping = stopping
+        self._shutdown_timeout = shutdown_timeout
+        self._events = events
+        self._loop = asyncio.get_running_loop()
+        self._seen = 0
+        self._previous: dict[int, Any] = {}
+        self._first = threading.Event()
+        self._over = threading.Event()
+
+    def __enter__(self) -> Self:
+        if threading.current_thread() is threading.main_thread():
+            threading.Thread(target=self._guard, name="kongflow-shutdown-guard", daemon=True).start()
+            for number in HANDLED:
+                self._previous[number] = signal.signal(number, self._on_signal)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for number, handler in self._previous.items():
+            signal.signal(number, handler if handler is not None else signal.SIG_DFL)
+        self._over.set()
+        self._first.set()
+
+    def _on_signal(self, number: int, frame: FrameType | None) -> None:
+        """Runs between any two instructions of the main thread, so it takes no lock that the thread may hold."""
+        self._seen += 1
+        name = signal.Signals(number).name
+        if self._seen == 1:
+            self._first.set()
+            self._loop.call_soon_threadsafe(self._stopping.request, name)
+        elif self._seen == 2:
+            self._loop.call_soon_threadsafe(self._stopping.hurry, name)
+        else:
+            os._exit(INTERRUPTED)
+
+    def _guard(self) -> None:
+        """End a process whose loop is blocked and so does not see the signal. Runs in a thread of its own."""
+        self._first.wait()
+        if self._over.wait(self._shutdown_timeout):
+            return
+        end_in(1.0)
+        self._events.emit(RunnerStalled(self._shutdown_timeout, all_stacks()))
+        os._exit(1)

@@ -1,0 +1,197 @@
+"""Worker: keeps the slots of one process full. Claims as many jobs as there are free slots, and lets each run."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
+
+from kongflow.config.binding import Handler
+from kongflow.core.catalog import Catalog
+from kongflow.core.job import ClaimedJob
+from kongflow.core.outcome import Outcome, Released, decide
+from kongflow.engine.attempt import Attempt, Stop
+from kongflow.engine.endings import end_event
+from kongflow.engine.events import Events, JobLost, JobSucceeded, ref
+from kongflow.engine.executor import Executor
+from kongflow.engine.failure import timed_out
+from kongflow.engine.outage import Outage
+from kongflow.engine.settler import Ending, Settler
+from kongflow.errors import StoreError
+from kongflow.store.base import Renewal, Settled, Settlement, Store
+
+SHORTEST_NAP = 0.005
+"""Seconds; a job that is due in less is waited for this long, so that a clock that rounds cannot spin the loop."""
+
+
+@dataclass(frozen=True, slots=True)
+class Crew:
+    """What a worker works with."""
+
+    catalog: Catalog
+    handlers: Mapping[str, Handler]
+    store: Store
+    runner: int
+    executor: Executor
+    settler: Settler
+    outage: Outage
+    events: Events
+
+
+class Worker:
+    """Claims and runs jobs until told to stop. Everything here happens on the event loop, but `leases`."""
+
+    def __init__(self, crew: Crew) -> None:
+        self.found_nothing = asyncio.Event()
+        """Set when a claim brings nothing while no attempt runs."""
+        self._crew = crew
+        self._concurrency = crew.catalog.runner.concurrency
+        self._attempts: dict[int, Attempt] = {}
+        self._unsettled: dict[int, Attempt] = {}
+        self._wake = asyncio.Event()
+        self._all_ended = asyncio.Event()
+        self._all_ended.set()
+        self._rng = random.Random()
+        self._claims_no_more = False
+        self._claiming = False
+
+    # --- for the other parts ---
+
+    @property
+    def running(self) -> int:
+        """How many attempts hold a slot."""
+        return len(self._attempts)
+
+    def leases(self) -> list[int]:
+        """Return the leases that must be kept: of attempts that run, and of ends not written yet. From any thread."""
+        running = [lease for lease, attempt in self._attempts.copy().items() if not attempt.committed]
+        return [*running, *self._unsettled.copy()]
+
+    def wake(self) -> None:
+        """Something may be there to claim, or a slot is free."""
+        self._wake.set()
+
+    def renewed(self, renewal: Renewal) -> None:
+        """Pass on, once, what a heartbeat has learned of the running attempts."""
+        for lease in renewal.lost:
+            attempt = self._leased(lease)
+            if attempt is not None and attempt.stop_reason is not Stop.LOST:
+                self._crew.events.emit(JobLost(ref(attempt.job)))
+                attempt.stop(Stop.LOST)
+        for lease in renewal.cancelled:
+            attempt = self._leased(lease)
+            if attempt is not None and attempt.stop_reason is None:
+                attempt.stop(Stop.CANCEL)
+
+    def release_all(self) -> None:
+        """Tell every attempt to stop and give its job back."""
+        for attempt in list(self._attempts.values()):
+            attempt.stop(Stop.RELEASE)
+
+    def abandon_all(self) -> None:
+        """Write the ends of attempts that go on in spite of everything, as the last act before the process ends."""
+        for attempt in list(self._attempts.values()):
+            attempt.abandoned = True
+            self._end(attempt, timed_out(attempt.task, attempt.job.attempt) if attempt.timed_out else Released())
+
+    def _leased(self, lease: int) -> Attempt | None:
+        """Return the running attempt of a lease, unless its own transaction ends, or has ended, the lease."""
+        attempt = self._attempts.get(lease)
+        return None if attempt is None or attempt.completing or attempt.committed else attempt
+
+    async def drained(self) -> None:
+        """Return when no attempt runs."""
+        await self._all_ended.wait()
+
+    @property
+    def is_claiming(self) -> bool:
+        """True while a claim is under way: what it brings must not be lost."""
+        return self._claiming
+
+    def stop_claiming(self) -> None:
+        """Claim no more; what a claim under way still brings is given back."""
+        self._claims_no_more = True
+        self._wake.set()
+
+    # --- the straight line: claim, run, settle ---
+
+    async def run(self) -> None:
+        """Claim and start jobs until `stop_claiming`."""
+        pause = 0.0
+        while not self._claims_no_more:
+            await self._nap(pause)
+            await self._crew.settler.flush()
+            free = self._concurrency - len(self._attempts)
+            if free > 0 and not self._claims_no_more:
+                pause = await self._fill(free)
+
+    async def _fill(self, free: int) -> float:
+        """Claim for the free slots and return how long to wait for a wake-up before the next look, in seconds."""
+        sent = time.monotonic()
+        self._claiming = True
+        try:
+            jobs = await self._crew.store.claim(self._crew.runner, free, self._suspects_allowed())
+            for job in jobs:
+                self._start(job, sent)
+            wait = self._crew.catalog.runner.poll_interval
+            if len(jobs) < free:
+                due = await self._crew.store.next_due()
+                wait = min(wait, max(due, SHORTEST_NAP)) if due else wait
+        except StoreError as error:
+            return self._crew.outage.failed("claim", error)
+        finally:
+            self._claiming = False
+        self._crew.outage.worked("claim")
+        if not jobs and not self._attempts:
+            self.found_nothing.set()
+        return wait
+
+    async def _nap(self, seconds: float) -> None:
+        if not self._wake.is_set() and seconds > 0:
+            try:
+                await asyncio.wait_for(self._wake.wait(), seconds)
+            except TimeoutError:
+                pass
+        self._wake.clear()
+
+    def _suspects_allowed(self) -> int:
+        return 0 if any(attempt.is_suspect for attempt in self._attempts.values()) else 1
+
+    def _start(self, job: ClaimedJob, claimed: float) -> None:
+        attempt = Attempt(job, self._crew.catalog.tasks[job.task], self._crew.handlers[job.task], claimed)
+        self._attempts[job.lease] = attempt
+        self._all_ended.clear()
+        if self._claims_no_more:
+            attempt.stop(Stop.RELEASE)
+        running = asyncio.get_running_loop().create_task(self._crew.executor.execute(attempt), name=f"job {job.id}")
+        running.add_done_callback(partial(self._ran, attempt))
+
+    def _ran(self, attempt: Attempt, running: asyncio.Task[Outcome | None]) -> None:
+        outcome = Released() if running.cancelled() else running.result()
+        if not attempt.abandoned:
+            self._end(attempt, outcome)
+
+    def _end(self, attempt: Attempt, outcome: Outcome | None) -> None:
+        """Free the slot and have the outcome written, unless nothing of the attempt may be written any more."""
+        del self._attempts[attempt.job.lease]
+        if not self._attempts:
+            self._all_ended.set()
+        self._wake.set()
+        if attempt.committed:
+            self._crew.events.emit(JobSucceeded(ref(attempt.job), attempt.duration))
+        elif outcome is not None:
+            self._settle(attempt, outcome)
+
+    def _settle(self, attempt: Attempt, outcome: Outcome) -> None:
+        job, task, duration = attempt.job, attempt.task, attempt.duration
+        self._unsettled[job.lease] = attempt
+        transition = decide(outcome, job, task.retry, duration, self._rng)
+
+        def written(settled: Settled) -> None:
+            del self._unsettled[job.lease]
+            self._crew.events.emit(end_event(job, outcome, settled, duration))
+
+        self._crew.settler.put(Ending(Settlement(job.id, job.lease, transition, task.keep), written))

@@ -1,0 +1,75 @@
+"""A runner in a process of its own, for tests that kill, freeze and signal it: `python -m tests.engine.child FOLDER`.
+
+FOLDER/child.json holds the runner's settings; what handlers do is one line each in FOLDER/ledger.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from kongflow.engine.client import Client
+from kongflow.engine.context import JobContext, SyncJobContext
+from kongflow.engine.events import Events
+from kongflow.engine.logs import configure_logging, log_event
+from kongflow.engine.runner import Runner
+from kongflow.store.open import open_store
+from tests.builders import make_catalog, make_handlers
+from tests.engine.process import settings_of
+
+FOLDER = Path(sys.argv[1]) if __name__ == "__main__" else Path()
+
+
+def note(what: str) -> None:
+    with (FOLDER / "ledger").open("a") as ledger:
+        ledger.write(f"{what}\n")
+
+
+async def waits(payload: Any, job: JobContext) -> str:
+    """End when the file `go` is there."""
+    note(f"start {job.id}")
+    while not (FOLDER / "go").exists():
+        await asyncio.sleep(0.01)
+    note(f"end {job.id}")
+    return f"{os.getpid()}"
+
+
+def hangs(payload: Any, job: SyncJobContext) -> None:
+    """Never return, in a thread."""
+    note(f"start {job.id}")
+    time.sleep(3600)
+
+
+async def blocks(payload: Any, job: JobContext) -> None:
+    """Never return, on the loop."""
+    note(f"start {job.id}")
+    time.sleep(3600)
+
+
+async def dies(payload: Any, job: JobContext) -> None:
+    """End the process."""
+    note(f"start {job.id}")
+    os._exit(7)
+
+
+async def main() -> None:
+    settings = settings_of(FOLDER)
+    tasks: dict[str, Any] = {name: {"max_attempts": 1} for name in ("waits", "hangs", "blocks", "dies")}
+    catalog = make_catalog(root=FOLDER, url=f"sqlite:///{FOLDER / 'jobs.db'}", runner=settings, **tasks)
+    handlers = make_handlers(waits=waits, hangs=hangs, blocks=blocks, dies=dies)
+    store = open_store(catalog.database, settings.poll_interval)
+    await store.open()
+    await store.migrate()
+    client = Client(catalog, store, lambda: None)
+    summary = await Runner(catalog, handlers, store, client, events=Events(log_event)).run()
+    sys.stderr.flush()
+    os._exit(summary.exit_code)  # as a command would: a thread that hangs is no reason to stay
+
+
+if __name__ == "__main__":
+    configure_logging("json")
+    asyncio.run(main())

@@ -1,0 +1,138 @@
+"""What the heartbeat does when renewals succeed, fail and hang."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+
+import pytest
+
+from kongflow.core.catalog import RunnerSettings
+from kongflow.engine.events import Event, Events, StoreBack, StoreLost
+from kongflow.engine.heartbeat import Heartbeat, Ward
+from kongflow.engine.outage import Outage
+from kongflow.errors import StoreBusy, StoreUnavailable
+from kongflow.store.base import Renewal
+from tests.engine.waiting import until
+
+pytestmark = pytest.mark.anyio
+
+SETTINGS = RunnerSettings(heartbeat=0.02, lease=0.4, stall_limit=None)
+
+
+class Keeper:
+    """A heartbeat's connection that answers what the test says."""
+
+    def __init__(self, answer: Callable[[], Renewal] = Renewal) -> None:
+        self.answer = answer
+        self.asked: list[list[int]] = []
+        self.threads: set[str] = set()
+        self.closed = False
+
+    def renew(self, leases: Sequence[int]) -> Renewal:
+        self.asked.append(list(leases))
+        self.threads.add(threading.current_thread().name)
+        return self.answer()
+
+    def close(self) -> None:
+        self.closed = True
+
+
+class Patient:
+    """A heartbeat with its ward: what it learned, and how often it was told that its lease expires."""
+
+    def __init__(self, keeper: Keeper, settings: RunnerSettings = SETTINGS) -> None:
+        self.learned: list[Renewal] = []
+        self.expired = 0
+        self.told: list[Event] = []
+        events = Events(self.told.append)
+        ward = Ward(lambda: [7, 8], self.learned.append, self._expire)
+        self.heartbeat = Heartbeat(keeper, settings, ward, Outage(events), events)
+
+    def _expire(self) -> None:
+        self.expired += 1
+
+    @contextmanager
+    def alive(self) -> Iterator[None]:
+        try:
+            yield
+        finally:
+            self.heartbeat.stop()
+
+
+async def test_it_renews_all_leases_from_a_thread_of_its_own() -> None:
+    keeper = Keeper()
+    patient = Patient(keeper)
+
+    with patient.alive():
+        await patient.heartbeat.start()
+        await until(lambda: len(keeper.asked) >= 3)
+
+    assert keeper.asked[0] == [7, 8]
+    assert keeper.threads == {"kongflow-heartbeat"}
+    await patient.heartbeat.stopped()
+    assert keeper.closed
+
+
+async def test_it_passes_on_what_it_learns_and_nothing_else() -> None:
+    answers = iter([Renewal(), Renewal(cancelled=frozenset({7})), Renewal(lost=frozenset({8}))])
+    patient = Patient(Keeper(lambda: next(answers, Renewal())))
+
+    with patient.alive():
+        await patient.heartbeat.start()
+        await until(lambda: len(patient.learned) == 2)
+
+    assert patient.learned == [Renewal(cancelled=frozenset({7})), Renewal(lost=frozenset({8}))]
+
+
+async def test_a_lease_that_cannot_be_renewed_expires_once_and_before_its_time() -> None:
+    def away() -> Renewal:
+        raise StoreUnavailable("the disk is gone")
+
+    patient = Patient(Keeper(away))
+    began = asyncio.get_running_loop().time()
+
+    with patient.alive():
+        await patient.heartbeat.start()
+        await until(lambda: patient.expired > 0)
+        took = asyncio.get_running_loop().time() - began
+        assert took < SETTINGS.lease
+        assert not patient.heartbeat.may_rescue or took < SETTINGS.lease / 2
+
+    assert patient.expired == 1
+    assert [type(event) for event in patient.told] == [StoreLost]
+
+
+async def test_a_lock_on_the_file_expires_nothing() -> None:
+    def locked() -> Renewal:
+        raise StoreBusy("another transaction holds the file")
+
+    keeper = Keeper(locked)
+    patient = Patient(keeper, replace(SETTINGS, lease=0.1))
+
+    with patient.alive():
+        await patient.heartbeat.start()
+        await until(lambda: len(keeper.asked) >= 4)
+
+    assert patient.expired == 0
+
+
+async def test_after_an_outage_nothing_is_rescued_for_one_lease() -> None:
+    away = [True]
+
+    def answer() -> Renewal:
+        if away[0]:
+            raise StoreUnavailable("away")
+        return Renewal()
+
+    patient = Patient(Keeper(answer), replace(SETTINGS, lease=1.0))
+
+    with patient.alive():
+        await patient.heartbeat.start()
+        away[0] = False
+        await until(lambda: any(isinstance(event, StoreBack) for event in patient.told))
+        assert not patient.heartbeat.may_rescue
+        await until(lambda: patient.heartbeat.may_rescue)

@@ -1,0 +1,240 @@
+"""The job's own transaction: its writes, the jobs it adds and its end, all or none."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import Session
+
+from kongflow.core.job import JobState, Reason
+from kongflow.engine.attempt import Stop
+from kongflow.engine.context import JobContext, SyncJobContext
+from kongflow.engine.events import JobFailedAfterCommit, JobSucceeded
+from kongflow.errors import InvalidOption, JobStateConflict
+from tests.engine.site import Site, open_site
+
+pytestmark = pytest.mark.anyio
+
+WRITE = "insert into effects (name) values (:name)"
+
+
+async def nothing(payload: Any) -> None: ...
+
+
+@asynccontextmanager
+async def open_with_effects(folder: Path, run: Any, **fields: Any) -> AsyncIterator[Site]:
+    async with open_site(
+        folder, {"work": {"run": run, "max_attempts": 1, **fields}, "child": {"run": nothing}}
+    ) as site:
+        async with site.store.transaction() as connection:
+            await connection.execute(text("create table effects (name text)"))
+        yield site
+
+
+async def effects(site: Site) -> list[str]:
+    async with site.store.transaction() as connection:
+        return [row[0] for row in await connection.execute(text("select name from effects order by name"))]
+
+
+async def children(site: Site) -> int:
+    return len([job for job in await site.jobs() if job.task == "child"])
+
+
+async def test_writes_jobs_and_the_end_are_committed_together(tmp_path: Path) -> None:
+    async def work(payload: Any, job: JobContext) -> str:
+        async with job.transaction() as tx:
+            await tx.execute(WRITE, {"name": "executed"})
+            await tx.connection.execute(text(WRITE), {"name": "by the connection"})
+            await tx.run_sync(lambda connection: connection.execute(text(WRITE), {"name": "in sync"}))
+            async with AsyncSession(tx.connection) as session:
+                await session.execute(text(WRITE), {"name": "orm"})
+                await session.commit()
+            await tx.enqueue("child", {"by": "tx"})
+            await job.enqueue("child", {"by": "job"})
+            await job.enqueue("child", {"by": "connection"}, connection=tx)
+            tx.result({"charged": True})
+        return "is not the result"
+
+    async with open_with_effects(tmp_path, work) as site:
+        added = await site.enqueue("work")
+        summary = await site.run_all()
+        job = await site.job(added)
+        assert await effects(site) == ["by the connection", "executed", "in sync", "orm"]
+        assert await children(site) == 3
+
+    assert (job.state, job.result) == (JobState.SUCCEEDED, {"charged": True})
+    assert (summary.succeeded, len(site.of(JobSucceeded))) == (4, 4)
+
+
+async def test_a_thread_has_the_same_in_plain_calls(tmp_path: Path) -> None:
+    def work(payload: Any, job: SyncJobContext) -> None:
+        with job.transaction() as tx:
+            tx.execute(WRITE, {"name": "executed"})
+            with Session(tx.connection) as session:
+                session.execute(text(WRITE), {"name": "orm"})
+                session.commit()
+            tx.enqueue("child", {})
+            job.enqueue("child", {})
+            job.enqueue("child", {}, connection=tx)
+
+    async with open_with_effects(tmp_path, work) as site:
+        added = await site.enqueue("work")
+        await site.run_all()
+        job = await site.job(added)
+        assert await effects(site) == ["executed", "orm"]
+        assert await children(site) == 3
+
+    assert (job.state, job.result) == (JobState.SUCCEEDED, None)
+
+
+@pytest.mark.parametrize("in_thread", [True, False], ids=["thread", "coroutine"])
+async def test_an_exception_inside_rolls_everything_back_and_fails_the_attempt(tmp_path: Path, in_thread: bool) -> None:
+    async def coroutine(payload: Any, job: JobContext) -> None:
+        async with job.transaction() as tx:
+            await tx.execute(WRITE, {"name": "x"})
+            await tx.enqueue("child", {})
+            raise ValueError("changed my mind")
+
+    def thread(payload: Any, job: SyncJobContext) -> None:
+        with job.transaction() as tx:
+            tx.execute(WRITE, {"name": "x"})
+            tx.enqueue("child", {})
+            raise ValueError("changed my mind")
+
+    async with open_with_effects(tmp_path, thread if in_thread else coroutine) as site:
+        added = await site.enqueue("work")
+        await site.run_all()
+        job = await site.job(added)
+        assert (await effects(site), await children(site)) == ([], 0)
+
+    assert (job.state, job.reason, job.errors[0].message) == (JobState.FAILED, Reason.ERROR, "changed my mind")
+
+
+@pytest.mark.parametrize("in_thread", [True, False], ids=["thread", "coroutine"])
+async def test_an_exception_after_the_commit_is_told_and_the_job_stays_succeeded(
+    tmp_path: Path, in_thread: bool
+) -> None:
+    async def coroutine(payload: Any, job: JobContext) -> None:
+        async with job.transaction() as tx:
+            await tx.execute(WRITE, {"name": "kept"})
+        raise ValueError("too late")
+
+    def thread(payload: Any, job: SyncJobContext) -> None:
+        with job.transaction() as tx:
+            tx.execute(WRITE, {"name": "kept"})
+        raise ValueError("too late")
+
+    async with open_with_effects(tmp_path, thread if in_thread else coroutine) as site:
+        added = await site.enqueue("work")
+        summary = await site.run_all()
+        job = await site.job(added)
+        assert await effects(site) == ["kept"]
+
+    assert (job.state, summary.exit_code) == (JobState.SUCCEEDED, 0)
+    assert site.of(JobFailedAfterCommit)[0].error == "ValueError"
+
+
+async def test_it_is_opened_once(tmp_path: Path) -> None:
+    seen: list[BaseException] = []
+
+    async def work(payload: Any, job: JobContext) -> None:
+        async with job.transaction():
+            pass
+        with pytest.raises(JobStateConflict) as caught:
+            async with job.transaction():
+                pass
+        seen.append(caught.value)
+
+    async with open_with_effects(tmp_path, work) as site:
+        added = await site.enqueue("work")
+        await site.run_all()
+        assert (await site.job(added)).state is JobState.SUCCEEDED
+
+    assert len(seen) == 1
+
+
+@pytest.mark.parametrize("in_thread", [True, False], ids=["thread", "coroutine"])
+async def test_the_result_is_checked_before_the_commit(tmp_path: Path, in_thread: bool) -> None:
+    async def coroutine(payload: Any, job: JobContext) -> None:
+        async with job.transaction() as tx:
+            await tx.execute(WRITE, {"name": "x"})
+            tx.result({"n": "not a number"})
+
+    def thread(payload: Any, job: SyncJobContext) -> None:
+        with job.transaction() as tx:
+            tx.execute(WRITE, {"name": "x"})
+
+    schema = {"type": "object", "properties": {"n": {"type": "integer"}}}
+    async with open_with_effects(tmp_path, thread if in_thread else coroutine, result=schema) as site:
+        added = await site.enqueue("work")
+        await site.run_all()
+        job = await site.job(added)
+        assert await effects(site) == []
+
+    assert (job.state, job.reason) == (JobState.FAILED, Reason.INVALID_RESULT)
+
+
+async def test_an_attempt_past_its_timeout_cannot_commit(tmp_path: Path) -> None:
+    def work(payload: Any, job: SyncJobContext) -> None:
+        while not job.cancelled:
+            time.sleep(0.005)
+        with job.transaction() as tx:
+            tx.execute(WRITE, {"name": "late"})
+
+    async with open_with_effects(tmp_path, work, timeout=0.05) as site:
+        added = await site.enqueue("work")
+        await site.run_all()
+        job = await site.job(added)
+        assert await effects(site) == []
+
+    assert (job.state, job.reason) == (JobState.FAILED, Reason.TIMED_OUT)
+
+
+async def test_a_stop_that_comes_during_the_commit_does_not_undo_it(tmp_path: Path) -> None:
+    reached: list[str] = []
+
+    async def work(payload: Any, job: JobContext) -> None:
+        async with job.transaction() as tx:
+            await tx.execute(WRITE, {"name": "kept"})
+            store: Any = job._store
+            fence = store.settle_in
+
+            def stopped_at_the_fence(*arguments: Any) -> Any:
+                job._attempt.stop(Stop.RELEASE)
+                return fence(*arguments)
+
+            store.settle_in = stopped_at_the_fence
+        reached.append("after the commit")
+        await nothing(None)
+
+    async with open_with_effects(tmp_path, work) as site:
+        added = await site.enqueue("work")
+        await site.run_all()
+        assert await effects(site) == ["kept"]
+        assert (await site.job(added)).state is JobState.SUCCEEDED
+
+    assert reached == ["after the commit"]
+
+
+async def test_its_handle_is_refused_after_its_end(tmp_path: Path) -> None:
+    seen: list[BaseException] = []
+
+    async def work(payload: Any, job: JobContext) -> None:
+        async with job.transaction() as tx:
+            pass
+        with pytest.raises(InvalidOption) as caught:
+            await job.enqueue("child", {}, connection=tx)
+        seen.append(caught.value)
+
+    async with open_with_effects(tmp_path, work) as site:
+        await site.enqueue("work")
+        await site.run_all()
+
+    assert "transaction is over" in str(seen[0])

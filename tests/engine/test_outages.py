@@ -1,0 +1,127 @@
+"""The database is away for a while: the runner stays, keeps results, and goes on."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from kongflow.core.job import JobState
+from kongflow.engine.events import JobReleased, JobStarted, JobSucceeded, LeaseExpiring, StoreBack, StoreLost
+from kongflow.errors import StoreUnavailable
+from kongflow.store.base import Renewal
+from tests.builders import QUICK
+from tests.engine.site import Site, open_site
+from tests.engine.waiting import until
+
+pytestmark = pytest.mark.anyio
+
+
+class Plug:
+    """Pulls the store away from a runner, the heartbeat's connection too, and puts it back."""
+
+    METHODS = ("claim", "settle", "rescue", "repair", "unrouted", "next_due", "pending", "prune", "overrunning")
+
+    def __init__(self, site: Site) -> None:
+        self.pulled = False
+        self.refused = 0
+        for name in self.METHODS:
+            setattr(site.store, name, self._guarded(getattr(site.store, name)))
+        keeper_of = site.store.lease_keeper
+
+        def lease_keeper(runner: int) -> Any:
+            keeper = keeper_of(runner)
+            renew: Callable[[Any], Renewal] = keeper.renew
+
+            def checked(leases: Any) -> Renewal:
+                self._check()
+                return renew(leases)
+
+            keeper.renew = checked
+            return keeper
+
+        site.store.lease_keeper = lease_keeper
+
+    def _check(self) -> None:
+        if self.pulled:
+            self.refused += 1
+            raise StoreUnavailable("the plug is pulled")
+
+    def _guarded(self, method: Any) -> Any:
+        async def call(*arguments: Any) -> Any:
+            self._check()
+            return await method(*arguments)
+
+        return call
+
+
+async def test_a_result_waits_for_the_store_to_come_back(tmp_path: Path) -> None:
+    go_on = asyncio.Event()
+
+    async def work(payload: Any) -> str:
+        await go_on.wait()
+        return "kept"
+
+    patient = replace(QUICK, lease=30.0)
+    async with open_site(tmp_path, {"work": {"run": work}}, runner=patient) as site:
+        plug = Plug(site)
+        first = await site.enqueue("work")
+        await site.start()
+        await site.until_told(JobStarted)
+        plug.pulled = True
+        go_on.set()
+        await until(lambda: plug.refused >= 5)
+        second = await site.enqueue("work")
+        plug.pulled = False
+
+        assert (await site.ended(first)).result == "kept"
+        assert (await site.ended(second)).result == "kept"
+        await until(lambda: len(site.of(StoreBack)) == 1)
+        assert len(site.of(StoreLost)) == 1
+        assert (await site.stop()).exit_code == 0
+
+
+async def test_a_runner_that_cannot_renew_cancels_its_jobs_and_releases_them_later(tmp_path: Path) -> None:
+    starts: list[str] = []
+
+    async def work(payload: Any) -> str:
+        starts.append("started")
+        if len(starts) == 1:
+            await asyncio.Event().wait()
+        return "second"
+
+    short = replace(QUICK, lease=0.5)
+    async with open_site(tmp_path, {"work": {"run": work, "max_attempts": 1}}, runner=short) as site:
+        plug = Plug(site)
+        added = await site.enqueue("work")
+        await site.start()
+        await site.until_told(JobStarted)
+        plug.pulled = True
+        await site.until_told(LeaseExpiring)
+        await until(lambda: site.runner._shift is not None and site.runner._shift.worker.running == 0)
+        assert starts == ["started"], "nothing starts while the store is away"
+        plug.pulled = False
+        await site.until_told(JobReleased)
+        job = await site.ended(added)
+
+    assert (job.state, job.result, job.attempt, job.crashes) == (JobState.SUCCEEDED, "second", 1, 0)
+
+
+async def test_a_stop_during_an_outage_ends_within_the_shutdown_timeout(tmp_path: Path) -> None:
+    async def work(payload: Any) -> str:
+        return "kept as long as the process lives"
+
+    brief = replace(QUICK, shutdown_timeout=1.0)
+    async with open_site(tmp_path, {"work": {"run": work}}, runner=brief) as site:
+        plug = Plug(site)
+        await site.start()
+        plug.pulled = True
+        await until(lambda: plug.refused >= 3)
+        summary = await asyncio.wait_for(site.stop(), 2.0)
+
+    assert summary.exit_code == 0
+    assert site.of(JobSucceeded) == []

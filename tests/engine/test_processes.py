@@ -1,0 +1,129 @@
+"""Real processes that are signalled, killed, frozen and blocked."""
+
+from __future__ import annotations
+
+import signal
+import time
+from pathlib import Path
+
+import pytest
+
+from kongflow.core.job import JobState
+from tests.engine.process import Processes
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+async def test_the_first_signal_drains_and_exits_0(tmp_path: Path, number: signal.Signals) -> None:
+    async with Processes(tmp_path, shutdown_timeout=30.0) as processes:
+        added, runner = await processes.add_and_start("waits")
+        runner.process.send_signal(number)
+        stopping = await runner.until_told("runner.stopping")
+        left = await processes.add("waits")
+        processes.go()
+
+        assert await runner.ended() == 0
+        assert (stopping["why"], stopping["running"]) == (number.name, 1)
+        assert (await processes.job(added)).state is JobState.SUCCEEDED
+        assert (await processes.job(left)).state is JobState.READY
+
+
+async def test_the_second_signal_skips_the_wait_and_releases_without_an_attempt(tmp_path: Path) -> None:
+    async with Processes(tmp_path, shutdown_timeout=60.0) as processes:
+        added, runner = await processes.add_and_start("waits")
+        runner.process.send_signal(signal.SIGINT)
+        await runner.until_told("runner.stopping")
+        runner.process.send_signal(signal.SIGINT)
+
+        assert await runner.ended() == 0
+        job = await processes.job(added)
+        assert (job.state, job.attempt, job.crashes, job.claims) == (JobState.READY, 0, 0, 1)
+
+
+async def test_the_third_signal_ends_the_process_at_once_with_130(tmp_path: Path) -> None:
+    async with Processes(tmp_path, shutdown_timeout=60.0) as processes:
+        _, runner = await processes.add_and_start("blocks")
+        for _ in range(3):
+            runner.process.send_signal(signal.SIGTERM)
+            time.sleep(0.1)  # signals of one kind that are pending together are one signal
+
+        assert await runner.ended() == 130
+
+
+async def test_a_thread_that_hangs_neither_keeps_the_process_nor_loses_its_job(tmp_path: Path) -> None:
+    async with Processes(tmp_path, shutdown_timeout=1.0) as processes:
+        added, runner = await processes.add_and_start("hangs")
+        runner.process.terminate()
+
+        assert await runner.ended(5.0) == 0
+        job = await processes.job(added)
+        assert (job.state, job.attempt, job.crashes) == (JobState.READY, 0, 0)
+
+
+async def test_a_blocked_loop_does_not_outlive_its_shutdown_timeout(tmp_path: Path) -> None:
+    async with Processes(tmp_path, shutdown_timeout=1.0) as processes:
+        _, runner = await processes.add_and_start("blocks")
+        runner.process.terminate()
+
+        assert await runner.ended(5.0) == 1
+        assert "in blocks" in runner.events("runner.stalled")[0]["stacks"]
+
+
+async def test_a_loop_that_stalls_ends_its_process_with_all_stacks_in_the_log(tmp_path: Path) -> None:
+    async with Processes(tmp_path, stall_limit=0.5) as processes:
+        added, runner = await processes.add_and_start("blocks")
+
+        assert await runner.ended() == 1
+        stalled = runner.events("runner.stalled")[0]
+        assert stalled["blocked_for"] > 0.5
+        assert "thread MainThread" in stalled["stacks"]
+        assert "in blocks" in stalled["stacks"]
+        assert (await processes.job(added)).state is JobState.RUNNING, "until another runner finds it dead"
+
+
+async def test_a_killed_runners_job_runs_again_elsewhere_with_its_attempt(tmp_path: Path) -> None:
+    async with Processes(tmp_path) as processes:
+        added, first = await processes.add_and_start("waits")
+        second = await processes.start()
+        killed = time.monotonic()
+        first.process.kill()
+        await processes.until_noted(f"start {added}", times=2)
+        took = time.monotonic() - killed
+        processes.go()
+        job = await processes.ended(added)
+
+    assert took < processes.settings.lease + 3
+    assert (job.state, job.attempt, job.claims) == (JobState.SUCCEEDED, 1, 2)
+    assert job.result == str(second.process.pid)
+    assert second.events("job.rescued")[0]["outcome"] == "retried"
+
+
+async def test_a_frozen_runner_cannot_settle_what_was_given_away(tmp_path: Path) -> None:
+    async with Processes(tmp_path) as processes:
+        added, frozen = await processes.add_and_start("waits")
+        frozen.process.send_signal(signal.SIGSTOP)
+        second = await processes.start()
+        await processes.until_noted(f"start {added}", times=2)
+        frozen.process.send_signal(signal.SIGCONT)
+        await frozen.until_told("job.lost")
+        processes.go()
+        job = await processes.ended(added)
+
+    assert (job.state, job.attempt, job.claims, job.result) == (JobState.SUCCEEDED, 1, 2, str(second.process.pid))
+    assert frozen.events("job.succeeded") == []
+    assert processes.noted(f"end {added}") == 1, "the frozen one was cancelled when it woke up"
+
+
+async def test_a_job_that_ends_its_process_fails_as_crashed_after_its_third_crash(tmp_path: Path) -> None:
+    async with Processes(tmp_path, lease=0.3) as processes:
+        killer = await processes.add("dies")
+        innocent = await processes.add("waits")
+        processes.go()
+        for _ in range(3):
+            assert await (await processes.start()).ended() == 7
+        await processes.start()
+        crashed, well = await processes.ended(killer), await processes.ended(innocent)
+
+    assert (crashed.state, crashed.reason) == (JobState.FAILED, "crashed")
+    assert well.state is JobState.SUCCEEDED

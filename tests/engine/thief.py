@@ -1,0 +1,75 @@
+"""A second runner that takes the jobs of one whose heartbeat has stopped."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from kongflow.core.job import ClaimedJob
+from kongflow.engine.events import JobStarted
+from kongflow.errors import StoreBusy
+from kongflow.store.base import LeaseKeeper, Renewal, Rescued, Store
+from tests.engine.site import Site
+
+
+class StoppableKeeper:
+    """A heartbeat's connection that can be held up, as by a lock that somebody else has on the file."""
+
+    def __init__(self, keeper: LeaseKeeper) -> None:
+        self._keeper = keeper
+        self.held_up = False
+
+    def renew(self, leases: Any) -> Renewal:
+        if self.held_up:
+            raise StoreBusy("held up by the test")
+        return self._keeper.renew(leases)
+
+    def close(self) -> None:
+        self._keeper.close()
+
+
+class Thief:
+    """Another process on the same database, whose clock is ahead of the first one's lease."""
+
+    def __init__(self, site: Site, store: Store, runner: int, keeper: StoppableKeeper) -> None:
+        self._site = site
+        self._keeper = keeper
+        self.store = store
+        self.runner = runner
+
+    async def rescue(self) -> list[Rescued]:
+        """Find the first runner dead and end its attempts."""
+        self._keeper.held_up = True
+        self.store.advance(2 * self._site.catalog.runner.lease)
+        rescued = await self.store.rescue(self.runner)
+        self.store.advance(5)
+        return rescued + await self.store.rescue(self.runner)
+
+    async def steal(self) -> list[ClaimedJob]:
+        """Rescue, and claim what was rescued."""
+        await self.rescue()
+        return await self.store.claim(self.runner, 10, 10)
+
+    def let_the_heartbeat_go_on(self) -> None:
+        self._keeper.held_up = False
+
+
+@asynccontextmanager
+async def thief_beside(site: Site, store: Store) -> AsyncIterator[Thief]:
+    """Start the site's runner, wait for its first job, and put a second runner on `store` beside it."""
+    keepers: list[StoppableKeeper] = []
+    original = site.store.lease_keeper
+
+    def lease_keeper(runner: int) -> StoppableKeeper:
+        keepers.append(StoppableKeeper(original(runner)))
+        return keepers[-1]
+
+    site.store.lease_keeper = lease_keeper
+    await site.start()
+    await site.until_told(JobStarted)
+    await store.open()
+    try:
+        yield Thief(site, store, await store.join(site.runner._info()), keepers[0])
+    finally:
+        await store.close()
