@@ -1,0 +1,353 @@
+"""KongFlow: the async API, and the one place that wires catalog, store, client and runner together."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import AsyncIterator, Iterable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from types import TracebackType
+from typing import Self, Unpack
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from kongflow.config.binding import bind
+from kongflow.config.load import load_catalog
+from kongflow.core.catalog import Catalog
+from kongflow.core.job import Job, JobState
+from kongflow.core.json import Json, dump
+from kongflow.core.spelling import did_you_mean
+from kongflow.engine.client import Addition, Client, EnqueueOptions, additions, job_options
+from kongflow.engine.events import Events, RunnerStarted
+from kongflow.engine.logs import log_event
+from kongflow.engine.runner import Runner
+from kongflow.engine.shift import RunSummary
+from kongflow.errors import InvalidOption, JobNotFound, NotInitialized, SchemaOutOfDate, UnknownQueue, WaitTimedOut
+from kongflow.store.base import JobFilter, Page, QueueCounts, Store
+from kongflow.store.connections import run_in
+from kongflow.store.open import open_store
+
+# A waiting caller looks often at first, when most jobs end, and once a second later.
+_FIRST_LOOK, _LAST_LOOK = 0.02, 1.0
+
+
+class KongFlow:
+    """A job queue on one database, for one event loop.
+
+    Use it as `async with KongFlow.from_config() as flow:`, or call `initialize()` first and `stop()` last.
+
+    >>> async with KongFlow.from_config("kongflow.yaml") as flow:
+    ...     job = await flow.enqueue("greet", {"name": "Ada"})
+    ...     await flow.run()
+    """
+
+    def __init__(self, catalog: Catalog, *, store: Store | None = None) -> None:
+        self.catalog = catalog
+        self.store = store or open_store(catalog.database, catalog.runner.poll_interval)
+        self.client = Client(catalog, self.store, self.wake)
+        self._runners: dict[Runner, asyncio.Task[RunSummary]] = {}
+        self._initialized = False
+        self._changing = asyncio.Lock()
+
+    @classmethod
+    def from_config(cls, path: str | Path | None = None) -> Self:
+        """Load a configuration: `path`, else the file that KONGFLOW_CONFIG names, else ./kongflow.yaml.
+
+        Raises: InvalidConfig with every finding; ConfigUnreadable.
+        """
+        return cls(find_catalog(path))
+
+    # --- life ---
+
+    async def initialize(self) -> None:
+        """Connect, bring the tables up to date, and claim them for this `name`. Calling it again does nothing.
+
+        Raises: StoreUnavailable; SchemaOutOfDate where `migrate` is manual; WrongName.
+        """
+        async with self._changing:
+            if self._initialized:
+                return
+            await self.store.open()
+            try:
+                await self._check_schema()
+                await self.store.check_name(self.catalog.name)
+            except BaseException:
+                await self.store.close()
+                raise
+            self._initialized = True
+
+    async def stop(self) -> None:
+        """Drain the runners of this process, then disconnect. Calling it again does nothing."""
+        async with self._changing:
+            while self._runners:
+                # Asked again and again: a runner that has not begun does not hear it.
+                self.request_stop()
+                await asyncio.wait(self._runners.values(), timeout=0.1)
+            self._initialized = False
+            await self.store.close()
+
+    async def __aenter__(self) -> Self:
+        await self.initialize()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await self.stop()
+
+    # --- adding ---
+
+    async def enqueue(
+        self, task: str, payload: Json = None, *, connection: object = None, **options: Unpack[EnqueueOptions]
+    ) -> Job:
+        """Add a job and return it; `created` is False where its key updated or returned a waiting one.
+
+        `connection`: an SQLAlchemy Session, AsyncSession, Connection or AsyncConnection of the same database; the job
+        then exists when its transaction commits.
+        Raises: UnknownTask, InvalidPayload, InvalidOption, UnknownQueue, TemplateError, WrongDatabase, StoreBusy.
+        """
+        self._check_initialized()
+        return await self.client.enqueue(task, payload, job_options(options), connection)
+
+    async def enqueue_many(self, jobs: Iterable[Addition], *, connection: object = None) -> list[Job]:
+        """Add jobs `(task, payload)` or `(task, payload, {options})` in one transaction, in order.
+
+        If any is bad, there is no row, and the error says which. Raises: as `enqueue`.
+        """
+        self._check_initialized()
+        return await self.client.enqueue_many(additions(jobs), connection)
+
+    async def dequeue(self, key: str, *, connection: object = None) -> Job | None:
+        """Cancel the waiting job of a key and return it, else None; a running one is left alone."""
+        self._check_initialized()
+        if connection is None:
+            return await self.store.dequeue(key)
+        return await run_in(connection, lambda caller: self.store.dequeue_in(caller, key))
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[AsyncConnection]:
+        """Open a transaction on this database, for business writes and jobs (`connection=tx`) that belong together.
+
+        It commits at the end of the block and rolls back on an exception.
+        """
+        self._check_initialized()
+        async with self.store.transaction() as connection:
+            yield connection
+        self.wake()
+
+    # --- looking ---
+
+    async def get(self, id: str) -> Job:
+        """Return a job, live or finished. Raises: JobNotFound."""
+        self._check_initialized()
+        return found(await self.store.get(id), id)
+
+    async def wait(self, id: str, timeout: float | timedelta | None = None) -> Job:  # noqa: ASYNC109  the name that callers expect
+        """Return a job when it has ended. `timeout` is seconds. Raises: JobNotFound; WaitTimedOut (the job goes on)."""
+        self._check_initialized()
+        seconds = timeout.total_seconds() if isinstance(timeout, timedelta) else timeout
+        try:
+            async with asyncio.timeout(seconds):
+                return await self._ended(id)
+        except TimeoutError:
+            raise WaitTimedOut(f"job {id} has not ended within {seconds:g} s; it goes on") from None
+
+    async def jobs(
+        self,
+        *,
+        states: Iterable[JobState | str] = (),
+        task: str | None = None,
+        queue: str | None = None,
+        key: str | None = None,
+        tag: str | None = None,
+        since: datetime | timedelta | None = None,
+        limit: int = 50,
+        cursor: str | None = None,
+    ) -> Page:
+        """Return a page of jobs, newest first; `cursor` is the `next_cursor` of the page before.
+
+        `since`: added at or after this aware datetime, or this long ago. Raises: InvalidOption.
+        """
+        self._check_initialized()
+        wanted = JobFilter(tuple(_state(state) for state in states), task, queue, key, tag, _earliest(since))
+        return await self.store.list_jobs(wanted, limit, cursor)
+
+    async def queues(self) -> list[QueueCounts]:
+        """Return the live jobs of every concrete queue, and the limit in force for each."""
+        self._check_initialized()
+        return await self.store.queue_counts()
+
+    # --- operating ---
+
+    async def cancel(self, id: str) -> Job:
+        """Cancel a waiting job, or ask for the cancel of a running one; a finished one is returned as it is.
+
+        Raises: JobNotFound.
+        """
+        self._check_initialized()
+        return found(await self.store.cancel(id), id)
+
+    async def retry(self, id: str) -> Job:
+        """Run a finished job again under its id from attempt 0, or a waiting one now; its payload is validated anew.
+
+        Raises: JobNotFound, UnknownTask, InvalidPayload, JobStateConflict.
+        """
+        job = await self.get(id)
+        schema = self.catalog.task(job.task).payload_schema
+        payload = job.payload if schema is None else schema.check_added(job.payload)
+        retried = await self.store.retry(id, dump(payload))
+        self.wake()
+        return retried
+
+    async def delete(self, id: str) -> None:
+        """Delete a job that is not running. Raises: JobNotFound, JobStateConflict."""
+        self._check_initialized()
+        if not await self.store.delete(id):
+            found(None, id)
+
+    # --- working ---
+
+    async def run(
+        self,
+        *,
+        queues: Sequence[str] | None = None,
+        concurrency: int | None = None,
+        until_idle: bool = False,
+        events: Events | None = None,
+    ) -> RunSummary:
+        """Work in this process until `stop()`, a signal, or, with `until_idle`, until nothing is left to take.
+
+        `queues` and `concurrency` replace those of the configuration; `events` replaces the log as what hears of each
+        event. Signals are handled where this is the main thread.
+        Raises: InvalidConfig where a handler cannot be imported; InvalidOption.
+        """
+        runner = self._runner(queues, concurrency, events or Events(log_event))
+        return await self._start(runner, until_idle=until_idle, handle_signals=True)
+
+    @asynccontextmanager
+    async def running(
+        self, *, queues: Sequence[str] | None = None, concurrency: int | None = None
+    ) -> AsyncIterator[Self]:
+        """Work in the background for the length of the block, then drain. For web applications and tests.
+
+        The block begins when the runner has begun. Signals stay with the application.
+        """
+        begun = asyncio.Event()
+        events = Events(log_event, lambda event: begun.set() if isinstance(event, RunnerStarted) else None)
+        runner = self._runner(queues, concurrency, events)
+        task = self._start(runner, until_idle=False, handle_signals=False)
+        waiting = asyncio.create_task(begun.wait())
+        await asyncio.wait({task, waiting}, return_when=asyncio.FIRST_COMPLETED)
+        waiting.cancel()
+        if task.done():
+            await task
+        try:
+            yield self
+        finally:
+            runner.request_stop()
+            await task
+
+    def request_stop(self) -> None:
+        """Ask the runners of this KongFlow to drain and end; callable from any thread."""
+        for runner in tuple(self._runners):
+            runner.request_stop()
+
+    def wake(self) -> None:
+        """Tell the runners of this KongFlow to look at once, not when they poll; callable from any thread."""
+        for runner in tuple(self._runners):
+            runner.wake()
+
+    # --- inside ---
+
+    def _check_initialized(self) -> None:
+        if not self._initialized:
+            raise NotInitialized(
+                "this KongFlow is not connected: call `await flow.initialize()` first, or use `async with`"
+            )
+
+    async def _check_schema(self) -> None:
+        status = await self.store.schema_status()
+        if status.up_to_date:
+            return
+        if self.catalog.database.migrate == "auto":
+            await self.store.migrate()
+        elif not status.compatible:
+            raise SchemaOutOfDate(
+                f"the tables are at revision {status.current or 'none'} and this release needs {status.head}; "
+                "`database.migrate` is manual, so run `kongflow db upgrade`"
+            )
+
+    async def _ended(self, id: str) -> Job:
+        pause = _FIRST_LOOK
+        while True:
+            job = found(await self.store.await_outcome(id), id)
+            if job.state.is_final:
+                return job
+            await asyncio.sleep(pause)
+            pause = min(pause * 1.5, _LAST_LOOK)
+
+    def _runner(self, queues: Sequence[str] | None, concurrency: int | None, events: Events) -> Runner:
+        self._check_initialized()
+        catalog = _with_overrides(self.catalog, queues, concurrency)
+        return Runner(catalog, bind(catalog), self.store, self.client, events=events)
+
+    def _start(self, runner: Runner, *, until_idle: bool, handle_signals: bool) -> asyncio.Task[RunSummary]:
+        work = runner.run(until_idle, handle_signals=handle_signals)
+        task = asyncio.create_task(work, name="kongflow run")
+        self._runners[runner] = task
+        task.add_done_callback(lambda _: self._runners.pop(runner, None))
+        return task
+
+
+# --- shared with the synchronous twin --------------------------------------------------------------------------------
+
+
+def find_catalog(path: str | Path | None = None) -> Catalog:
+    """Return the catalog of `path`, else of the file that KONGFLOW_CONFIG names, else of ./kongflow.yaml.
+
+    Raises: InvalidConfig with every finding; ConfigUnreadable.
+    """
+    return load_catalog(Path(path or os.environ.get("KONGFLOW_CONFIG") or "kongflow.yaml"), os.environ)
+
+
+def found(job: Job | None, id: str) -> Job:
+    """Return the job. Raises: JobNotFound where there is none."""
+    if job is None:
+        raise JobNotFound(f"there is no job {id!r}: it never existed, was deleted, or its retention has passed")
+    return job
+
+
+def _state(state: JobState | str) -> JobState:
+    try:
+        return JobState(state)
+    except ValueError:
+        known = [known.value for known in JobState]
+        raise InvalidOption(f"there is no state {str(state)!r}{did_you_mean(str(state), known)}") from None
+
+
+def _earliest(since: datetime | timedelta | None) -> datetime | None:
+    if isinstance(since, timedelta):
+        return datetime.now(UTC) - since
+    if since is not None and since.tzinfo is None:
+        raise InvalidOption(f"since {since.isoformat()} has no time zone; pass an aware datetime or a timedelta")
+    return since
+
+
+def _with_overrides(catalog: Catalog, queues: Sequence[str] | None, concurrency: int | None) -> Catalog:
+    runner = catalog.runner
+    if queues is not None:
+        for name in queues:
+            if name != "*" and name not in catalog.queues.queues:
+                raise UnknownQueue(
+                    f"no queue or pattern {name!r} is declared; a runner serves '*' or names exactly as declared"
+                    f"{did_you_mean(name, catalog.queues.queues)}"
+                )
+        runner = replace(runner, queues=tuple(queues))
+    if concurrency is not None:
+        if concurrency < 1:
+            raise InvalidOption(f"concurrency is at least 1, not {concurrency}")
+        runner = replace(runner, concurrency=concurrency)
+    return replace(catalog, runner=runner)

@@ -1,0 +1,20 @@
+"""`kongflow db`: the group; a file for each of its commands."""
+
+from __future__ import annotations
+
+import click
+
+from kongflow.cli.lazy import Entry, LazyGroup
+from kongflow.cli.options import epilogue
+
+ENTRIES = (
+    Entry("upgrade", "kongflow.cli.db.upgrade", "Apply every missing migration."),
+    Entry("status", "kongflow.cli.db.status", "Compare the tables with this release; exit 4 if they differ."),
+)
+
+
+@click.group(
+    "db", cls=LazyGroup, entries=ENTRIES, epilog=epilogue("kongflow db status || kongflow db upgrade", 0, 3, 4)
+)
+def command() -> None:
+    """Upgrade the tables, or show their state."""

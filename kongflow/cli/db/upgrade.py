@@ -1,0 +1,47 @@
+"""`kongflow db upgrade`: apply what is missing, under a lock; several at once do it once."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import click
+
+from kongflow.cli.options import config_option, epilogue, load_catalog
+from kongflow.cli.output import note
+from kongflow.store.base import SchemaStatus
+
+
+@click.command(
+    "upgrade",
+    epilog=epilogue(
+        """
+        kongflow db upgrade
+        """,
+        0,
+        3,
+        4,
+    ),
+)
+@config_option
+def command(config: Path) -> None:
+    """Apply every missing migration.
+
+    Runners of this release and of newer ones go on meanwhile.
+    """
+    before, after = asyncio.run(_upgrade(config))
+    if before.current == after.current:
+        note(f"the tables are up to date, at {after.current}")
+    else:
+        note(f"upgraded the tables from {before.current or 'nothing'} to {after.current}")
+
+
+async def _upgrade(config: Path) -> tuple[SchemaStatus, SchemaStatus]:
+    from kongflow.store.open import open_store
+
+    store = open_store(load_catalog(config).database)
+    await store.open()
+    try:
+        return await store.schema_status(), await store.migrate()
+    finally:
+        await store.close()

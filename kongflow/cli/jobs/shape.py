@@ -1,0 +1,98 @@
+"""A job as the command line shows it: the JSON shape that scripts rely on, and the words for people."""
+
+from __future__ import annotations
+
+import click
+
+from kongflow.cli.output import escape, iso, on_terminal
+from kongflow.core.catalog import Catalog
+from kongflow.core.job import AttemptError, Job, JobState
+from kongflow.core.json import Json
+
+_STATES = {
+    JobState.UNROUTED: ("?", "yellow"),
+    JobState.SCHEDULED: ("◷", "blue"),
+    JobState.RETRYING: ("↻", "yellow"),
+    JobState.READY: ("○", "blue"),
+    JobState.BLOCKED: ("◌", "yellow"),
+    JobState.RUNNING: ("▶", "cyan"),
+    JobState.SUCCEEDED: ("✓", "green"),
+    JobState.FAILED: ("✗", "red"),
+    JobState.CANCELLED: ("⊘", "magenta"),
+}
+
+
+def job_json(job: Job, catalog: Catalog, *, history: bool = False) -> dict[str, Json]:
+    """Return a job for `--json`: ids are text, times ISO 8601 in UTC. `history` adds every error with its traceback."""
+    shape: dict[str, Json] = {
+        "id": job.id,
+        "task": job.task,
+        "queue": job.queue,
+        "state": str(job.state),
+        "reason": job.reason,
+        "detail": job.detail,
+        "priority": job.priority,
+        "attempt": job.attempt,
+        "max_attempts": max_attempts(job, catalog),
+        "claims": job.claims,
+        "crashes": job.crashes,
+        "run_at": iso(job.run_at),
+        "created_at": iso(job.created_at),
+        "claimed_at": iso(job.claimed_at),
+        "finished_at": iso(job.finished_at),
+        "key": job.key,
+        "flags": list(job.flags),
+        "tags": list(job.tags),
+        "payload": job.payload,
+        "result": job.result,
+        "progress": job.progress,
+        "error": None if job.error is None else error_json(job.error),
+        "cancel_requested": job.cancel_requested,
+        "overrunning": job.overrunning,
+        "runner": job.runner,
+    }
+    if history:
+        shape["errors"] = [{**error_json(error), "traceback": error.traceback} for error in job.errors]
+    return shape
+
+
+def error_json(error: AttemptError) -> dict[str, Json]:
+    """Return what one attempt left behind, without its traceback."""
+    return {"attempt": error.attempt, "type": error.type, "message": error.message, "at": iso(error.at)}
+
+
+def max_attempts(job: Job, catalog: Catalog) -> int | None:
+    """Return how many attempts a job has: the call's number, else the catalog's; None for a task it does not know."""
+    if job.max_attempts is not None:
+        return job.max_attempts
+    task = catalog.tasks.get(job.task)
+    return None if task is None else task.retry.max_attempts
+
+
+def attempts_text(job: Job, catalog: Catalog) -> str:
+    """Return `2/25`."""
+    return f"{job.attempt}/{max_attempts(job, catalog) or '?'}"
+
+
+def outcome_text(job: Job) -> str:
+    """Return how a job ended, or where it is, in one line: `failed (error): ValueError: no such user`."""
+    text = str(job.state)
+    if job.reason is not None:
+        text += f" ({job.reason})"
+    if job.detail:
+        text += f": {escape(job.detail)}"
+    elif job.error is not None and job.state != "succeeded":
+        text += f": {error_line(job.error)}"
+    return text
+
+
+def error_line(error: AttemptError) -> str:
+    """Return `ValueError: no such user` on one line."""
+    name = error.type.removeprefix("builtins.")
+    return escape(f"{name}: {error.message}" if error.message else name)
+
+
+def state_word(state: JobState) -> str:
+    """Return a state for people: the word, and on a terminal a glyph before it."""
+    glyph, colour = _STATES[state]
+    return click.style(f"{glyph} {state}", fg=colour) if on_terminal() else str(state)

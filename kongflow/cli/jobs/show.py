@@ -1,0 +1,115 @@
+"""`kongflow jobs show`: everything about one job that helps at night: why it failed, and when what happened."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+
+import click
+
+from kongflow.cli.jobs.shape import attempts_text, error_line, job_json, outcome_text
+from kongflow.cli.options import config_option, epilogue, json_option, opened
+from kongflow.cli.output import emit_json, escape, hint, iso, json_text, relative
+from kongflow.core.catalog import Catalog
+from kongflow.core.job import Job, JobState
+from kongflow.core.json import Json
+
+
+@click.command(
+    "show",
+    epilog=epilogue(
+        """
+        kongflow jobs show 17
+        kongflow jobs show 17 --payload
+        kongflow jobs show 17 --json | jq .errors
+        """,
+        0,
+        2,
+        3,
+        5,
+    ),
+)
+@click.argument("id")
+@click.option("--payload", "with_payload", is_flag=True, help="Print the payload too.")
+@json_option
+@config_option
+def command(id: str, with_payload: bool, as_json: bool, config: Path) -> None:
+    """Show one job: state, errors, timeline, result."""
+    asyncio.run(_show(id, with_payload, as_json, config))
+
+
+async def _show(id: str, with_payload: bool, as_json: bool, config: Path) -> None:
+    async with opened(config) as flow:
+        job = await flow.get(id)
+    if as_json:
+        emit_json(job_json(job, flow.catalog, history=True))
+        return
+    _print_facts(job, flow.catalog)
+    _print_timeline(job)
+    _print_errors(job)
+    if with_payload:
+        _print_value("payload", job.payload)
+    if job.state is JobState.SUCCEEDED:
+        _print_value("result", job.result)
+    if job.state is JobState.FAILED:
+        hint(f"run it again: kongflow jobs retry {job.id}")
+
+
+def _print_facts(job: Job, catalog: Catalog) -> None:
+    facts = {
+        "job": job.id,
+        "task": job.task,
+        "state": outcome_text(job),
+        "queue": job.queue or "-",
+        "priority": str(job.priority),
+        "attempt": attempts_text(job, catalog),
+        "crashes": str(job.crashes) if job.crashes else "",
+        "key": job.key or "",
+        "tags": ", ".join(job.tags),
+        "flags": ", ".join(job.flags),
+        "progress": "" if job.progress is None else json_text(job.progress),
+        "runner": job.runner or "",
+        "cancel": "requested" if job.cancel_requested and not job.state.is_final else "",
+        "overrun": "past its time limit and still going" if job.overrunning else "",
+    }
+    for name, value in facts.items():
+        if value:
+            click.echo(f"{name:<9} {escape(value)}")
+
+
+def _print_timeline(job: Job) -> None:
+    moments = [(job.created_at, "added")]
+    moments += [(error.at, f"attempt {error.attempt} ended: {error_line(error)}") for error in job.errors if error.at]
+    if job.claimed_at is not None:
+        moments.append((job.claimed_at, f"started on {escape(job.runner or 'a runner')}"))
+    if job.finished_at is not None:
+        moments.append((job.finished_at, str(job.state)))
+    elif job.state is not JobState.RUNNING:
+        moments.append((job.run_at, "may start"))
+    now = datetime.now(UTC)
+    click.echo("\ntimeline")
+    for instant, what in sorted(moments, key=lambda moment: moment[0]):
+        click.echo(f"  {iso(instant)}  {relative(instant, now):>10}  {what}")
+
+
+def _print_errors(job: Job) -> None:
+    if not job.errors:
+        return
+    click.echo("\nerrors")
+    for error in job.errors:
+        click.echo(f"  attempt {error.attempt}: {error_line(error)}")
+    last = job.errors[-1]
+    if last.traceback:
+        click.echo()
+        click.echo(_indented(escape(last.traceback.rstrip(), keep_layout=True)))
+
+
+def _print_value(name: str, value: Json) -> None:
+    click.echo(f"\n{name}")
+    click.echo(_indented(escape(json.dumps(value, ensure_ascii=False, indent=2), keep_layout=True)))
+
+
+def _indented(text: str) -> str:
+    return "\n".join(f"  {line}" for line in text.splitlines())

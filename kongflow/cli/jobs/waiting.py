@@ -1,0 +1,42 @@
+"""Waiting for the end of a job on the command line: each change is told on stderr, the outcome is the exit code."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+from kongflow.app import KongFlow, found
+from kongflow.cli.jobs.shape import attempts_text, outcome_text
+from kongflow.cli.output import note
+from kongflow.core.job import Job, JobState
+from kongflow.errors import WaitTimedOut
+
+AWAITED_EXIT_CODES = {JobState.SUCCEEDED: 0, JobState.FAILED: 10, JobState.CANCELLED: 11}
+
+# Seconds: short enough for a script that waits on many short jobs, long enough to leave the database alone.
+_LOOK = 0.1
+
+
+async def wait_and_tell(flow: KongFlow, id: str, patience: float | None) -> Job:
+    """Return a job when it has ended, and say on stderr how it gets there, one line a change.
+
+    `patience` is seconds. Raises: JobNotFound, WaitTimedOut.
+    """
+    deadline = None if patience is None else time.monotonic() + patience
+    job = found(await flow.store.await_outcome(id), id)
+    told = ""
+    while True:
+        if (line := _line(job, flow)) != told:
+            note(line)
+            told = line
+        if job.state.is_final:
+            return job
+        if deadline is not None and time.monotonic() >= deadline:
+            raise WaitTimedOut(f"job {id} is still {job.state} after {patience:g} s; it goes on")
+        await asyncio.sleep(_LOOK)
+        job = await flow.get(id)
+
+
+def _line(job: Job, flow: KongFlow) -> str:
+    line = f"job {job.id} {job.task}: {outcome_text(job)}"
+    return line if job.state.is_final else f"{line}, attempt {attempts_text(job, flow.catalog)}"

@@ -1,0 +1,145 @@
+"""`kongflow`: the table of commands, colour, and the one place where an error becomes a message and an exit code."""
+
+from __future__ import annotations
+
+import errno
+import os
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+import click
+
+from kongflow.cli.lazy import Entry, LazyGroup
+from kongflow.cli.options import epilogue
+from kongflow.cli.output import colour_wanted, error
+from kongflow.errors import InvalidConfig, KongFlowError
+from kongflow.version import __version__
+
+INTERRUPTED = 130
+
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
+ENTRIES = (
+    Entry("init", "kongflow.cli.init", "Write a small project that runs.", "Declare"),
+    Entry("validate", "kongflow.cli.validate", "Check kongflow.yaml and everything that it names.", "Declare"),
+    Entry("explain", "kongflow.cli.explain", "Explain a finding of `kongflow validate`.", "Declare"),
+    Entry("schema", "kongflow.cli.schema", "Print the JSON Schema of kongflow.yaml.", "Declare"),
+    Entry("config", "kongflow.cli.config", "Show the configuration with every default filled in.", "Declare"),
+    Entry("render", "kongflow.cli.render", "Show the queue, key and retry times that a payload would get.", "Declare"),
+    Entry("retries", "kongflow.cli.retries", "Show every delay of a retry policy.", "Declare"),
+    Entry("enqueue", "kongflow.cli.enqueue", "Add a job.", "Work"),
+    Entry("run", "kongflow.cli.run", "Work: claim jobs and run them until stopped.", "Work"),
+    Entry("jobs", "kongflow.cli.jobs", "List, show, retry, cancel, delete and await jobs.", "Look and repair"),
+    Entry("queues", "kongflow.cli.queues", "List queues with their limits and their jobs.", "Look and repair"),
+    Entry("workers", "kongflow.cli.workers", "List the runners.", "Look and repair"),
+    Entry("db", "kongflow.cli.db", "Upgrade the tables, or show their state.", "Look and repair"),
+)
+
+
+class Root(LazyGroup):
+    """The top of the command line. Whatever a command raises on purpose ends here as one message on stderr."""
+
+    def main(
+        self,
+        args: Sequence[str] | None = None,
+        prog_name: str | None = None,
+        complete_var: str | None = None,
+        standalone_mode: bool = True,
+        **extra: Any,
+    ) -> Any:
+        """Run the command and exit with its code."""
+        _never_fail_to_print()
+        try:
+            code = self._exit_code(args, prog_name, complete_var, **extra)
+            if sys.stdout is not None:
+                sys.stdout.flush()
+        except BrokenPipeError:
+            code = _forget_the_output(0)
+        except OSError as problem:
+            if problem.errno not in _NO_ROOM:
+                raise
+            error(f"the output cannot be written: {problem.strerror}")
+            code = _forget_the_output(1)
+        if not standalone_mode:
+            return code
+        sys.exit(code)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Call the command; where nobody reads its output any more, end without a word."""
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError:
+            ctx.exit(_forget_the_output(0))
+
+    def _exit_code(
+        self, args: Sequence[str] | None, prog_name: str | None, complete_var: str | None, **extra: Any
+    ) -> int:
+        try:
+            returned = super().main(args, prog_name, complete_var, standalone_mode=False, **extra)
+        except click.Abort:
+            error("interrupted")
+            return INTERRUPTED
+        except click.ClickException as usage:
+            usage.show()
+            return usage.exit_code
+        except InvalidConfig as invalid:
+            click.echo(str(invalid), err=True)
+            return invalid.exit_code
+        except KongFlowError as failure:
+            error(str(failure))
+            return failure.exit_code
+        return returned if isinstance(returned, int) else 0
+
+
+def _never_fail_to_print() -> None:
+    """Print what a terminal's encoding lacks as escapes, instead of dying with a UnicodeEncodeError."""
+    for stream in (sys.stdout, sys.stderr):
+        reconfigure = getattr(stream, "reconfigure", None)
+        if reconfigure is not None:
+            reconfigure(errors="backslashreplace")
+
+
+def _forget_the_output(code: int) -> int:
+    """Point stdout at nothing, so that the interpreter's own flush at exit stays quiet too; return the exit code."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return code
+
+
+@click.group(
+    "kongflow",
+    cls=Root,
+    entries=ENTRIES,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog=epilogue(
+        """
+        kongflow init && kongflow validate
+        kongflow enqueue greet --arg name=Ada
+        kongflow run
+        kongflow jobs list --state failed --since 1d
+        """,
+        0,
+        1,
+        2,
+        3,
+        4,
+        5,
+        10,
+        11,
+        124,
+        130,
+    ),
+)
+@click.version_option(__version__, "--version", message="kongflow %(version)s")
+@click.pass_context
+def command(ctx: click.Context) -> None:
+    """Background jobs, declared in kongflow.yaml, checked like code, kept in your database.
+
+    Every command takes -c/--config PATH; without it KONGFLOW_CONFIG, else ./kongflow.yaml.
+    """
+    ctx.color = colour_wanted()
+
+
+def main() -> None:
+    """Run the command line of this process."""
+    command(prog_name="kongflow")

@@ -1,0 +1,160 @@
+"""Options and argument types that several commands share, how they find the configuration, and the help epilogue."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+import textwrap
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from kongflow.core.duration import parse_duration
+from kongflow.errors import InvalidOption
+
+if TYPE_CHECKING:  # only for annotations: these load what a command without a database never needs
+    from kongflow.app import KongFlow
+    from kongflow.core.catalog import Catalog
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+MASK = "***"
+
+EXIT_CODES = {
+    0: "done",
+    1: "findings, or the operation failed",
+    2: "wrong usage",
+    3: "could not check: a file or the database cannot be read",
+    4: "the tables of the database are out of date",
+    5: "no such job, task, queue or policy",
+    10: "the awaited job failed",
+    11: "the awaited job was cancelled",
+    124: "the wait timed out; the job goes on",
+    130: "interrupted",
+}
+
+
+def epilogue(examples: str, *codes: int) -> str:
+    """Return the end of a command's help: its examples, one a line, and its exit codes."""
+    lines = textwrap.dedent(examples).strip().splitlines()
+    shown = "\n".join(f"  {line}" for line in lines)
+    meanings = "\n".join(f"  {code:<4} {EXIT_CODES[code]}" for code in codes)
+    return f"\b\nExamples:\n{shown}\n\n\b\nExit codes:\n{meanings}"
+
+
+# --- shared options --------------------------------------------------------------------------------------------------
+
+
+def config_option(function: F) -> F:
+    """Add `-c/--config PATH` to a command."""
+    return click.option(
+        "-c",
+        "--config",
+        type=click.Path(path_type=Path),
+        envvar="KONGFLOW_CONFIG",
+        default=Path("kongflow.yaml"),
+        show_default=True,
+        show_envvar=True,
+        metavar="PATH",
+        help="The configuration; its folder is the project.",
+    )(function)
+
+
+def json_option(function: F) -> F:
+    """Add `--json` to a command."""
+    return click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")(function)
+
+
+# --- argument types --------------------------------------------------------------------------------------------------
+
+
+def duration(text: str) -> float:
+    """Return the seconds of `1h30m` and the like, as in kongflow.yaml."""
+    try:
+        return parse_duration(text)
+    except InvalidOption as problem:
+        raise click.BadParameter(str(problem)) from None
+
+
+def instant(text: str) -> datetime:
+    """Return the aware datetime of an ISO 8601 text with its offset."""
+    try:
+        return parse_instant(text)
+    except InvalidOption as problem:
+        raise click.BadParameter(str(problem)) from None
+
+
+def age_or_instant(text: str) -> datetime:
+    """Return a point in the past: a duration ago, or an instant."""
+    if _LOOKS_LIKE_AN_INSTANT.match(text):
+        return instant(text)
+    return datetime.now(UTC) - timedelta(seconds=duration(text))
+
+
+_LOOKS_LIKE_AN_INSTANT = re.compile(r"[0-9]{4}-")
+
+
+def parse_instant(text: str) -> datetime:
+    """Return the aware datetime of an ISO 8601 text. Raises: InvalidOption where it is none, or has no offset."""
+    try:
+        instant = datetime.fromisoformat(text)
+    except ValueError:
+        raise InvalidOption(f"{text!r} is not an ISO 8601 instant such as 2026-11-24T09:30:00Z") from None
+    if instant.tzinfo is None:
+        raise InvalidOption(f"{text!r} has no time zone; add one, such as Z for UTC or +01:00")
+    return instant
+
+
+# --- configuration ---------------------------------------------------------------------------------------------------
+
+
+def load_catalog(config: Path) -> Catalog:
+    """Return the catalog of a configuration, without opening its database.
+
+    Raises: InvalidConfig with the report; ConfigUnreadable.
+    """
+    from kongflow.config import load
+
+    return load.load_catalog(config, os.environ)
+
+
+@asynccontextmanager
+async def opened(config: Path) -> AsyncIterator[KongFlow]:
+    """Open the KongFlow of a configuration: its database is connected and its tables checked."""
+    from kongflow.app import KongFlow
+
+    async with KongFlow.from_config(config) as flow:
+        yield flow
+
+
+def masked_url(url: str) -> str:
+    """Return a database URL without its password, whether it stands before the host or among the parameters.
+
+    Where a password holds an unencoded `@` or `?` more is masked than the password, never less.
+    """
+    url = re.sub(r"^([A-Za-z0-9+.-]+://[^:/@]*:).*@", rf"\1{MASK}@", url)
+    return re.sub(r"([?&][^=&]*(?:pass|secret|token)[^=&]*=)[^&]*", rf"\1{MASK}", url, flags=re.IGNORECASE)
+
+
+def read_text(source: str) -> str:
+    """Return the UTF-8 text of a file, or of stdin where the source is `-`. Raises: click.UsageError."""
+    if source == "-":
+        if sys.stdin is None:
+            raise click.UsageError("'-' reads from stdin, and stdin is closed")
+        if sys.stdin.isatty():
+            raise click.UsageError("'-' reads from stdin, and stdin is this terminal; pipe something into it")
+        data = sys.stdin.buffer.read()
+    else:
+        try:
+            data = Path(source).read_bytes()
+        except OSError as problem:
+            raise click.UsageError(f"cannot read {source}: {problem.strerror}") from None
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as problem:
+        raise click.UsageError(f"{'stdin' if source == '-' else source} is not UTF-8 text: {problem.reason}") from None

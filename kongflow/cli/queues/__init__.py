@@ -1,0 +1,15 @@
+"""`kongflow queues`: the group."""
+
+from __future__ import annotations
+
+import click
+
+from kongflow.cli.lazy import Entry, LazyGroup
+from kongflow.cli.options import epilogue
+
+ENTRIES = (Entry("list", "kongflow.cli.queues.list", "List queues: declared and effective limits, jobs by state."),)
+
+
+@click.group("queues", cls=LazyGroup, entries=ENTRIES, epilog=epilogue("kongflow queues list", 0, 2, 3, 4))
+def command() -> None:
+    """List queues with their limits and their jobs."""

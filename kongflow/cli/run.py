@@ -1,0 +1,110 @@
+"""`kongflow run`: work in this process until a signal, or, with --once, until nothing is left."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import re
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn
+
+import click
+
+from kongflow.cli.options import config_option, epilogue, masked_url, opened
+from kongflow.cli.output import note
+from kongflow.version import __version__
+
+if TYPE_CHECKING:  # only for annotations: they load the database's libraries
+    from kongflow.app import KongFlow
+    from kongflow.engine.shift import RunSummary
+
+LOGGER = logging.getLogger("kongflow")
+
+
+@click.command(
+    "run",
+    epilog=epilogue(
+        """
+        kongflow run
+        kongflow run --queues executions,runs:* --concurrency 20
+        kongflow run --once && echo everything succeeded
+        kongflow run --log-format json 2>> kongflow.log
+        """,
+        0,
+        1,
+        2,
+        3,
+        4,
+        130,
+    ),
+)
+@click.option("--queues", metavar="NAMES", help="Serve only these, exactly as declared, separated by commas.")
+@click.option("--concurrency", type=click.IntRange(min=1), metavar="N", help="Jobs at once in this process.")
+@click.option("--once", is_flag=True, help="End when nothing is left to take; exit 1 if any job failed.")
+@click.option("--log-format", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@config_option
+def command(queues: str | None, concurrency: int | None, once: bool, log_format: str, config: Path) -> int:
+    """Work: claim jobs and run them until stopped.
+
+    The first SIGTERM or Ctrl-C drains within `shutdown_timeout`, the second gives running jobs back at once, the third
+    ends the process. Nothing is lost by any of them.
+    """
+    names = None if queues is None else [name.strip() for name in queues.split(",") if name.strip()]
+    if names == []:
+        raise click.UsageError("--queues names no queue")
+    return asyncio.run(_run(config, names, concurrency, once, log_format))
+
+
+async def _run(config: Path, queues: Sequence[str] | None, concurrency: int | None, once: bool, log_format: str) -> int:
+    from kongflow.engine.logs import configure_logging
+    from kongflow.engine.secrets import masking, resolve_secrets
+
+    async with opened(config) as flow:
+        secrets = resolve_secrets(flow.catalog.secrets, os.environ)
+        configure_logging(log_format, mask=masking(secrets))
+        if log_format == "text":
+            _introduce(flow, config, queues, concurrency)
+        _warn_of_lost_commits(flow)
+        summary = await flow.run(queues=queues, concurrency=concurrency, until_idle=once)
+    if once:
+        _tell_what_is_left(summary, log_format)
+    if summary.running_on:
+        _end_the_process(summary)
+    return summary.exit_code
+
+
+def _introduce(flow: KongFlow, config: Path, queues: Sequence[str] | None, concurrency: int | None) -> None:
+    settings = flow.catalog.runner
+    note(f"KongFlow {__version__} · {flow.catalog.name} · {config}")
+    note(f"  database     {masked_url(flow.catalog.database.url)}")
+    note(f"  queues       {', '.join(queues or settings.queues)}")
+    note(f"  concurrency  {concurrency or settings.concurrency}")
+    note(f"  tasks        {', '.join(sorted(flow.catalog.tasks)) or 'none'}")
+
+
+def _warn_of_lost_commits(flow: KongFlow) -> None:
+    if re.search(r"[?&]synchronous=normal\b", flow.catalog.database.url, re.IGNORECASE):
+        LOGGER.warning(
+            "database.url says synchronous=normal: after a power failure the last moments of acknowledged work may be "
+            "gone or run again; a crash of a process alone loses nothing"
+        )
+
+
+def _tell_what_is_left(summary: RunSummary, log_format: str) -> None:
+    ended = f"{summary.succeeded} succeeded, {summary.failed} failed, {summary.retried} to be retried"
+    left = f"{summary.later} wait for later, {summary.others} are for other runners"
+    text = f"{ended}; {left}"
+    if log_format == "json":
+        LOGGER.info(text)
+    else:
+        note(text)
+
+
+def _end_the_process(summary: RunSummary) -> NoReturn:
+    """Exit although handlers go on in threads: Python would wait for them for ever."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(summary.exit_code)

@@ -1,0 +1,111 @@
+"""What is looked at in the database: queues, workers, db."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+from tests.cli.conftest import Invoke
+from tests.project_folder import CONFIG
+
+Enqueue = Callable[..., str]
+
+
+def queues(invoke: Invoke) -> dict[str | None, dict[str, object]]:
+    return {item["queue"]: item for item in json.loads(invoke("queues", "list", "--json").stdout)["items"]}
+
+
+def test_declared_queues_are_listed_before_any_runner_has_come(invoke: Invoke) -> None:
+    result = invoke("queues", "list")
+
+    assert "no runner has come yet: nothing is in force" in result.stderr
+    assert [line.split()[0] for line in result.stdout.splitlines()] == ["QUEUE", "fast", "greetings", "runs:*"]
+
+
+def test_a_concrete_queue_shows_its_rule_and_its_jobs_by_state(invoke: Invoke, enqueue: Enqueue) -> None:
+    invoke("run", "--once")
+    enqueue("start_run", '{"id": "run_1"}')
+    enqueue("anything", "--queue", "runs:run_1", "--in", "1h")
+    enqueue("anything")
+
+    run, none = queues(invoke)["runs:run_1"], queues(invoke)[None]
+
+    assert run["declared"] == run["effective"] == {"rule": "runs:*", "concurrency": 1}
+    assert run["counts"] == {
+        "unrouted": 0,
+        "scheduled": 1,
+        "retrying": 0,
+        "ready": 1,
+        "blocked": 0,
+        "running": 0,
+    }
+    assert (none["declared"], none["effective"]) == (None, None)
+    assert "(no queue)" in invoke("queues", "list").stdout
+
+
+def test_what_is_declared_may_differ_from_what_is_in_force(invoke: Invoke, project: Path) -> None:
+    invoke("run", "--once")
+    (project / "kongflow.yaml").write_text(
+        CONFIG.replace("greetings: {concurrency: 2}", "greetings: {concurrency: 9}\n  fresh: {}")
+    )
+
+    listed = queues(invoke)
+
+    assert (listed["greetings"]["declared"], listed["greetings"]["effective"]) == (
+        {"rule": "greetings", "concurrency": 9},
+        {"rule": "greetings", "concurrency": 2},
+    )
+    assert listed["fresh"]["effective"] is None
+    assert listed["fast"]["effective"] == {"rule": "fast", "concurrency": "unlimited"}
+    fresh = next(line for line in invoke("queues", "list").stdout.splitlines() if line.startswith("fresh"))
+    assert fresh.split() == ["fresh", "fresh", "1", "1", "(undeclared)"]
+
+
+def test_no_runner_is_said_on_stderr(invoke: Invoke) -> None:
+    assert "no runner is registered" in invoke("workers", "list").stderr
+    assert json.loads(invoke("workers", "list", "--json").stdout) == {"items": []}
+
+
+def test_db_status_changes_nothing_and_upgrade_makes_the_tables(invoke: Invoke) -> None:
+    before = json.loads(invoke("db", "status", "--json", exit_code=4).stdout)
+    assert (before["current"], before["up_to_date"]) == (None, False)
+    assert "run `kongflow db upgrade`" in invoke("db", "status", exit_code=4).stderr
+
+    assert "upgraded the tables from nothing to" in invoke("db", "upgrade").stderr
+    assert "the tables are up to date" in invoke("db", "upgrade").stderr
+
+    assert json.loads(invoke("db", "status", "--json").stdout)["up_to_date"] is True
+
+
+def test_with_manual_migrations_missing_tables_are_exit_4_until_the_upgrade(invoke: Invoke, project: Path) -> None:
+    url = '"${KONGFLOW_DATABASE_URL:-sqlite:///jobs.db}"'
+    (project / "kongflow.yaml").write_text(CONFIG.replace(url, f"{url}, migrate: manual"))
+
+    for arguments in (["enqueue", "anything"], ["jobs", "list"], ["run", "--once"]):
+        assert "run `kongflow db upgrade`" in invoke(*arguments, exit_code=4).stderr
+
+    invoke("db", "upgrade")
+    invoke("enqueue", "anything")
+
+
+def test_a_database_that_cannot_be_opened_is_exit_3(invoke: Invoke, project: Path) -> None:
+    (project / "jobs.db").write_bytes(b"this is not a database, however long it is" * 100)
+
+    for arguments in (
+        ["enqueue", "anything"],
+        ["jobs", "list"],
+        ["db", "status"],
+        ["db", "upgrade"],
+        ["run", "--once"],
+    ):
+        told = invoke(*arguments, exit_code=3).stderr
+        assert "jobs.db" in told
+        assert "Traceback" not in told
+
+
+def test_a_database_of_another_deployment_is_refused(invoke: Invoke, enqueue: Enqueue, project: Path) -> None:
+    enqueue("anything")
+    (project / "kongflow.yaml").write_text(CONFIG.replace("name: tests", "name: other"))
+
+    assert "database.schema" in invoke("enqueue", "anything", exit_code=1).stderr
