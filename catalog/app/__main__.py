@@ -1,0 +1,84 @@
+"""`python -m catalog.app`: create the application's tables, register an endpoint, see what was indexed."""
+
+from __future__ import annotations
+
+import asyncio
+
+import click
+from sqlalchemy.exc import IntegrityError, SQLAlchemyError
+
+from catalog.app.database import DatabaseUnavailable, begin
+from catalog.app.endpoints import (
+    ENVIRONMENT_TYPES,
+    EndpointLine,
+    InvalidEndpoint,
+    NewEndpoint,
+    add_endpoint,
+    list_endpoints,
+)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+def main() -> None:
+    """The application's tables, in the database of kongflow.yaml (KONGFLOW_DATABASE_URL)."""
+
+
+@main.command("create-tables")
+def create_tables() -> None:
+    """Create the tables that are missing. On SQLite this happens by itself."""
+    asyncio.run(_create())
+    click.echo("the application's tables are there", err=True)
+
+
+@main.command("add-endpoint")
+@click.argument("url")
+@click.option(
+    "--api-key", envvar="TRIGGER_API_KEY", required=True, help="What the endpoint expects. [env: TRIGGER_API_KEY]"
+)
+@click.option("--slug", default="default", show_default=True, help="Name of the endpoint in its environment.")
+@click.option("--environment", type=click.Choice(ENVIRONMENT_TYPES), default="PRODUCTION", show_default=True)
+@click.option("--project", default="reference", show_default=True)
+@click.option("--organization", default="reference", show_default=True)
+def add(url: str, api_key: str, slug: str, environment: str, project: str, organization: str) -> None:
+    """Register the endpoint at URL, or update it, and print its id."""
+    try:
+        new = NewEndpoint(url, api_key, slug, environment, project, organization)
+    except InvalidEndpoint as problem:
+        raise click.UsageError(str(problem)) from None
+    try:
+        endpoint = asyncio.run(_add(new))
+    except IntegrityError:
+        raise click.UsageError("another environment has this API key; every environment has its own") from None
+    click.echo(endpoint)
+    click.echo(f"""→ kongflow enqueue indexEndpoint '{{"id": "{endpoint}"}}'""", err=True)
+
+
+@main.command("endpoints")
+def endpoints() -> None:
+    """List the endpoints, each with its newest index."""
+    for line in asyncio.run(_list()):
+        indexed = f"{line.indexed_at:%Y-%m-%d %H:%M:%S}Z  {line.jobs} jobs" if line.indexed_at else "never indexed"
+        click.echo(f"{line.id}  {line.environment}  {line.url}  {indexed}")
+
+
+async def _create() -> None:
+    async with begin(tables=True):
+        pass
+
+
+async def _add(new: NewEndpoint) -> str:
+    async with begin(tables=True) as connection:
+        return await add_endpoint(connection, new)
+
+
+async def _list() -> list[EndpointLine]:
+    async with begin() as connection:
+        return await list_endpoints(connection)
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except (DatabaseUnavailable, SQLAlchemyError, OSError) as problem:
+        # The driver's own words, without SQLAlchemy's wrapping, where there are any.
+        raise SystemExit(f"error: the database cannot be used: {getattr(problem, 'orig', None) or problem}") from None

@@ -1,0 +1,144 @@
+"""Endpoints in the application's tables: register one, load one, find those that are due."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from urllib.parse import urlsplit
+
+from sqlalchemy import and_, delete, exists, func, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.orm import aliased
+
+from catalog.app.database import put
+from catalog.app.models import Endpoint, EndpointIndex, Organization, Project, RuntimeEnvironment
+
+ENVIRONMENT_TYPES = ("PRODUCTION", "STAGING", "DEVELOPMENT", "PREVIEW")
+
+
+class InvalidEndpoint(ValueError):
+    """The endpoint cannot be registered like this; the text says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class NewEndpoint:
+    """What it takes to register an endpoint. Raises: InvalidEndpoint."""
+
+    url: str
+    api_key: str = field(repr=False)
+    slug: str
+    environment_type: str
+    project: str
+    organization: str
+
+    def __post_init__(self) -> None:
+        if not _is_url(self.url):
+            raise InvalidEndpoint(f"{self.url!r} is no http or https URL")
+        if "@" in urlsplit(self.url).netloc:
+            raise InvalidEndpoint(
+                "the URL holds a password, which would show up in logs; the endpoint checks its API key"
+            )
+        if not (self.api_key.isascii() and self.api_key.isprintable() and self.api_key.strip()):
+            raise InvalidEndpoint("the API key must be printable ASCII: it travels in an HTTP header")
+
+
+@dataclass(frozen=True, slots=True)
+class KnownEndpoint:
+    """An endpoint with what its environment says."""
+
+    id: str
+    url: str
+    environment_id: str
+    project_id: str
+    api_key: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class EndpointLine:
+    """An endpoint as the list shows it: when it was last indexed, and how many jobs it offered then."""
+
+    id: str
+    environment: str
+    url: str
+    indexed_at: datetime | None
+    jobs: int | None
+
+
+async def add_endpoint(connection: AsyncConnection, new: NewEndpoint) -> str:
+    """Register an endpoint with its organization, project and environment, and return its id.
+
+    What is there already is updated: one endpoint of a slug in an environment, one environment of a type in a project.
+    """
+    organization = await put(connection, Organization, {"slug": new.organization}, title=new.organization)
+    project = await put(connection, Project, {"slug": new.project}, name=new.project, organization_id=organization)
+    environment = await put(
+        connection,
+        RuntimeEnvironment,
+        {"project_id": project, "slug": new.environment_type.lower()},
+        type=new.environment_type,
+        api_key=new.api_key,
+    )
+    return await put(connection, Endpoint, {"environment_id": environment, "slug": new.slug}, url=new.url)
+
+
+async def load_endpoint(connection: AsyncConnection, id: str) -> KnownEndpoint | None:
+    """Return the endpoint with its environment, or None."""
+    row = (
+        await connection.execute(
+            select(Endpoint.id, Endpoint.url, Endpoint.environment_id, RuntimeEnvironment.project_id)
+            .add_columns(RuntimeEnvironment.api_key)
+            .join(RuntimeEnvironment, RuntimeEnvironment.id == Endpoint.environment_id)
+            .where(Endpoint.id == id)
+        )
+    ).one_or_none()
+    return None if row is None else KnownEndpoint(*row)
+
+
+async def list_endpoints(connection: AsyncConnection) -> list[EndpointLine]:
+    """Return every endpoint with its newest index, in order."""
+    any_index = aliased(EndpointIndex)
+    newest = select(func.max(any_index.created_at)).where(any_index.endpoint_id == Endpoint.id).scalar_subquery()
+    rows = await connection.execute(
+        select(Endpoint.id, RuntimeEnvironment.type, Endpoint.url, EndpointIndex.created_at, EndpointIndex.stats)
+        .join(RuntimeEnvironment, RuntimeEnvironment.id == Endpoint.environment_id)
+        .outerjoin(
+            EndpointIndex,
+            and_(EndpointIndex.endpoint_id == Endpoint.id, EndpointIndex.created_at == newest),
+        )
+        .order_by(Endpoint.id)
+    )
+    return [
+        EndpointLine(row.id, row.type, row.url, row.created_at, row.stats["jobs"] if row.stats else None)
+        for row in rows
+    ]
+
+
+async def due_endpoints(connection: AsyncConnection, since: datetime) -> Sequence[str]:
+    """Return the ids of production endpoints that have no index younger than `since`, in order."""
+    young = exists().where(EndpointIndex.endpoint_id == Endpoint.id, EndpointIndex.created_at > since)
+    rows = await connection.execute(
+        select(Endpoint.id)
+        .join(RuntimeEnvironment, RuntimeEnvironment.id == Endpoint.environment_id)
+        .where(RuntimeEnvironment.type == "PRODUCTION", ~young)
+        .order_by(Endpoint.id)
+    )
+    return rows.scalars().all()
+
+
+async def purge_indexes(connection: AsyncConnection, before: datetime) -> int:
+    """Delete the indexes that are older than `before`, but never the newest of an endpoint; return how many."""
+    newer = aliased(EndpointIndex)
+    has_newer = exists().where(
+        newer.endpoint_id == EndpointIndex.endpoint_id, newer.created_at > EndpointIndex.created_at
+    )
+    deleted = await connection.execute(delete(EndpointIndex).where(EndpointIndex.created_at < before, has_newer))
+    return deleted.rowcount
+
+
+def _is_url(text: str) -> bool:
+    try:
+        parts = urlsplit(text)
+        return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0 and text.isprintable()
+    except ValueError:
+        return False

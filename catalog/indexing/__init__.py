@@ -1,0 +1,1 @@
+"""Indexing: ask an endpoint what it offers, read the answer, register it."""

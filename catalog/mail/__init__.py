@@ -1,0 +1,1 @@
+"""Mail: settings, rendering, the message and its way out."""

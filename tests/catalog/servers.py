@@ -1,0 +1,106 @@
+"""Real servers on loopback: an endpoint that answers what a test tells it to, and an SMTP server."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from email import message_from_bytes, policy
+from email.message import EmailMessage
+from typing import Any
+
+from aiosmtpd.smtp import SMTP, Envelope, Session
+
+
+@dataclass
+class Answer:
+    """What the endpoint says. `hangs`: it takes the request and never answers."""
+
+    status: int = 200
+    body: bytes = b""
+    headers: dict[str, str] = field(default_factory=dict)
+    hangs: bool = False
+
+
+@dataclass
+class HttpEndpoint:
+    url: str = ""
+    answer: Answer = field(default_factory=Answer)
+    requests: list[tuple[str, dict[str, str]]] = field(default_factory=list)
+
+    def says(self, value: Any, status: int = 200) -> None:
+        self.answer = Answer(status, json.dumps(value).encode())
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
+        headers = dict(line.lower().split(": ", 1) if ": " in line else (line, "") for line in head[1:] if line)
+        self.requests.append((head[0], {name: value.strip() for name, value in headers.items()}))
+        try:
+            if self.answer.hangs:
+                await reader.read()
+            else:
+                extra = "".join(f"{name}: {value}\r\n" for name, value in self.answer.headers.items())
+                head_out = f"HTTP/1.1 {self.answer.status} Status\r\ncontent-length: {len(self.answer.body)}\r\n"
+                writer.write(f"{head_out}{extra}connection: close\r\n\r\n".encode() + self.answer.body)
+                await writer.drain()
+        except ConnectionError:
+            pass  # the caller has heard enough
+        finally:
+            writer.close()
+
+
+@asynccontextmanager
+async def http_endpoint() -> AsyncIterator[HttpEndpoint]:
+    endpoint = HttpEndpoint()
+    server = await asyncio.start_server(endpoint.serve, "127.0.0.1", 0)
+    endpoint.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/api/trigger"
+    async with server:
+        yield endpoint
+
+
+async def closed_port() -> int:
+    """Return a port of loopback that nobody listens on."""
+    server = await asyncio.start_server(lambda _reader, _writer: None, "127.0.0.1", 0)
+    port: int = server.sockets[0].getsockname()[1]
+    server.close()
+    await server.wait_closed()
+    return port
+
+
+@dataclass
+class Mailbox:
+    """An SMTP server's handler; `recipient_reply` and `data_reply` are what it says to RCPT and to the message."""
+
+    port: int = 0
+    recipient_reply: str = "250 OK"
+    data_reply: str = "250 Message accepted"
+    messages: list[EmailMessage] = field(default_factory=list)
+    envelopes: list[tuple[str | None, list[str]]] = field(default_factory=list)
+
+    async def handle_RCPT(  # noqa: N802  # the name that aiosmtpd calls
+        self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]
+    ) -> str:
+        if self.recipient_reply.startswith("250"):
+            envelope.rcpt_tos.append(address)
+        return self.recipient_reply
+
+    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802
+        if self.data_reply.startswith("250"):
+            assert isinstance(envelope.content, bytes)
+            message = message_from_bytes(envelope.content, policy=policy.default)
+            assert isinstance(message, EmailMessage)
+            self.messages.append(message)
+            self.envelopes.append((envelope.mail_from, envelope.rcpt_tos))
+        return self.data_reply
+
+
+@asynccontextmanager
+async def smtp_server(**options: Any) -> AsyncIterator[Mailbox]:
+    mailbox = Mailbox()
+    loop = asyncio.get_running_loop()
+    server = await loop.create_server(lambda: SMTP(mailbox, loop=loop, **options), "127.0.0.1", 0)
+    mailbox.port = server.sockets[0].getsockname()[1]
+    async with server:
+        yield mailbox

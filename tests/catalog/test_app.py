@@ -1,0 +1,152 @@
+"""The application's tables and the commands that set them up."""
+
+import asyncio
+import json
+import os
+import sqlite3
+import subprocess
+import sys
+from datetime import UTC, datetime, timedelta, timezone
+from pathlib import Path
+
+import pytest
+from sqlalchemy import insert, select
+
+from catalog import PROJECT
+from catalog.app.database import begin, database_url
+from catalog.app.endpoints import InvalidEndpoint, NewEndpoint, add_endpoint, load_endpoint
+from catalog.app.models import EndpointIndex, Model
+
+pytestmark = pytest.mark.anyio
+
+NEW = ("https://shop.example/api/trigger", "tr_prod_1", "shop", "PRODUCTION", "shop", "acme")
+
+
+def app(*arguments, **variables):
+    return subprocess.run(
+        [sys.executable, "-m", "catalog.app", *arguments],
+        cwd=PROJECT,
+        env=os.environ | variables,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+
+
+def test_the_database_is_that_of_kongflow_yaml():
+    assert database_url({}).database == str(PROJECT / "kongflow.db")
+    assert database_url({"KONGFLOW_DATABASE_URL": "sqlite:////tmp/x.db?synchronous=normal"}).render_as_string() == (
+        "sqlite+aiosqlite:////tmp/x.db"
+    )
+    assert database_url({"KONGFLOW_DATABASE_URL": "postgresql://u:p@db/app"}).drivername == "postgresql+psycopg"
+    assert "sqlite:///kongflow.db" in (PROJECT / "kongflow.yaml").read_text()
+
+
+def test_every_table_has_the_prefix_that_keeps_it_apart():
+    assert {name[:4] for name in Model.metadata.tables} == {"app_"}
+
+
+async def test_tables_are_created_when_first_used_even_by_many_at_once():
+    async def use():
+        async with begin() as connection:
+            return await load_endpoint(connection, "ep_none")
+
+    assert await asyncio.gather(*(use() for _ in range(8))) == [None] * 8
+
+
+async def test_an_exception_rolls_back():
+    added = []
+
+    async def add_and_fail():
+        async with begin() as connection:
+            added.append(await add_endpoint(connection, NewEndpoint(*NEW)))
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        await add_and_fail()
+
+    async with begin() as connection:
+        assert await load_endpoint(connection, added[0]) is None
+
+
+async def test_adding_an_endpoint_again_updates_it():
+    async with begin() as connection:
+        first = await add_endpoint(connection, NewEndpoint(*NEW))
+        second = await add_endpoint(connection, NewEndpoint("https://new.example/", "tr_prod_2", *NEW[2:]))
+        endpoint = await load_endpoint(connection, first)
+
+    assert second == first
+    assert endpoint is not None
+    assert (endpoint.url, endpoint.api_key) == ("https://new.example/", "tr_prod_2")
+    assert "tr_prod_2" not in repr(endpoint)
+
+
+@pytest.mark.parametrize(
+    ("url", "key"),
+    [
+        ("ftp://shop.example/", "k"),
+        ("shop.example", "k"),
+        ("https://user:secret@shop.example/", "k"),
+        ("https://shop.example/\n", "k"),
+        ("https://[shop/", "k"),
+        ("https://shop.example:http/", "k"),
+        ("https://shop.example/", "ü"),
+        ("https://shop.example/", "a\r\nb"),
+        ("https://shop.example/", " "),
+    ],
+)
+def test_an_endpoint_that_could_not_be_called_is_refused(url, key):
+    with pytest.raises(InvalidEndpoint) as caught:
+        NewEndpoint(url, key, *NEW[2:])
+    assert "secret" not in str(caught.value)
+
+
+async def test_instants_come_back_as_utc_and_a_naive_one_is_refused():
+    at = datetime(2026, 1, 31, 13, 5, tzinfo=timezone(timedelta(hours=1)))
+    async with begin() as connection:
+        endpoint = await add_endpoint(connection, NewEndpoint(*NEW))
+        row = {"endpoint_id": endpoint, "source": "API", "stats": {}, "data": {}}
+        await connection.execute(insert(EndpointIndex).values(**row, created_at=at))
+        (stored,) = (await connection.execute(select(EndpointIndex.created_at))).scalars()
+        assert (stored, stored.tzinfo) == (at, UTC)
+        with pytest.raises(Exception, match="has no time zone"):
+            await connection.execute(insert(EndpointIndex).values(**row, created_at=at.replace(tzinfo=None)))
+
+
+def test_the_commands_register_and_list_an_endpoint(tmp_path: Path):
+    created = app("create-tables")
+    assert (created.returncode, created.stdout) == (0, "")
+
+    added = app("add-endpoint", "https://shop.example/api/trigger", TRIGGER_API_KEY="tr_prod_1")
+    endpoint = added.stdout.strip()
+    assert added.returncode == 0
+    assert f"kongflow enqueue indexEndpoint '{json.dumps({'id': endpoint})}'" in added.stderr
+
+    listed = app("endpoints")
+    assert listed.stdout == f"{endpoint}  PRODUCTION  https://shop.example/api/trigger  never indexed\n"
+    assert "tr_prod_1" not in added.stdout + added.stderr + listed.stdout
+    with sqlite3.connect(tmp_path / "app.db") as database:
+        assert database.execute("select count(*) from app_endpoints").fetchone() == (1,)
+    database.close()
+
+
+def test_a_mistake_gets_a_word_and_no_traceback(tmp_path: Path):
+    app("add-endpoint", "https://shop.example/", "--api-key", "tr_prod_1")
+    not_one = tmp_path / "notes.txt"
+    not_one.write_text("not a database\n" * 100)
+    for failed, code, word in [
+        (app("add-endpoint", "nonsense", "--api-key", "k"), 2, "no http or https URL"),
+        (app("add-endpoint", "https://a.example/", "--project", "a", "--api-key", "tr_prod_1"), 2, "its own"),
+        (app("add-endpoint", "https://shop.example/", TRIGGER_API_KEY=""), 2, "api-key"),
+        (
+            app("endpoints", KONGFLOW_DATABASE_URL=f"sqlite:///{tmp_path}/none/app.db"),
+            1,
+            "none/app.db cannot be opened",
+        ),
+        (app("endpoints", KONGFLOW_DATABASE_URL=f"sqlite:///{not_one}"), 1, "file is not a database"),
+        (app("endpoints", KONGFLOW_DATABASE_URL="mysql://db/app"), 1, "neither sqlite nor postgresql"),
+        (app("endpoints", KONGFLOW_DATABASE_URL="nonsense"), 1, "the database cannot be used"),
+    ]:
+        assert failed.returncode == code
+        assert word in failed.stderr
+        assert "Traceback" not in failed.stderr

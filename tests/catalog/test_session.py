@@ -1,0 +1,97 @@
+"""docs/reference-catalog.md, typed into a shell: a copy of the deployment, real processes, a real endpoint."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+
+import pytest
+
+from catalog import PROJECT
+from tests.catalog.index_answer import shop_index
+
+PAGE = (PROJECT / "docs/reference-catalog.md").read_text()
+SESSIONS = re.findall(r"```text\n(\$ .*?)\n```", PAGE, re.DOTALL)
+DOCUMENTED_URL = "https://shop.example.com/api/trigger"
+
+
+class Shop(BaseHTTPRequestHandler):
+    def do_POST(self) -> None:  # the name that http.server calls
+        body = json.dumps(shop_index()).encode()
+        self.send_response(200)
+        self.send_header("content-length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, format: str, *args: object) -> None:
+        pass
+
+
+@pytest.fixture
+def shop() -> Iterator[str]:
+    with HTTPServer(("127.0.0.1", 0), Shop) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}/api/trigger"
+        server.shutdown()
+        thread.join()
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    folder = tmp_path / "project"
+    for name in ("catalog", "schemas"):
+        shutil.copytree(PROJECT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(PROJECT / "kongflow.yaml", folder)
+    return folder
+
+
+def type_in(session: str, folder: Path) -> str:
+    """Run the `$` lines of a session in one shell that stops at the first failure; return its standard output."""
+    commands = "\n".join(line.removeprefix("$ ") for line in session.splitlines() if line.startswith("$ "))
+    done = subprocess.run(
+        ["sh", "-e", "-c", commands],
+        cwd=folder,
+        env={
+            **{
+                name: value
+                for name, value in os.environ.items()
+                if name not in ("KONGFLOW_DATABASE_URL", "EMAIL_OUTBOX")
+            },
+            "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+            "NO_COLOR": "1",
+        },
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.returncode == 0, f"{commands}\n{done.stdout}{done.stderr}"
+    assert "Traceback" not in done.stderr
+    return done.stdout
+
+
+def test_the_page_shows_two_sessions():
+    assert len(SESSIONS) == 2
+
+
+def test_an_email_lands_in_the_outbox(project: Path):
+    output = type_in(SESSIONS[0], project)
+
+    assert "Subject: ✨ Welcome to Trigger.dev!" in output
+    assert "Hello Ada" in output
+    (message,) = (project / "outbox").iterdir()
+    assert message.suffix == ".eml"
+
+
+def test_an_endpoint_is_indexed(project: Path, shop: str):
+    assert DOCUMENTED_URL in SESSIONS[1]
+
+    output = type_in(SESSIONS[1].replace(DOCUMENTED_URL, shop), project)
+
+    assert re.search(rf"^ep_\w+  PRODUCTION  {re.escape(shop)}  \S+ \S+Z  11 jobs$", output, re.MULTILINE)
