@@ -1,0 +1,136 @@
+"""A real project in a folder, worked on by real processes: what the acceptance tests drive."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+KONGFLOW = [sys.executable, "-m", "kongflow"]
+
+HANDLERS = '''
+"""Handlers that write what they do to a ledger: one appended line an event, whole or not at all."""
+import json
+import os
+import time
+
+
+def note(**event):
+    line = json.dumps({"pid": os.getpid(), "at": time.monotonic(), **event}) + "\\n"
+    ledger = os.open(os.environ["LEDGER"], os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+    os.write(ledger, line.encode())
+    os.close(ledger)
+
+
+def work(payload, job):
+    note(event="start", n=payload.get("n"), id=payload.get("id"), job=job.id, attempt=job.attempt, claims=job.claims)
+    time.sleep(payload.get("seconds", 0.01))
+    note(event="end", n=payload.get("n"), id=payload.get("id"), job=job.id, attempt=job.attempt, claims=job.claims)
+    return {"n": payload.get("n")}
+
+
+def fail(payload, job):
+    note(event="start", n=payload.get("n"), job=job.id, attempt=job.attempt)
+    raise ConnectionError("the other side is away")
+'''
+
+
+@dataclass
+class Project:
+    """A folder with kongflow.yaml and handlers, the processes that work on it, and the ledger of what they did."""
+
+    folder: Path
+    yaml: str
+    runners: list[subprocess.Popen[str]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        (self.folder / "kongflow.yaml").write_text(self.yaml)
+        (self.folder / "handlers.py").write_text(HANDLERS)
+
+    @property
+    def ledger(self) -> Path:
+        return self.folder / "ledger.jsonl"
+
+    def environment(self) -> dict[str, str]:
+        return {**os.environ, "LEDGER": str(self.ledger), "PYTHONDONTWRITEBYTECODE": "1"}
+
+    def kongflow(
+        self, *args: str, stdin: str | None = None, expect: int | None = 0
+    ) -> subprocess.CompletedProcess[str]:
+        done = subprocess.run(
+            [*KONGFLOW, *args],
+            cwd=self.folder,
+            input=stdin,
+            capture_output=True,
+            text=True,
+            env=self.environment(),
+            check=False,
+            timeout=60,
+        )
+        if expect is not None:
+            assert done.returncode == expect, (args, done.returncode, done.stdout, done.stderr)
+        return done
+
+    def enqueue(self, jobs: Iterable[dict[str, Any]]) -> None:
+        self.kongflow("enqueue", "--batch", "-", stdin="".join(json.dumps(job) + "\n" for job in jobs))
+
+    def start(self, *args: str) -> subprocess.Popen[str]:
+        with (self.folder / f"runner-{len(self.runners)}.log").open("w") as log:
+            runner = subprocess.Popen(
+                [*KONGFLOW, "run", "--log-format", "json", *args],
+                cwd=self.folder,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                text=True,
+                env=self.environment(),
+            )
+        self.runners.append(runner)
+        return runner
+
+    def events(self, event: str | None = None) -> list[dict[str, Any]]:
+        if not self.ledger.exists():
+            return []
+        entries = [json.loads(line) for line in self.ledger.read_text().splitlines()]
+        return [entry for entry in entries if event in (None, entry["event"])]
+
+    def jobs(self, *filters: str) -> list[dict[str, Any]]:
+        listed = self.kongflow("jobs", "list", "--json", "--limit", "1000", *filters)
+        items: list[dict[str, Any]] = json.loads(listed.stdout)["items"]
+        return items
+
+    def wait_for(self, what: str, condition: Callable[[], bool], seconds: float = 60) -> None:
+        deadline = time.monotonic() + seconds
+        while not condition():
+            assert time.monotonic() < deadline, f"waited {seconds} s for: {what}\n{self.logs()}"
+            time.sleep(0.05)
+
+    def logs(self) -> str:
+        return "\n".join(path.read_text()[-3000:] for path in sorted(self.folder.glob("runner-*.log")))
+
+    def stop(self) -> None:
+        for runner in self.runners:
+            if runner.poll() is None:
+                runner.send_signal(signal.SIGCONT)
+                runner.kill()
+            runner.wait()
+
+
+def most_at_once(events: Sequence[dict[str, Any]]) -> int:
+    """Return how many attempts overlapped at the most; an attempt without an end never counts twice."""
+    running: set[tuple[str, int]] = set()
+    most = 0
+    for event in sorted(events, key=lambda entry: entry["at"]):
+        attempt = (event["job"], event["claims"])
+        if event["event"] == "start":
+            running.add(attempt)
+        else:
+            running.discard(attempt)
+        most = max(most, len(running))
+    return most

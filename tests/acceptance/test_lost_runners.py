@@ -1,0 +1,74 @@
+"""Runners that die or freeze: nothing is lost, nothing is written twice, no attempt is used up."""
+
+import random
+import signal
+from collections.abc import Callable
+
+import pytest
+
+from tests.acceptance.project import Project
+
+YAML = """\
+version: 1
+runner: {concurrency: 4, poll_interval: 200ms, heartbeat: 300ms, lease: 1s}
+tasks:
+  work: {handler: handlers.work, max_attempts: 2, crash_limit: 100}
+"""
+
+
+def test_a_job_of_a_killed_runner_runs_again_on_another_with_its_attempts_untouched(
+    project: Callable[[str], Project],
+) -> None:
+    work = project(YAML)
+    first = work.start()
+    work.enqueue([{"task": "work", "payload": {"n": 1, "seconds": 1}}])
+    work.wait_for("the first start", lambda: len(work.events("start")) == 1)
+    second = work.start()
+
+    first.kill()
+
+    work.wait_for("the job's end", lambda: len(work.events("end")) == 1, seconds=15)
+    again = work.events("start")[-1]
+    assert (again["pid"], again["attempt"], again["claims"]) == (second.pid, 1, 2)
+    work.wait_for("success", lambda: work.jobs()[0]["state"] == "succeeded")
+    job = work.jobs()[0]
+    assert job["attempt"] == 1
+
+
+def test_a_frozen_runner_cannot_settle_what_was_given_away(project: Callable[[str], Project]) -> None:
+    work = project(YAML)
+    frozen = work.start()
+    work.enqueue([{"task": "work", "payload": {"n": 1, "seconds": 1.5}}])
+    work.wait_for("the first start", lambda: len(work.events("start")) == 1)
+
+    frozen.send_signal(signal.SIGSTOP)
+    second = work.start()
+    work.wait_for("the start elsewhere", lambda: len(work.events("start")) == 2)
+    frozen.send_signal(signal.SIGCONT)
+
+    work.wait_for("both ends", lambda: len(work.events("end")) == 2)
+    work.wait_for("success", lambda: work.jobs()[0]["state"] == "succeeded")
+    job = work.jobs()[0]
+    assert (job["attempt"], job["claims"]) == (1, 2)
+    assert str(second.pid) in job["runner"]
+    work.wait_for("the frozen runner's word", lambda: '"job.lost"' in (work.folder / "runner-0.log").read_text())
+
+
+@pytest.mark.slow
+def test_nothing_is_lost_in_twenty_random_kills(project: Callable[[str], Project]) -> None:
+    work = project(YAML)
+    choose = random.Random(20)
+    work.enqueue({"task": "work", "payload": {"n": n, "seconds": 0.2}} for n in range(400))
+    work.start()
+    work.start()
+
+    for _ in range(20):
+        seen = len(work.events("end"))
+        work.wait_for("some progress", lambda seen=seen: len(work.events("end")) >= seen + 5)
+        victim = choose.choice([runner for runner in work.runners if runner.poll() is None])
+        victim.kill()
+        victim.wait()
+        work.start()
+
+    work.wait_for("every job's success", lambda: len(work.jobs("--state", "succeeded")) == 400, seconds=120)
+    assert {event["n"] for event in work.events("end")} == set(range(400))

@@ -1,0 +1,114 @@
+"""Every page of the documentation is a session that works: its files are written, its commands are run, in order.
+
+- A block of yaml, python or json is a file; the line before it names the file in backquotes.
+- A block of console holds `$ command` lines, each with the output that is expected; `…` stands for any text.
+- A block of sh is run; its output is not compared. Those that make a virtual environment are what CI itself runs.
+- A block of text or mermaid is for reading.
+"""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").rglob("*.md")])
+FILES = {"yaml", "python", "json"}
+FOR_READING = {"text", "mermaid"}
+FENCE = re.compile(r"(?P<intro>[^\n]*)\n\n?```(?P<language>\w*)\n(?P<body>.*?)\n```", re.DOTALL)
+
+
+class Block(NamedTuple):
+    intro: str
+    language: str
+    body: str
+    line: int
+
+
+def blocks(page: Path) -> list[Block]:
+    text = page.read_text()
+    return [
+        Block(match["intro"], match["language"], match["body"], text.count("\n", 0, match.start("body")) + 1)
+        for match in FENCE.finditer(text)
+    ]
+
+
+def run(command: str, folder: Path) -> str:
+    environment = {
+        **{name: value for name, value in os.environ.items() if not name.startswith("KONGFLOW_")},
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+        "NO_COLOR": "1",
+        "COLUMNS": "120",
+        "PYTHONDONTWRITEBYTECODE": "1",
+    }
+    done = subprocess.run(
+        ["sh", "-c", command],
+        cwd=folder,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        stdin=subprocess.DEVNULL,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    return done.stdout
+
+
+def steps(console: str) -> list[tuple[str, str]]:
+    """Return the commands of a console block, each with its expected output."""
+    found: list[tuple[str, str]] = []
+    for part in re.split(r"^\$ ", console, flags=re.MULTILINE)[1:]:
+        command, _, expected = part.partition("\n")
+        found.append((command, expected.strip("\n")))
+    return found
+
+
+def matches(expected: str, actual: str) -> bool:
+    pattern = ".*?".join(re.escape(piece) for piece in expected.split("…"))
+    return re.fullmatch(pattern, actual.strip("\n"), re.DOTALL) is not None
+
+
+def play(block: Block, page: Path, folder: Path) -> Path:
+    """Do what one block says; return the folder that the next block starts in."""
+    where = f"{page.relative_to(ROOT)}:{block.line}"
+    if block.language in FILES:
+        named = re.findall(r"`([^`]+)`", block.intro)
+        assert named, f"{where}: the line before a {block.language} block names its file in backquotes"
+        target = folder / named[-1]
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_text(block.body + "\n")
+    elif block.language == "console":
+        for command, expected in steps(block.body):
+            if command.startswith("cd "):
+                folder = folder / command.removeprefix("cd ").strip()
+                continue
+            actual = run(command, folder)
+            assert matches(expected, actual), f"{where}: $ {command}\nexpected:\n{expected}\nactual:\n{actual}"
+    elif block.language == "sh":
+        run(block.body, folder)
+    else:
+        assert block.language in FOR_READING, f"{where}: a block is one of yaml python json console sh text mermaid"
+    return folder
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_example_of_the_page_works(page: Path, tmp_path: Path) -> None:
+    folder = tmp_path
+    for block in blocks(page):
+        if "-m venv" not in block.body:
+            folder = play(block, page, folder)
+
+
+def test_every_link_between_pages_leads_somewhere() -> None:
+    links = [
+        (page, target)
+        for page in [*PAGES, ROOT / "CONTRIBUTING.md"]
+        for target in re.findall(r"\]\((?!https?:|#|mailto:)([^)#]+)", page.read_text())
+    ]
+
+    assert [f"{page.name}: {target}" for page, target in links if not (page.parent / target).exists()] == []
