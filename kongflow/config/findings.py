@@ -132,7 +132,7 @@ tombstone-not-alone tombstone-target secret-source database-url heartbeat-too-sl
 lint-unknown-slug lint-ignores-error
 handler-path handler-module handler-syntax handler-attribute handler-not-callable handler-signature handler-isolation
 handler-import-error
-template-syntax template-unknown-name template-not-allowed template-in-key
+template-syntax template-unknown-name template-unknown-key template-not-allowed template-in-key
 """
 _WARNINGS = "include-empty"
 _INFOS = "handler-unresolvable"

@@ -31,7 +31,14 @@ class ImportedModule:
     line: int
 
 
-Definition = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.expr | ImportedName | ImportedModule
+@dataclass(frozen=True, slots=True)
+class Several:
+    """Bound in several branches: only running them tells which one holds."""
+
+    line: int
+
+
+Definition = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.expr | ImportedName | ImportedModule | Several
 """What a name of a module or class is bound to; an expression where it was assigned."""
 
 
@@ -127,23 +134,25 @@ def _parse(file: Path, changed: int) -> tuple[Mapping[str, Definition], tuple[Im
 def _bound(body: list[ast.stmt]) -> tuple[dict[str, Definition], list[ImportedName]]:
     names: dict[str, Definition] = {}
     stars: list[ImportedName] = []
-    for statement in _statements(body):
+    for statement, is_branch in _statements(body):
         for name, definition in _bindings(statement):
             if name == "*" and isinstance(definition, ImportedName):
                 stars.append(definition)
+            elif is_branch and name in names:
+                names[name] = Several(statement.lineno)
             else:
                 names[name] = definition
     return names, stars
 
 
-def _statements(body: list[ast.stmt]) -> Iterator[ast.stmt]:
-    """Yield the statements that bind names here, those in branches and blocks included, in order."""
+def _statements(body: list[ast.stmt], is_branch: bool = False) -> Iterator[tuple[ast.stmt, bool]]:
+    """Yield the statements that bind names here, in order, and whether each stands in a branch or block."""
     for statement in body:
-        yield statement
+        yield statement, is_branch
         if isinstance(statement, ast.If | ast.For | ast.While | ast.With | ast.Try):
             for field in ("body", "handlers", "orelse", "finalbody"):
                 for inner in getattr(statement, field, []):
-                    yield from _statements(inner.body if isinstance(inner, ast.ExceptHandler) else [inner])
+                    yield from _statements(inner.body if isinstance(inner, ast.ExceptHandler) else [inner], True)
 
 
 def _bindings(statement: ast.stmt) -> Iterator[tuple[str, Definition]]:

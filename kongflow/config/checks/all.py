@@ -21,6 +21,7 @@ CHECKS: tuple[Check, ...] = (
     settings.lint_ignores_error,
     templates.template_syntax,
     templates.template_unknown_name,
+    templates.template_unknown_key,
     handlers.handler_path,
     handlers.handler_module,
     handlers.handler_syntax,

@@ -1,4 +1,4 @@
-"""Templates: they parse, and name only what is in scope."""
+"""Templates: they parse, name only what is in scope, and read only what a payload can have."""
 
 from __future__ import annotations
 
@@ -8,9 +8,16 @@ from collections.abc import Iterator
 from kongflow.config.checks.facts import Facts
 from kongflow.config.findings import Finding, finding, quoted, suggestion
 from kongflow.config.templates import TemplateUse
+from kongflow.core.json import Json
 
 SCOPE: dict[str, tuple[str, ...] | None] = {"payload": None, "task": ("name",)}
 """The names in scope of a task's templates, and their keys where these are known."""
+
+_PLAIN_OBJECT = {
+    *("type", "properties", "required", "additionalProperties", "patternProperties", "minProperties", "maxProperties"),
+    *("title", "description", "examples", "default", "$schema", "$id", "$comment", "$defs"),
+}
+"""Keywords of a schema whose properties are all that it says: no `$ref`, no `anyOf` and their like beside them."""
 
 _WRONG = re.compile(r"<<.*|\w+", re.DOTALL)
 """What is marked of a template that cannot be read: a word, or all that is never closed."""
@@ -41,6 +48,37 @@ def template_unknown_name(facts: Facts) -> Iterator[Finding]:
             else:
                 continue
             yield finding("template-unknown-name", use.place(name.start, name.end), message, advice)
+
+
+def template_unknown_key(facts: Facts) -> Iterator[Finding]:
+    """No template reads a key that no payload of its task can have, because the schema is closed there."""
+    for use in facts.templates:
+        schema = facts.schemas.compiled.get((use.entry.name, "payload"))
+        if use.template is None or schema is None:
+            continue
+        for name in use.template.names():
+            root, *keys = name.path
+            declared = _closed_keys(schema.schema, keys) if root == "payload" else None
+            if declared is not None:
+                path, key, known = declared
+                message = f"no payload of {quoted(use.entry.name)} has {quoted('.'.join(path))}: its schema is closed"
+                advice = suggestion(key, known, f"the schema declares {', '.join(known) or 'no key'}")
+                yield finding("template-unknown-key", use.place(name.start, name.end), message, advice)
+
+
+def _closed_keys(schema: Json, keys: list[str]) -> tuple[list[str], str, list[str]] | None:
+    """Follow `keys` through plain closed objects. Return the path up to the first key that cannot be, that key, and
+    those that can; None where every key can be there, or the schema leaves it open.
+    """
+    for depth, key in enumerate(keys):
+        if not isinstance(schema, dict) or not schema.keys() <= _PLAIN_OBJECT:
+            return None
+        properties = schema.get("properties", {})
+        if key not in properties:
+            closed = schema.get("additionalProperties") is False and not schema.get("patternProperties")
+            return (keys[: depth + 1], key, list(properties)) if closed else None
+        schema = properties[key]
+    return None
 
 
 def _cut_short(use: TemplateUse) -> str:
