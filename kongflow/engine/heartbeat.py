@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import os
 import threading
 import time
@@ -47,7 +48,7 @@ class Heartbeat:
         self._first = asyncio.Event()
         self._ended = asyncio.Event()
         self._renewed_at = time.monotonic()
-        self._steady_since: float | None = None
+        self._rescues_from = math.inf
         self._was_away = False
         self._told_expiring = False
         self._thread = threading.Thread(target=self._run, name="kongflow-heartbeat", daemon=True)
@@ -71,7 +72,7 @@ class Heartbeat:
         """True where the runner has renewed just now, and an outage is over for a whole lease: others renew first."""
         now = time.monotonic()
         recent = now - self._renewed_at < max(2 * self._settings.heartbeat, self._settings.lease / 2)
-        return recent and (self._steady_since is None or now - self._steady_since >= self._settings.lease)
+        return recent and now >= self._rescues_from
 
     # --- in the thread ---
 
@@ -96,8 +97,8 @@ class Heartbeat:
             return min(FIRST_WAIT, self._settings.heartbeat)
         except Exception as error:
             return self._not_renewed(error)
-        if self._was_away:
-            self._steady_since = time.monotonic()
+        if self._was_away or self._rescues_from == math.inf:
+            self._rescues_from = time.monotonic() + (self._settings.lease if self._was_away else 0.0)
         self._renewed_at, self._was_away, self._told_expiring = sent, False, False
         self._outage.worked("heartbeat")
         if renewal.cancelled or renewal.lost:
@@ -112,7 +113,7 @@ class Heartbeat:
         if left <= 0 and not self._told_expiring:
             self._told_expiring = True
             self._on_loop(self._ward.expiring)
-        return min(wait, max(left, 0.0)) if left > 0 else wait
+        return min(wait, left) if left > 0 else wait
 
     def _look_at_the_loop(self) -> None:
         limit, blocked = self._settings.stall_limit, self._stall.seconds()

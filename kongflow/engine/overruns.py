@@ -11,7 +11,8 @@ from kongflow.errors import StoreError
 from kongflow.store.base import Store
 
 NOTICE_AFTER = 1.0
-"""Seconds after its timeout in which an attempt may clean up before it is an overrun."""
+"""Seconds after its timeout in which an attempt may clean up before it is shown as overrunning. It counts against the
+process only after its `cancel_grace`: until then it may still end by itself."""
 SHORTEST_LIMIT = 300.0
 """Seconds: an overrun lasts at least this long before the process gives up on it (language.md, "Time limits")."""
 
@@ -50,13 +51,17 @@ class Overruns:
         self._after(NOTICE_AFTER, self._overrun, attempt)
 
     def _overrun(self, attempt: Attempt) -> None:
-        self._overrunning.add(attempt)
         self._events.emit(JobOverrunning(ref(attempt.job), attempt.task.timeout))
         if not attempt.committed:
             marking = self._loop.create_task(self._mark(attempt))
             self._marking.add(marking)
             marking.add_done_callback(self._marking.discard)
-        self._after(max(attempt.task.timeout, SHORTEST_LIMIT) - NOTICE_AFTER, self._hopeless, attempt)
+        self._after(attempt.task.cancel_grace - NOTICE_AFTER, self._out_of_grace, attempt)
+
+    def _out_of_grace(self, attempt: Attempt) -> None:
+        self._overrunning.add(attempt)
+        longest = max(attempt.task.timeout, SHORTEST_LIMIT)
+        self._after(longest - max(attempt.task.cancel_grace, NOTICE_AFTER), self._hopeless, attempt)
         if 2 * len(self._overrunning) >= self._concurrency:
             self._give_up(f"{len(self._overrunning)} of {self._concurrency} slots are held by overrunning jobs")
 
@@ -71,4 +76,4 @@ class Overruns:
             return
 
     def _after(self, seconds: float, call: Callable[[Attempt], None], attempt: Attempt) -> None:
-        self._timers[attempt] = self._loop.call_later(seconds, call, attempt)
+        self._timers[attempt] = self._loop.call_later(max(seconds, 0.0), call, attempt)

@@ -171,9 +171,6 @@ class Shift:
         except (StoreError, TimeoutError):
             return NOTHING_LEFT
 
-    def _too_many_overruns(self, why: str) -> None:
-        self._stopping.request(why, exit_code=1)
-
     def _lease_expires(self) -> None:
         """The lease cannot be renewed: stop the own jobs before others start them; they are given back later."""
         if self.worker.running:

@@ -51,6 +51,7 @@ class Worker:
         self._concurrency = crew.catalog.runner.concurrency
         self._attempts: dict[int, Attempt] = {}
         self._unsettled: dict[int, Attempt] = {}
+        self._tasks: set[asyncio.Task[Outcome | None]] = set()
         self._wake = asyncio.Event()
         self._all_ended = asyncio.Event()
         self._all_ended.set()
@@ -167,9 +168,11 @@ class Worker:
         if self._claims_no_more:
             attempt.stop(Stop.RELEASE)
         running = asyncio.get_running_loop().create_task(self._crew.executor.execute(attempt), name=f"job {job.id}")
+        self._tasks.add(running)  # the loop itself holds a running task only weakly
         running.add_done_callback(partial(self._ran, attempt))
 
     def _ran(self, attempt: Attempt, running: asyncio.Task[Outcome | None]) -> None:
+        self._tasks.discard(running)
         outcome = Released() if running.cancelled() else running.result()
         if not attempt.abandoned:
             self._end(attempt, outcome)

@@ -71,7 +71,7 @@ async def test_a_coroutine_is_cancelled_as_soon_as_a_heartbeat_learns_of_the_los
         added = await site.enqueue("work")
         async with thief_beside(site, second_store(site)) as thief:
             await thief.steal()
-            thief.let_the_heartbeat_go_on()
+            await thief.let_the_heartbeat_go_on()
             await site.until_told(JobLost)
             await until(lambda: ends == ["cancelled"])
             await site.stop()
@@ -79,6 +79,22 @@ async def test_a_coroutine_is_cancelled_as_soon_as_a_heartbeat_learns_of_the_los
 
     assert job.state is JobState.RUNNING, "the thief's attempt is untouched"
     assert (site.of(JobReleased), site.of(JobFailed), len(site.of(JobLost))) == ([], [], 1)
+
+
+async def test_a_loss_is_told_once_however_long_a_thread_goes_on(tmp_path: Path, gate: threading.Event) -> None:
+    def work(payload: Any) -> str:
+        gate.wait(20)
+        return "late"
+
+    async with open_site(tmp_path, {"work": {"run": work}}) as site:
+        await site.enqueue("work")
+        async with thief_beside(site, second_store(site)) as thief:
+            await thief.steal()
+            await thief.let_the_heartbeat_go_on(renewals=4)
+            gate.set()
+            await site.stop()
+
+    assert len(site.of(JobLost)) == 1
 
 
 async def test_progress_of_a_lost_job_is_refused(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from kongflow.engine.events import JobFailed, JobRefused, JobRescued, JobStarted
 from kongflow.store.base import RunnerInfo
 from kongflow.store.open import open_store
 from tests.engine.site import Site, open_site
+from tests.engine.waiting import until
 
 pytestmark = pytest.mark.anyio
 
@@ -171,3 +172,24 @@ async def test_a_wall_clock_that_jumps_steals_and_strands_nothing(tmp_path: Path
 
     assert (job.state, job.result, job.claims) == (JobState.SUCCEEDED, "done", 1)
     assert (site.of(JobRescued), site.of(JobFailed)) == ([], [])
+
+
+async def test_nothing_is_rescued_by_a_runner_that_has_not_renewed_itself(tmp_path: Path) -> None:
+    async with open_site(tmp_path, {"work": {"run": work}}) as site:
+        added = await site.enqueue("work")
+        await die_with_a_job(site)
+        looks: list[bool] = []
+
+        class Never:
+            @property
+            def may_rescue(self) -> bool:
+                looks.append(False)
+                return False
+
+        await site.start()
+        assert site.runner._shift is not None
+        site.runner._shift._maintenance._heartbeat = Never()  # type: ignore[assignment]
+        site.store.advance(3600)
+        await until(lambda: len(looks) >= 8)
+
+        assert (await site.job(added)).state is JobState.RUNNING

@@ -139,7 +139,8 @@ async def test_overruns_in_half_of_the_slots_end_the_process_with_exit_code_1(
         return "drained"
 
     four = replace(QUICK, concurrency=4, shutdown_timeout=1.0)
-    tasks = {"stubborn": {"run": stubborn, "timeout": 0.05, "max_attempts": 1}, "patient": {"run": patient}}
+    out_of_grace = {"run": stubborn, "timeout": 0.05, "cancel_grace": 0.1, "max_attempts": 1}
+    tasks = {"stubborn": out_of_grace, "patient": {"run": patient}}
     async with open_site(tmp_path, tasks, runner=four) as site:
         patiently = await site.enqueue("patient")
         ids = [await site.enqueue("stubborn") for _ in range(2)]
@@ -155,6 +156,26 @@ async def test_overruns_in_half_of_the_slots_end_the_process_with_exit_code_1(
         assert (await site.job(left)).state is JobState.READY
 
 
+async def test_an_attempt_within_its_cancel_grace_does_not_end_the_process(tmp_path: Path) -> None:
+    async def tidy(payload: Any) -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            await asyncio.sleep(0.2)  # cleaning up takes its time, longer than NOTICE_AFTER here
+
+    alone = replace(QUICK, concurrency=1)
+    tasks = {"tidy": {"run": tidy, "timeout": 0.05, "max_attempts": 1}}
+    async with open_site(tmp_path, tasks, runner=alone) as site:
+        added = await site.enqueue("tidy")
+        await site.start()
+        await site.until_told(JobOverrunning)
+        job = await site.ended(added)
+        assert site.running is not None
+        assert not site.running.done()
+
+    assert (job.state, job.reason) == (JobState.FAILED, Reason.TIMED_OUT)
+
+
 async def test_an_overrun_that_has_lasted_as_long_again_ends_the_process(
     tmp_path: Path, gate: threading.Event, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -164,7 +185,8 @@ async def test_an_overrun_that_has_lasted_as_long_again_ends_the_process(
         gate.wait(20)
 
     ten = replace(QUICK, concurrency=10, shutdown_timeout=1.0)
-    async with open_site(tmp_path, {"stubborn": {"run": stubborn, "timeout": 0.05}}, runner=ten) as site:
+    tasks = {"stubborn": {"run": stubborn, "timeout": 0.05, "cancel_grace": 0.0}}
+    async with open_site(tmp_path, tasks, runner=ten) as site:
         await site.enqueue("stubborn")
         await site.start()
         assert site.running is not None

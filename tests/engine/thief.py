@@ -11,6 +11,7 @@ from kongflow.engine.events import JobStarted
 from kongflow.errors import StoreBusy
 from kongflow.store.base import LeaseKeeper, Renewal, Rescued, Store
 from tests.engine.site import Site
+from tests.engine.waiting import until
 
 
 class StoppableKeeper:
@@ -19,10 +20,12 @@ class StoppableKeeper:
     def __init__(self, keeper: LeaseKeeper) -> None:
         self._keeper = keeper
         self.held_up = False
+        self.renewals = 0
 
     def renew(self, leases: Any) -> Renewal:
         if self.held_up:
             raise StoreBusy("held up by the test")
+        self.renewals += 1
         return self._keeper.renew(leases)
 
     def close(self) -> None:
@@ -51,8 +54,11 @@ class Thief:
         await self.rescue()
         return await self.store.claim(self.runner, 10, 10)
 
-    def let_the_heartbeat_go_on(self) -> None:
+    async def let_the_heartbeat_go_on(self, renewals: int = 1) -> None:
+        """Return after so many more renewals of the first runner."""
+        before = self._keeper.renewals
         self._keeper.held_up = False
+        await until(lambda: self._keeper.renewals >= before + renewals)
 
 
 @asynccontextmanager
