@@ -26,9 +26,10 @@ from kongflow.engine.logs import log_event
 from kongflow.engine.runner import Runner
 from kongflow.engine.shift import RunSummary
 from kongflow.errors import InvalidOption, JobNotFound, NotInitialized, SchemaOutOfDate, UnknownQueue, WaitTimedOut
-from kongflow.store.base import JobFilter, Page, QueueCounts, Store
+from kongflow.store.base import Store
 from kongflow.store.connections import run_in
 from kongflow.store.open import open_store
+from kongflow.store.records import JobFilter, Page, QueueCounts
 
 # A waiting caller looks often at first, when most jobs end, and once a second later.
 _FIRST_LOOK, _LAST_LOOK = 0.02, 1.0

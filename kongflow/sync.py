@@ -25,8 +25,8 @@ from kongflow.core.json import Json
 from kongflow.engine.client import Addition, EnqueueOptions, additions, job_options
 from kongflow.engine.shift import RunSummary
 from kongflow.errors import NotInitialized
-from kongflow.store.base import Page, QueueCounts
 from kongflow.store.connections import sync_connection
+from kongflow.store.records import Page, QueueCounts
 
 T = TypeVar("T")
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from kongflow.app import KongFlow
 from kongflow.core.job import Job
 from kongflow.core.queue import QueueFilter, QueueRules
-from kongflow.store.base import RunnerView
+from kongflow.store.records import RunnerView
 
 
 async def unserved(flow: KongFlow, jobs: Sequence[Job]) -> list[tuple[str, str | None]]:

@@ -9,7 +9,8 @@ from kongflow.core.outcome import Finish
 from kongflow.engine.attempt import Attempt
 from kongflow.engine.result import result_text
 from kongflow.errors import JobStateConflict, LeaseLost, TimedOut
-from kongflow.store.base import Settlement, Store
+from kongflow.store.base import Store
+from kongflow.store.records import Settlement
 
 
 class Completion:

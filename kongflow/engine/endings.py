@@ -15,7 +15,7 @@ from kongflow.engine.events import (
     JobSucceeded,
     ref,
 )
-from kongflow.store.base import Settled
+from kongflow.store.records import Settled
 
 _QUOTES_DATA = (Reason.INVALID_PAYLOAD, Reason.INVALID_RESULT)
 """Reasons whose text quotes the payload or the result, which no log line may."""

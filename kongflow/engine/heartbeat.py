@@ -15,7 +15,8 @@ from kongflow.engine.events import Events, RunnerStalled
 from kongflow.engine.outage import FIRST_WAIT, Outage
 from kongflow.engine.stall import Stall, all_stacks, end_in
 from kongflow.errors import StoreBusy, StoreError, StoreUnavailable
-from kongflow.store.base import LeaseKeeper, Renewal
+from kongflow.store.base import LeaseKeeper
+from kongflow.store.records import Renewal
 
 TIME_FOR_LAST_WORDS = 5.0
 """Seconds for writing the stacks of a stalled process, which ends then even if its log cannot be written."""

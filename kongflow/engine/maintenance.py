@@ -18,7 +18,8 @@ from kongflow.engine.failure import Mask, attempt_error
 from kongflow.engine.heartbeat import Heartbeat
 from kongflow.engine.outage import Outage
 from kongflow.errors import StoreError
-from kongflow.store.base import Rescued, Routed, Store
+from kongflow.store.base import Store
+from kongflow.store.records import Rescued, Routed
 
 ROUTE_BATCH, ROUTE_ROUNDS = 100, 20
 REPAIR_BATCH = 100

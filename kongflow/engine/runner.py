@@ -22,7 +22,8 @@ from kongflow.engine.shift import RunSummary, Shift
 from kongflow.engine.signals import Signals
 from kongflow.engine.stopping import Stopping
 from kongflow.errors import InvalidConfig, KongFlowError
-from kongflow.store.base import RunnerInfo, Store, TaskTerms
+from kongflow.store.base import Store
+from kongflow.store.records import RunnerInfo, TaskTerms
 
 
 class Runner:

@@ -12,7 +12,8 @@ from kongflow.core.outcome import Finish
 from kongflow.engine.events import Events, PartFailed
 from kongflow.engine.outage import LONGEST_WAIT, Outage
 from kongflow.errors import StoreError
-from kongflow.store.base import Settled, Settlement, Store
+from kongflow.store.base import Store
+from kongflow.store.records import Settled, Settlement
 
 BATCH = 50
 LINGER = 0.005

@@ -27,7 +27,8 @@ from kongflow.engine.tally import Tally
 from kongflow.engine.threads import Threads
 from kongflow.engine.worker import Crew, Worker
 from kongflow.errors import StoreError
-from kongflow.store.base import Pending, Store
+from kongflow.store.base import Store
+from kongflow.store.records import Pending
 
 LAST_ACTS = 0.5
 """Seconds of `shutdown_timeout` that are kept for leaving the store; a quarter of a shorter timeout."""

@@ -21,7 +21,8 @@ from kongflow.engine.failure import timed_out
 from kongflow.engine.outage import Outage
 from kongflow.engine.settler import Ending, Settler
 from kongflow.errors import StoreError
-from kongflow.store.base import Renewal, Settled, Settlement, Store
+from kongflow.store.base import Store
+from kongflow.store.records import Renewal, Settled, Settlement
 
 SHORTEST_NAP = 0.005
 """Seconds; a job that is due in less is waited for this long, so that a clock that rounds cannot spin the loop."""

@@ -16,178 +16,27 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AbstractContextManager
-from dataclasses import dataclass, field
-from datetime import datetime
 from typing import Protocol
 
 from sqlalchemy.engine import Connection
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from kongflow.core.catalog import Retention
-from kongflow.core.job import ClaimedJob, Job, JobState, NewJob, UnroutedJob
-from kongflow.core.outcome import Finish, Transition
-from kongflow.core.queue import QueueFilter, QueueRules
-from kongflow.core.retry import RetryPolicy
-from kongflow.core.task import Keep
-
-
-@dataclass(frozen=True, slots=True)
-class TaskTerms:
-    """What a runner's catalog says about a task that the store needs at a claim. Times are seconds."""
-
-    retry: RetryPolicy
-    """`retry.max_attempts` holds unless the call that added the job gave a number."""
-    crash_limit: int
-    time_limit: float
-    """5 s + timeout + cancel_grace: a lost attempt older than this is a timeout, not a crash."""
-    keep: Keep = Keep.ALL
-
-
-@dataclass(frozen=True, slots=True)
-class RunnerInfo:
-    """A process that wants work, with the config that it runs."""
-
-    host: str
-    pid: int
-    config_hash: str
-    """Of name, queue rules and task names: runners of one hash run the same config."""
-    rules: QueueRules
-    tasks: Mapping[str, TaskTerms]
-    lease: float
-    """Seconds without a renewal after which others may take this runner's jobs."""
-    retention: Retention
-    filter: QueueFilter = field(default_factory=QueueFilter)
-    forbidden_flags: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class RunnerView:
-    """A runner as `workers list` shows it."""
-
-    id: int
-    host: str
-    pid: int
-    queues: tuple[str, ...]
-    tasks: tuple[str, ...]
-    forbidden_flags: tuple[str, ...]
-    config_hash: str
-    in_force: bool
-    """True where this runner's config is the one that claims obey."""
-    running: int
-    seen: float
-    """Seconds since it last renewed."""
-    alive: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Settlement:
-    """The end of one attempt, to be written where `lease` still holds."""
-
-    id: str
-    lease: int
-    transition: Transition
-    keep: Keep = Keep.ALL
-
-
-@dataclass(frozen=True, slots=True)
-class Settled:
-    """What a settle wrote: `transition` is the overruled one where a cancel or a newer job of the key came between.
-
-    `lost`: the lease was not his any more and nothing was written.
-    """
-
-    id: str
-    transition: Transition
-    lost: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Renewal:
-    """The answer to a heartbeat: what became of the jobs that the runner believes it runs."""
-
-    cancelled: frozenset[int] = frozenset()
-    """Leases whose jobs somebody asked to cancel."""
-    lost: frozenset[int] = frozenset()
-    """Leases that are no longer his: stop these attempts, write nothing."""
-
-
-@dataclass(frozen=True, slots=True)
-class Rescued:
-    """A job whose runner was lost, and what became of it."""
-
-    id: str
-    task: str
-    queue: str | None
-    runner: str
-    transition: Transition
-
-
-@dataclass(frozen=True, slots=True)
-class Routed:
-    """The result of routing one unrouted job: the rendered job, or the failure that ends it."""
-
-    id: str
-    job: NewJob | None
-    failure: Finish | None = None
-    keep: Keep = Keep.ALL
-
-
-@dataclass(frozen=True, slots=True)
-class Pending:
-    """What is left in the store, as one runner sees it; for `run --once` and `drain`."""
-
-    now: int
-    """Jobs that this runner could take now, or once a job that is running ends; unrouted ones of its tasks included."""
-    later: int
-    """Jobs that wait for their time or their retry."""
-    others: int
-    """Jobs of tasks, queues or flags that this runner does not take, and jobs that others run."""
-
-
-@dataclass(frozen=True, slots=True)
-class JobFilter:
-    """Which jobs to list; None or empty means all. `since` is an aware datetime compared with `created_at`."""
-
-    states: tuple[JobState, ...] = ()
-    task: str | None = None
-    queue: str | None = None
-    key: str | None = None
-    tag: str | None = None
-    since: datetime | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Page:
-    """One page of jobs, newest first. `next_cursor` is opaque; None on the last page."""
-
-    items: tuple[Job, ...]
-    next_cursor: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class QueueCounts:
-    """How many live jobs one concrete queue holds, by state. `queue` None are the jobs without a queue."""
-
-    queue: str | None
-    counts: Mapping[JobState, int]
-    effective: int | None
-    """Concurrency by the config in force; None is unlimited."""
-    declared: bool
-    """False where no rule in force matches."""
-
-
-@dataclass(frozen=True, slots=True)
-class SchemaStatus:
-    """Which revision the tables have, which this release wants, and whether this release works with them."""
-
-    current: str | None
-    head: str
-    compatible: bool
-
-    @property
-    def up_to_date(self) -> bool:
-        """True where no migration is missing."""
-        return self.current == self.head
+from kongflow.core.job import ClaimedJob, Job, NewJob, UnroutedJob
+from kongflow.core.queue import QueueRules
+from kongflow.store.records import (
+    JobFilter,
+    Page,
+    Pending,
+    QueueCounts,
+    Renewal,
+    Rescued,
+    Routed,
+    RunnerInfo,
+    RunnerView,
+    SchemaStatus,
+    Settled,
+    Settlement,
+)
 
 
 class LeaseKeeper(Protocol):
@@ -399,8 +248,3 @@ class Store(Protocol):
     def advance(self, seconds: float, *, wall_only: bool = False) -> None:
         """Move the store's clock, for tests. `wall_only` jumps the wall clock and leaves the leases' clock alone."""
         ...
-
-
-def max_attempts(terms: TaskTerms, given: int | None) -> int:
-    """Return the effective number of attempts: the call's, else the catalog's."""
-    return terms.retry.max_attempts if given is None else given

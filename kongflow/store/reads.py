@@ -13,7 +13,7 @@ from sqlalchemy.engine import Connection
 from kongflow.core.job import Job, JobState
 from kongflow.core.queue import QueueRules
 from kongflow.errors import InvalidOption
-from kongflow.store.base import JobFilter, Page, QueueCounts, RunnerView
+from kongflow.store.records import JobFilter, Page, QueueCounts, RunnerView
 from kongflow.store.rows import FIELDS, RUNNING, SCHEDULED, STORED_STATE, job_of, stored_state, to_millis
 from kongflow.store.tables import Tables
 

@@ -122,7 +122,9 @@ def test_writing_a_default_changes_nothing(tmp_path, section, key):
     assert catalog_of(tmp_path, with_key(section, key, DEFAULTS[section][key])) == plain
 
 
-@pytest.mark.parametrize(("section", "key"), [(section, key) for section, keys in LATER.items() for key in keys])
+@pytest.mark.parametrize(
+    ("section", "key"), [(section, key) for section, keys in LATER.items() for key in sorted(keys)]
+)
 def test_what_comes_later_is_refused_by_name_whatever_its_value(tmp_path, section, key):
     for value in ({}, None, 5):
         loaded = load_project(tmp_path, with_key(section, key, value))

@@ -16,8 +16,8 @@ from kongflow.engine.client import Client, job_options
 from kongflow.engine.events import Event, Events, RunnerStarted
 from kongflow.engine.runner import Runner
 from kongflow.engine.shift import RunSummary
-from kongflow.store.base import JobFilter
 from kongflow.store.open import open_store
+from kongflow.store.records import JobFilter
 from tests.builders import make_catalog, make_handlers
 from tests.engine.waiting import until, until_async
 

@@ -15,7 +15,7 @@ from kongflow.engine.events import Event, Events, StoreBack, StoreLost
 from kongflow.engine.heartbeat import Heartbeat, Ward
 from kongflow.engine.outage import Outage
 from kongflow.errors import StoreBusy, StoreUnavailable
-from kongflow.store.base import Renewal
+from kongflow.store.records import Renewal
 from tests.engine.waiting import until
 
 pytestmark = pytest.mark.anyio

@@ -16,8 +16,8 @@ from kongflow.core.outcome import Finish
 from kongflow.engine.context import JobContext, SyncJobContext
 from kongflow.engine.events import JobFailed, JobLost, JobReleased, JobSucceeded
 from kongflow.errors import LeaseLost
-from kongflow.store.base import Settlement
 from kongflow.store.open import open_store
+from kongflow.store.records import Settlement
 from tests.engine.site import Site, open_site
 from tests.engine.thief import thief_beside
 from tests.engine.waiting import until

@@ -12,8 +12,8 @@ import pytest
 
 from kongflow.core.job import JobState, Reason
 from kongflow.engine.events import JobFailed, JobRefused, JobRescued, JobStarted, PartFailed
-from kongflow.store.base import RunnerInfo
 from kongflow.store.open import open_store
+from kongflow.store.records import RunnerInfo
 from tests.engine.site import Site, open_site
 from tests.engine.waiting import until
 

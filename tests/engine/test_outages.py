@@ -13,7 +13,7 @@ import pytest
 from kongflow.core.job import JobState
 from kongflow.engine.events import JobReleased, JobStarted, JobSucceeded, LeaseExpiring, StoreBack, StoreLost
 from kongflow.errors import StoreUnavailable
-from kongflow.store.base import Renewal
+from kongflow.store.records import Renewal
 from tests.builders import QUICK
 from tests.engine.site import Site, open_site
 from tests.engine.waiting import until

@@ -16,7 +16,7 @@ from kongflow.engine.events import Event, Events, PartFailed, StoreBack, StoreLo
 from kongflow.engine.outage import Outage
 from kongflow.engine.settler import BATCH, Ending, Settler
 from kongflow.errors import StoreUnavailable
-from kongflow.store.base import Settled, Settlement
+from kongflow.store.records import Settled, Settlement
 
 pytestmark = pytest.mark.anyio
 

@@ -9,7 +9,8 @@ from typing import Any
 from kongflow.core.job import ClaimedJob
 from kongflow.engine.events import JobStarted
 from kongflow.errors import StoreBusy
-from kongflow.store.base import LeaseKeeper, Renewal, Rescued, Store
+from kongflow.store.base import LeaseKeeper, Store
+from kongflow.store.records import Renewal, Rescued
 from tests.engine.site import Site
 from tests.engine.waiting import until
 

@@ -13,8 +13,9 @@ from kongflow.core.outcome import Finish, RunAgain, Transition
 from kongflow.core.queue import Queue, QueueFilter, QueueRules
 from kongflow.core.retry import Backoff, RetryPolicy
 from kongflow.core.task import JobKeyMode, Keep
-from kongflow.store.base import Renewal, Rescued, RunnerInfo, Settled, Settlement, Store, TaskTerms
+from kongflow.store.base import Store
 from kongflow.store.open import open_store
+from kongflow.store.records import Renewal, Rescued, RunnerInfo, Settled, Settlement, TaskTerms
 
 LEASE = 15.0
 POLL = 1.0

@@ -24,8 +24,9 @@ from hypothesis.stateful import (
 from kongflow.core.catalog import DatabaseSettings
 from kongflow.core.job import ClaimedJob
 from kongflow.core.outcome import Finish, RunAgain, Transition
-from kongflow.store.base import Settlement, Store
+from kongflow.store.base import Store
 from kongflow.store.open import open_store
+from kongflow.store.records import Settlement
 from tests.store.stage import FAILED, LEASE, POLL, RELEASED, RETRIED, SUCCEEDED, info, new
 
 LIMITS = {"one": 1, "two": 2}
@@ -90,9 +91,9 @@ class Jobs(RuleBasedStateMachine):
 
     @rule(runner=RUNNER, limit=st.integers(1, 4))
     def claim(self, runner: int, limit: int) -> None:
-        claimed = self.wait(self.store.claim(self.runners[runner], limit, 100))
         expected = self.claimable()
-        if len(claimed) < min(limit, len(expected)):
+        claimed = self.wait(self.store.claim(self.runners[runner], limit, 100))
+        if len(claimed) < min(limit, self.free_jobs(expected)):
             raise AssertionError(f"claimed {[job.id for job in claimed]} of {[known.id for known in expected]}")
         for job in claimed:
             known = self.jobs[job.id]
@@ -102,6 +103,9 @@ class Jobs(RuleBasedStateMachine):
             assert known.task == "work"
             known.holder, known.lease = runner, job.lease
             self.held[job.id] = job
+        for job in claimed:
+            passed = [known for known in expected if known.queue == job.queue and known.holder is None]
+            assert all(known.priority >= job.priority for known in passed), "a better job of the queue still waits"
 
     @precondition(lambda self: self.held)
     @rule(data=st.data(), end=ENDS)
@@ -186,17 +190,20 @@ class Jobs(RuleBasedStateMachine):
     # --- helpers ---
 
     def claimable(self) -> list[Known]:
-        """The jobs that a claim must be able to get now."""
-        waiting = [
+        """The jobs whose time has come."""
+        return [
             known
             for known in self.jobs.values()
             if known.task == "work" and known.holder is None and not known.ended and known.due <= self.now
         ]
-        result = [known for known in waiting if known.queue is None]
+
+    def free_jobs(self, waiting: list[Known]) -> int:
+        """How many of them have a free slot."""
+        free = sum(known.queue is None for known in waiting)
         for queue, limit in LIMITS.items():
             running = sum(known.queue == queue and known.holder is not None for known in self.jobs.values())
-            result += [known for known in waiting if known.queue == queue][: limit - running]
-        return result
+            free += min(limit - running, sum(known.queue == queue for known in waiting))
+        return free
 
     def advance(self, seconds: float) -> None:
         self.now += seconds

@@ -10,7 +10,7 @@ import click
 from kongflow.cli.options import config_option, epilogue, json_option, load_catalog
 from kongflow.cli.output import emit_json, note
 from kongflow.errors import SchemaOutOfDate
-from kongflow.store.base import SchemaStatus
+from kongflow.store.records import SchemaStatus
 
 
 @click.command(

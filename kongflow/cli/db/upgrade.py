@@ -9,7 +9,7 @@ import click
 
 from kongflow.cli.options import config_option, epilogue, load_catalog
 from kongflow.cli.output import note
-from kongflow.store.base import SchemaStatus
+from kongflow.store.records import SchemaStatus
 
 
 @click.command(

@@ -14,7 +14,7 @@ from kongflow.cli.options import age_or_instant, config_option, epilogue, json_o
 from kongflow.cli.output import emit_json, escape, note, print_table, relative
 from kongflow.core.catalog import Catalog
 from kongflow.core.job import Job, JobState
-from kongflow.store.base import Page
+from kongflow.store.records import Page
 
 
 class Filters(TypedDict):

@@ -10,7 +10,7 @@ import click
 from kongflow.cli.options import config_option, epilogue, json_option, opened
 from kongflow.cli.output import emit_json, escape, note, print_table, rough_duration
 from kongflow.core.json import Json
-from kongflow.store.base import RunnerView
+from kongflow.store.records import RunnerView
 
 
 @click.command(

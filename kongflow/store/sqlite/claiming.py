@@ -11,7 +11,7 @@ from kongflow.core.outcome import LeaseTerms
 from kongflow.core.retry import class_names
 from kongflow.core.task import Keep
 from kongflow.errors import TimedOut
-from kongflow.store.base import RunnerInfo, max_attempts
+from kongflow.store.records import RunnerInfo, max_attempts
 from kongflow.store.rows import Row, json_value, names, to_instant
 from kongflow.store.sqlite.lanes import normalise, normalise_noted
 from kongflow.store.sqlite.roster import LiveRunner, Roster

@@ -9,7 +9,7 @@ from kongflow.core.catalog import Retention
 from kongflow.core.job import Job, JobState, Reason
 from kongflow.core.outcome import Finish, RunAgain
 from kongflow.core.task import Keep
-from kongflow.store.base import Settlement
+from kongflow.store.records import Settlement
 from kongflow.store.rows import CANCELLED, READY, SCHEDULED, STORED_STATE, job_of, row_id, seconds_later, with_error
 from kongflow.store.sqlite.transaction import Transaction
 

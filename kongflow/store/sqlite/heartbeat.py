@@ -6,7 +6,7 @@ import sqlite3
 import threading
 from collections.abc import Callable, Sequence
 
-from kongflow.store.base import Renewal
+from kongflow.store.records import Renewal
 from kongflow.store.sqlite.address import Address
 from kongflow.store.sqlite.faults import explain
 from kongflow.store.sqlite.runners import renew

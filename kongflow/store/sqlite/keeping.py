@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 
 from kongflow.core.job import Reason
-from kongflow.store.base import Pending
+from kongflow.store.records import Pending
 from kongflow.store.rows import RUNNING, SCHEDULED
 from kongflow.store.sqlite.ending import cancel_waiting
 from kongflow.store.sqlite.lanes import normalise, normalise_noted

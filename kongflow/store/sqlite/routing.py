@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from kongflow.core.catalog import Retention
 from kongflow.core.job import JobOptions, NewJob, Reason, UnroutedJob
 from kongflow.core.task import JobKeyMode
-from kongflow.store.base import Routed
+from kongflow.store.records import Routed
 from kongflow.store.rows import Row, due, due_at, json_list, names, row_id, to_instant
 from kongflow.store.sqlite.adding import supersede_older
 from kongflow.store.sqlite.ending import cancel_waiting, finish

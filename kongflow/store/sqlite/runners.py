@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from kongflow.core.catalog import Retention
 from kongflow.core.outcome import Finish, RunAgain, after_crash, overruled
-from kongflow.store.base import Rescued, RunnerInfo
+from kongflow.store.records import Rescued, RunnerInfo
 from kongflow.store.rows import Row
 from kongflow.store.sqlite.claiming import terms_of
 from kongflow.store.sqlite.ending import finish, retention_text, run_again

@@ -9,7 +9,7 @@ from sqlalchemy.engine import Connection
 from sqlalchemy.pool import NullPool
 
 from kongflow.errors import SchemaOutOfDate, WrongName
-from kongflow.store.base import SchemaStatus
+from kongflow.store.records import SchemaStatus
 from kongflow.store.sqlite.address import Address
 from kongflow.store.sqlite.faults import explain
 from kongflow.store.sqlite.transaction import Transaction

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from kongflow.core.catalog import Retention
 from kongflow.core.job import JobState
 from kongflow.core.outcome import Finish, RunAgain, Transition, overruled
-from kongflow.store.base import Settled, Settlement
+from kongflow.store.records import Settled, Settlement
 from kongflow.store.rows import row_id
 from kongflow.store.sqlite.ending import finish, finish_succeeded, run_again
 from kongflow.store.sqlite.transaction import Transaction

@@ -16,9 +16,9 @@ from kongflow.core.outcome import RunAgain
 from kongflow.core.queue import QueueRules
 from kongflow.errors import NotInitialized
 from kongflow.store import reads
-from kongflow.store.base import (
+from kongflow.store.base import LeaseKeeper
+from kongflow.store.records import (
     JobFilter,
-    LeaseKeeper,
     Page,
     Pending,
     QueueCounts,

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from kongflow.core.job import JobState
-from kongflow.store.base import JobFilter
+from kongflow.store.records import JobFilter
 from tests.store.stage import Stage, new
 
 pytestmark = pytest.mark.anyio

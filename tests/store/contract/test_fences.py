@@ -9,7 +9,7 @@ import pytest
 from kongflow.core.job import ClaimedJob
 from kongflow.core.outcome import RunAgain, Transition
 from kongflow.core.task import Keep
-from kongflow.store.base import Settled, Settlement
+from kongflow.store.records import Settled, Settlement
 from tests.store.stage import FAILED, RELEASED, RETRIED, SUCCEEDED, Stage, new
 
 pytestmark = pytest.mark.anyio

@@ -53,6 +53,10 @@ async def _bury(stage: Stage, id: str) -> object:
     return await stage.store.bury({"removed": None})
 
 
+async def _rename(stage: Stage, id: str) -> object:
+    return await stage.store.bury({"removed": "renamed"})
+
+
 REMOVALS: tuple[Removal, ...] = (
     _cancel,
     _delete,
@@ -63,6 +67,7 @@ REMOVALS: tuple[Removal, ...] = (
     _dequeue_inside_a_transaction,
     _replace_inside_a_transaction,
     _bury,
+    _rename,
 )
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from kongflow.core.job import Job, JobState
 from kongflow.errors import InvalidOption
-from kongflow.store.base import JobFilter, Pending, QueueCounts
+from kongflow.store.records import JobFilter, Pending, QueueCounts
 from tests.store.stage import FAILED, RETRIED, Stage, add_by_sql, new
 
 pytestmark = pytest.mark.anyio

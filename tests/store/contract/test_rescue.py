@@ -54,6 +54,18 @@ async def test_a_renewal_between_two_looks_saves_a_runner(stage: Stage) -> None:
     assert not (await stage.end(slow, job)).lost
 
 
+async def test_two_looks_that_saw_different_renewals_are_not_enough(stage: Stage) -> None:
+    slow, alive = await stage.runner("work"), await stage.runner("work")
+    await stage.add()
+    job = await stage.claim_one(slow)
+    for _ in range(3):
+        stage.advance(LEASE + 1)
+        stage.renew(alive)
+        assert await stage.store.rescue(alive) == []
+        stage.renew(slow)
+    assert not (await stage.end(slow, job)).lost
+
+
 async def test_a_runner_that_renews_is_never_dead_however_long_its_jobs_run(stage: Stage) -> None:
     busy, alive = await stage.runner("work"), await stage.runner("work")
     await stage.add()

@@ -9,7 +9,7 @@ import pytest
 
 from kongflow.core.job import JobOptions, NewJob, Reason
 from kongflow.core.task import JobKeyMode, Keep
-from kongflow.store.base import Routed
+from kongflow.store.records import Routed
 from tests.store.stage import FAILED, Stage, add_by_sql, new
 
 pytestmark = pytest.mark.anyio

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from kongflow.core.outcome import RunAgain
-from kongflow.store.base import Routed
+from kongflow.store.records import Routed
 from tests.store.stage import Stage, add_by_sql, new
 
 pytestmark = pytest.mark.anyio

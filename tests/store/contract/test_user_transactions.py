@@ -15,8 +15,8 @@ from sqlalchemy.orm import Session
 from kongflow.core.catalog import DatabaseSettings
 from kongflow.core.outcome import Finish, RunAgain
 from kongflow.errors import InvalidOption, WrongDatabase
-from kongflow.store.base import Settlement
 from kongflow.store.connections import run_in, sync_connection
+from kongflow.store.records import Settlement
 from tests.store.stage import FAILED, RETRIED, SUCCEEDED, Stage, new
 
 pytestmark = pytest.mark.anyio

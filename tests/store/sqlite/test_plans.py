@@ -1,0 +1,77 @@
+"""No statement of the hot path reads a whole table, or sorts what an index has in order."""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from kongflow.store.statements import load_statements
+
+STATEMENTS = load_statements("kongflow.store.sqlite", "kongflow")
+
+MAY_SCAN = {
+    "pending": "counts everything, on the reader's connection",
+    "jobs_of_tasks": "only where a task has a tombstone, on the reader's connection first",
+}
+MAY_SORT = {
+    "pending": "as above",
+    "unrouted_jobs": "sorts the unrouted jobs of known tasks, which are few at any time",
+    "config_in_force": "sorts the published configs",
+    "published_retention": "as above",
+}
+
+
+@pytest.fixture
+def connection(migrated_file: Path) -> Iterator[sqlite3.Connection]:
+    connection = sqlite3.connect(f"file:{migrated_file}?mode=ro", uri=True)
+    yield connection
+    connection.close()
+
+
+def plan(connection: sqlite3.Connection, name: str) -> list[str]:
+    sql = re.sub(r"--.*", "", STATEMENTS[name])
+    values = dict.fromkeys(re.findall(r":([a-z_]+)", sql), "[]")
+    return [row[3] for row in connection.execute(f"explain query plan {sql}", values)]
+
+
+@pytest.mark.parametrize("name", sorted(STATEMENTS))
+def test_a_statement_reads_no_more_than_it_needs(connection: sqlite3.Connection, name: str) -> None:
+    steps = plan(connection, name)
+    scans = [step for step in steps if step.startswith("SCAN kongflow_job") and "USING" not in step]
+    scans += [step for step in steps if step.startswith("SCAN kongflow_history") and "USING" not in step]
+    assert not scans or name in MAY_SCAN
+    assert not [step for step in steps if "TEMP B-TREE" in step] or name in MAY_SORT
+
+
+@pytest.mark.parametrize(
+    ("name", "index"),
+    [
+        ("ready", "kongflow_job_ready"),
+        ("lane_ready", "kongflow_job_lane_ready"),
+        ("lane_blocked", "kongflow_job_lane_blocked"),
+        ("lane_running", "kongflow_job_lane_running"),
+        ("promote_due", "kongflow_job_due"),
+        ("next_due", "kongflow_job_due"),
+        ("unrouted_jobs", "kongflow_job_unrouted"),
+        ("held_jobs", "kongflow_job_running"),
+        ("held_leases", "kongflow_job_running"),
+        ("key_waiting", "kongflow_job_key"),
+        ("key_claimed", "kongflow_job_claimed_key"),
+        ("prune_history", "kongflow_history_purge"),
+        ("blocked_queues", "kongflow_job_lane_blocked"),
+        ("check_blocked_queues", "kongflow_job_lane_blocked"),
+    ],
+)
+def test_a_statement_goes_by_its_index(connection: sqlite3.Connection, name: str, index: str) -> None:
+    assert any(f"USING INDEX {index}" in step or f"COVERING INDEX {index}" in step for step in plan(connection, name))
+
+
+@pytest.mark.parametrize("name", sorted(STATEMENTS))
+def test_a_statement_says_what_it_is_for_who_calls_it_and_what_it_locks(name: str) -> None:
+    head = " ".join(re.findall(r"^-- ?(.*)$", STATEMENTS[name], re.MULTILINE))
+    for word in ("Purpose: ", "Caller: ", "Locks: "):
+        assert word in head
