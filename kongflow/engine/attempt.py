@@ -11,7 +11,7 @@ from kongflow.core.job import ClaimedJob
 from kongflow.core.task import Task
 
 START_LIMIT = 5.0
-"""Seconds after its claim in which a job must start; later it is given back (language.md, "Attempts")."""
+"""Seconds after its claim in which a job must start; later it is given back (docs/configuration.md, "Attempts")."""
 
 
 class Stop(Enum):

@@ -1,6 +1,6 @@
 """The contract of a store: what every dialect promises, whatever database it speaks to.
 
-Invariants that hold over all methods (the blueprint of the engine):
+Invariants that hold over all methods:
 
 - Nothing acknowledged is lost: when a method that writes has returned, a crash of anything does not undo it.
 - Every write of an attempt carries its lease and is refused, without an error, where the lease is not his.

@@ -166,6 +166,7 @@ class SchemaStatus:
     current: str | None
     head: str
     compatible: bool
+    """This release works with the tables as they are: at its head, or made by a newer release that says so."""
 
     @property
     def up_to_date(self) -> bool:

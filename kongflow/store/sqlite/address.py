@@ -15,7 +15,7 @@ from kongflow.errors import InvalidOption, StoreUnavailable
 from kongflow.store.sqlite.faults import busy, explain
 
 BUSY_TIMEOUT = 30.0
-"""Seconds that we wait for the one lock of a file before StoreBusy (blueprint §4)."""
+"""Seconds that we wait for the one lock of a file before StoreBusy."""
 LOCK_SLICE = 0.25
 """Seconds of one wait inside SQLite. Its pauses grow to 100 ms; starting over keeps them under 50 ms."""
 OLDEST_SQLITE = (3, 37, 0)

@@ -15,7 +15,7 @@ from kongflow.store.sqlite.roster import rules_text
 from kongflow.store.sqlite.transaction import Transaction
 
 SHORTEST_GAP = 500
-"""Milliseconds between the two looks that must see a runner expired, at least (blueprint §4)."""
+"""Milliseconds between the two looks that must see a runner expired, at least."""
 
 
 @dataclass(slots=True)
