@@ -11,7 +11,7 @@ from typing import Any
 
 import yaml
 
-from kongflow.config.findings import Finding, finding
+from kongflow.config.findings import Finding, Place, finding
 from kongflow.config.text import SourceText
 
 MAX_DEPTH = 50
@@ -26,7 +26,14 @@ def stream_findings(source: SourceText) -> tuple[Finding, ...]:
 
     Raises: yaml.YAMLError for a syntax error.
     """
-    return tuple(_walk(source))
+    try:
+        return tuple(_walk(source))
+    except yaml.MarkedYAMLError as error:
+        # libyaml 0.2.6 limits nesting in its scanner, which reads ahead of the events that are counted here.
+        if error.problem != "exceeded maximum nesting depth" or error.problem_mark is None:
+            raise
+        at = min(error.problem_mark.index, len(source.text) - 1)
+        return (_too_deep(source.place(at, at + 1)),)
 
 
 def range_of(item: yaml.Event | yaml.Node) -> tuple[int, int]:
@@ -50,9 +57,7 @@ def _walk(source: SourceText) -> Iterator[Finding]:
             documents += 1
         start, end = range_of(event)
         if depth > MAX_DEPTH:
-            place = source.place(start, start + 1)
-            message = f"nested deeper than {MAX_DEPTH} levels"
-            yield finding("yaml-nesting", place, message, "flatten it; look for brackets that are never closed")
+            yield _too_deep(source.place(start, start + 1))
             return
         if aliases > MAX_ALIASES:
             message = f"more than {MAX_ALIASES} aliases in one file"
@@ -68,3 +73,8 @@ def _walk(source: SourceText) -> Iterator[Finding]:
             tag = source.text.index("!", start)  # an anchor may stand before it
             place = source.place(tag, source.first_line(tag, end))
             yield finding("yaml-tag", place, "tags are not read", "delete the tag; quote the value to make it text")
+
+
+def _too_deep(place: Place) -> Finding:
+    message = f"nested deeper than {MAX_DEPTH} levels"
+    return finding("yaml-nesting", place, message, "flatten it; look for brackets that are never closed")
