@@ -14,7 +14,7 @@ NOTICE_AFTER = 1.0
 """Seconds after its timeout in which an attempt may clean up before it is shown as overrunning. It counts against the
 process only after its `cancel_grace`: until then it may still end by itself."""
 SHORTEST_LIMIT = 300.0
-"""Seconds: an overrun lasts at least this long before the process gives up on it (docs/configuration.md, "Attempts")."""
+"""Seconds: an overrun lasts at least this long before the process gives up on it."""
 
 
 class Overruns:
