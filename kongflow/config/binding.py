@@ -114,16 +114,26 @@ class _Modules:
 
     def _forget_other_projects(self, path: HandlerPath) -> None:
         """Let go of modules of the same name from another project's folder; never of an installed package."""
-        first = path.module.split(".")[0]
-        loaded, own = sys.modules.get(first), find_module(first, self._root)
-        if loaded is None or own is None or _folder_of(loaded) == _location(own.origin, own.submodule_search_locations):
-            return
-        elsewhere = _folder_of(loaded)
-        if elsewhere is None or any(elsewhere.is_relative_to(folder) for folder in _installed()):
-            message = f"the module {first!r} is already imported from {elsewhere}; rename the one in {self._root}"
+        parts = path.module.split(".")
+        elsewhere = [
+            place
+            for count in range(1, len(parts) + 1)
+            if (place := self._loaded_from_elsewhere(".".join(parts[:count]))) is not None
+        ]
+        if any(place.is_relative_to(folder) for place in elsewhere for folder in _installed()):
+            message = f"the module {parts[0]!r} is already imported from {elsewhere[0]}; rename the one in {self._root}"
             raise BadHandler(HandlerFault.MODULE, message, path.module_span)
-        for name in [name for name in sys.modules if name == first or name.startswith(f"{first}.")]:
-            del sys.modules[name]
+        if elsewhere:
+            for name in [name for name in sys.modules if name.split(".", 1)[0] == parts[0]]:
+                del sys.modules[name]
+
+    def _loaded_from_elsewhere(self, name: str) -> Path | None:
+        """Return where a loaded module stands if that is not where this project has it."""
+        loaded, own = sys.modules.get(name), find_module(name, self._root)
+        if loaded is None or own is None:
+            return None
+        place = _location(getattr(loaded, "__file__", None), getattr(loaded, "__path__", None))
+        return None if place == _location(own.origin, own.folders) else place
 
 
 def _unfit(owner: object, name: str, found: Any) -> str | None:
@@ -135,10 +145,6 @@ def _unfit(owner: object, name: str, found: Any) -> str | None:
     if inspect.isroutine(found) and is_of_python(found.__module__ or "builtins"):
         return f"is Python's own, from {found.__module__}; call it from a function of yours"
     return None
-
-
-def _folder_of(module: ModuleType) -> Path | None:
-    return _location(getattr(module, "__file__", None), getattr(module, "__path__", None))
 
 
 def _location(file: str | None, folders: Iterable[str] | None) -> Path | None:

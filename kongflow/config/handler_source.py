@@ -43,10 +43,26 @@ Definition = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.expr | 
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
-    """What a module binds at its top. `spec` says where it is and what it is called."""
+class Module:
+    """Where a module is."""
 
-    spec: ModuleSpec
+    name: str
+    origin: str | None
+    """Its file; None for a folder without `__init__.py`."""
+    folders: tuple[str, ...] | None
+    """Where its submodules are; None where it is no package."""
+
+    @property
+    def package(self) -> str:
+        """The package that its relative imports start from."""
+        return self.name if self.folders is not None else self.name.rpartition(".")[0]
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """What a module binds at its top."""
+
+    module: Module
     file: Path
     names: Mapping[str, Definition]
     stars: tuple[ImportedName, ...]
@@ -61,52 +77,44 @@ class Source:
         """Return the whole name of the module that is imported from; None where its dots lead out of the package."""
         if imported.level == 0:
             return imported.module
-        package = self.spec.name if self.spec.submodule_search_locations is not None else self.spec.parent
-        parts = (package or "").split(".")
+        package = self.module.package
+        parts = package.split(".")
         if not package or imported.level > len(parts):
             return None
         return ".".join([*parts[: len(parts) - imported.level + 1], *filter(None, [imported.module])])
 
 
-def find_module(name: str, root: Path) -> ModuleSpec | None:
+def find_module(name: str, root: Path) -> Module | None:
     """Return where a module is, looked for in `root` first, then where Python looks. No parent package is run."""
     first, *rest = name.split(".")
-    spec = _top_level(first, root)
-    for index in range(len(rest)):
+    spec = _below(first, [str(root)]) or _installed(first)
+    for part in rest:
         if spec is None or spec.submodule_search_locations is None:
             return None
-        spec = _below(".".join([first, *rest[: index + 1]]), list(spec.submodule_search_locations))
-    return spec
+        # By its last name alone: with dots, the finder would ask the parent package, which is not imported.
+        spec = _below(part, list(spec.submodule_search_locations))
+    if spec is None:
+        return None
+    folders = spec.submodule_search_locations
+    return Module(name, spec.origin, None if folders is None else tuple(folders))
 
 
-def read_module(spec: ModuleSpec) -> Source | None:
+def read_module(module: Module) -> Source | None:
     """Return what a module binds; None where it has no Python source (a namespace, an extension).
 
     Raises: SyntaxError, OSError.
     """
-    if spec.origin is None or not spec.origin.endswith(".py"):
+    if module.origin is None or not module.origin.endswith(".py"):
         return None
-    file = Path(spec.origin)
+    file = Path(module.origin)
     names, stars = _parse(file, file.stat().st_mtime_ns)
-    return Source(spec, file, names, stars)
+    return Source(module, file, names, stars)
 
 
 def class_names(node: ast.ClassDef) -> Mapping[str, Definition]:
     """Return what a class body binds."""
     names, _ = _bound(node.body)
     return names
-
-
-def _top_level(name: str, root: Path) -> ModuleSpec | None:
-    spec = _below(name, [str(root)])
-    if spec is not None:
-        return spec
-    # The finders of installed packages, those of editable installs included. A top-level name has no parent to run.
-    for finder in sys.meta_path:
-        spec = finder.find_spec(name, None)
-        if spec is not None:
-            return spec
-    return None
 
 
 def _below(name: str, folders: Sequence[str]) -> ModuleSpec | None:
@@ -116,6 +124,15 @@ def _below(name: str, folders: Sequence[str]) -> ModuleSpec | None:
         PathFinder.invalidate_caches()
         spec = PathFinder.find_spec(name, folders)
     return spec
+
+
+def _installed(name: str) -> ModuleSpec | None:
+    """Ask the finders of installed packages, those of editable installs included; a top-level name has no parent."""
+    for finder in sys.meta_path:
+        spec = finder.find_spec(name, None)
+        if spec is not None:
+            return spec
+    return None
 
 
 @functools.lru_cache(maxsize=512)

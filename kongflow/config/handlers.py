@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 from dataclasses import dataclass
-from importlib.machinery import ModuleSpec
 from inspect import Parameter
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from kongflow.config.handler_source import (
     Definition,
     ImportedModule,
     ImportedName,
+    Module,
     Source,
     class_names,
     find_module,
@@ -54,10 +54,10 @@ class _Search:
         self._path = path
 
     def run(self) -> HandlerSignature:
-        spec = find_module(self._path.module, self._root)
-        if spec is None:
+        module = find_module(self._path.module, self._root)
+        if module is None:
             raise self._problem(HandlerFault.MODULE, f"no module {self._path.module!r}", self._how_far())
-        source = self._read(spec)
+        source = self._read(module)
         if source is None:
             return _unknown(None, None)
         name, *method = self._path.attributes
@@ -72,15 +72,15 @@ class _Search:
 
     # --- from the path to a definition ---
 
-    def _read(self, spec: ModuleSpec) -> Source | None:
+    def _read(self, module: Module) -> Source | None:
         try:
-            return read_module(spec)
+            return read_module(module)
         except SyntaxError as error:
             line = f", line {error.lineno}" if error.lineno else ""
-            message = f"{self._shown(spec.origin)}{line} is not valid Python: {error.msg}"
+            message = f"{self._shown(module.origin)}{line} is not valid Python: {error.msg}"
             raise self._problem(HandlerFault.SYNTAX, message) from None
         except OSError as error:
-            message = f"{self._shown(spec.origin)} cannot be read: {error.strerror}"
+            message = f"{self._shown(module.origin)} cannot be read: {error.strerror}"
             raise self._problem(HandlerFault.MODULE, message) from None
 
     def _follow(self, source: Source, name: str, hops: int) -> tuple[Source, Definition | None]:
@@ -100,16 +100,16 @@ class _Search:
     def _follow_import(
         self, source: Source, imported: ImportedName, name: str, hops: int
     ) -> tuple[Source, Definition | None]:
-        module = source.absolute(imported)
-        if module is not None and is_of_python(module) and imported.name != "*":
-            message = f"{name!r} is Python's own, from {module}; call it from a function of yours"
+        origin = source.absolute(imported)
+        if origin is not None and is_of_python(origin) and imported.name != "*":
+            message = f"{name!r} is Python's own, from {origin}; call it from a function of yours"
             raise self._problem(HandlerFault.CALLABLE, message)
-        spec = None if module is None else find_module(module, self._root)
-        target = None if spec is None else self._read(spec)
+        module = None if origin is None else find_module(origin, self._root)
+        target = None if module is None else self._read(module)
         if target is not None and name in target.names:
             return self._follow(target, name, hops - 1)
-        if find_module(f"{module}.{name}", self._root) is not None:
-            return source, ImportedModule(f"{module}.{name}", imported.line)
+        if origin is not None and find_module(f"{origin}.{name}", self._root) is not None:
+            return source, ImportedModule(f"{origin}.{name}", imported.line)
         return source, None
 
     def _look_elsewhere(self, source: Source, name: str, hops: int) -> tuple[Source, Definition | None]:
@@ -120,8 +120,8 @@ class _Search:
                 return found
         if source.stars or "__getattr__" in source.names:
             return source, None
-        if find_module(f"{source.spec.name}.{name}", self._root) is not None:
-            return source, ImportedModule(f"{source.spec.name}.{name}", 1)
+        if find_module(f"{source.module.name}.{name}", self._root) is not None:
+            return source, ImportedModule(f"{source.module.name}.{name}", 1)
         message = f"{self._shown(source.file)} defines no {name!r}{did_you_mean(name, source.public)}"
         raise self._problem(HandlerFault.ATTRIBUTE, message)
 
