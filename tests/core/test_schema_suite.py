@@ -28,7 +28,9 @@ REMOTE = "http://localhost:1234/"
 NOT_OURS = {
     "format.json": "there a format is a note; here it is checked",
     "vocabulary.json": "needs other metaschemas, which are not of draft 2020-12",
+    "nul characters in strings": "no payload holds a NUL, so a schema that asks for one is refused",
 }
+"""Files and groups of the suite, and why they say nothing about us."""
 
 
 @pytest.fixture(scope="module")
@@ -61,7 +63,8 @@ def _groups(folder: Path) -> Iterator[tuple[str, Any]]:
     for file in sorted(folder.glob("*.json")):
         if file.name not in NOT_OURS:
             for group in json.loads(file.read_text(encoding="utf-8")):
-                yield file.name, group
+                if group["description"] not in NOT_OURS:
+                    yield file.name, group
 
 
 def _remotes(folder: Path) -> Iterator[tuple[str, Any]]:
