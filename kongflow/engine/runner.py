@@ -8,8 +8,6 @@ import socket
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 
-from sqlalchemy.engine import make_url
-
 from kongflow.config.binding import Handler
 from kongflow.core.catalog import Catalog, content_hash
 from kongflow.core.queue import QueueFilter
@@ -106,9 +104,10 @@ class Runner:
 
     def _tell_start(self, info: RunnerInfo) -> None:
         settings = self._catalog.runner
-        place = make_url(self._catalog.database.url).set(username=None, password=None, query={})
         self._events.emit(
-            RunnerStarted(settings.queues, settings.concurrency, len(info.tasks), str(place), info.config_hash[:12])
+            RunnerStarted(
+                settings.queues, settings.concurrency, len(info.tasks), self._store.place, info.config_hash[:12]
+            )
         )
 
     def _on_loop(self, call: Callable[..., object], *arguments: object) -> None:

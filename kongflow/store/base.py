@@ -58,6 +58,11 @@ class Store(Protocol):
 
     # --- life ---
 
+    @property
+    def place(self) -> str:
+        """Where the jobs are kept, as it is shown: without a password."""
+        ...
+
     async def open(self) -> None:
         """Connect. Raises: StoreUnavailable with the reason in words (not a database, read-only, disk full…)."""
         ...

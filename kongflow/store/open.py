@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from kongflow.core.catalog import DatabaseSettings
 from kongflow.store.base import Store
-from kongflow.store.sqlite.store import SqliteStore
 
 
 def open_store(settings: DatabaseSettings, poll_interval: float = 1.0) -> Store:
@@ -12,4 +11,10 @@ def open_store(settings: DatabaseSettings, poll_interval: float = 1.0) -> Store:
 
     Raises: InvalidOption where the URL or the schema name cannot work.
     """
+    if settings.url.startswith("postgres"):
+        from kongflow.store.postgres.store import PostgresStore
+
+        return PostgresStore(settings, poll_interval)
+    from kongflow.store.sqlite.store import SqliteStore
+
     return SqliteStore(settings, poll_interval)

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import base64
-import json
 from collections import defaultdict
 from collections.abc import Sequence
+from typing import Any
 
-from sqlalchemy import ColumnElement, Select, Text, and_, cast, exists, func, literal, null, or_, select, union_all
+from sqlalchemy import Column, ColumnElement, Select, Text, and_, cast, func, literal, null, or_, select, union_all
 from sqlalchemy.engine import Connection
 
 from kongflow.core.job import Job, JobState
 from kongflow.core.queue import QueueRules
 from kongflow.errors import InvalidOption
-from kongflow.store.records import JobFilter, Page, QueueCounts, RunnerView
-from kongflow.store.rows import FIELDS, RUNNING, SCHEDULED, STORED_STATE, job_of, stored_state, to_millis
+from kongflow.store.records import JobFilter, Page, QueueCounts
+from kongflow.store.rows import FIELDS, JSON_FIELDS, SCHEDULED, STORED_STATE, job_of, stored_state
 from kongflow.store.tables import Tables
 
 
@@ -71,46 +71,29 @@ def count_queues(connection: Connection, tables: Tables, rules: QueueRules | Non
     ]
 
 
-def registered_runners(
-    connection: Connection, tables: Tables, *, in_force: str | None, boot: str, monotonic: int, wall: int
-) -> list[RunnerView]:
-    """Return the runners that have not left. `boot`, `monotonic` and `wall` are the clocks of this moment."""
-    runner, job = tables.runner.c, tables.job.c
-    running = select(func.count()).where(job.state == RUNNING, job.runner == runner.id).scalar_subquery()
-    views: list[RunnerView] = []
-    for row in connection.execute(select(tables.runner, running.label("running")).where(~runner.has_left)):
-        silent = monotonic - row.seen_mono if row.boot == boot else max(wall - row.seen_at, row.lease + 1)
-        views.append(
-            RunnerView(
-                id=row.id,
-                host=row.host,
-                pid=row.pid,
-                queues=tuple(json.loads(row.queues)),
-                tasks=tuple(json.loads(row.tasks)),
-                forbidden_flags=tuple(json.loads(row.forbidden_flags)),
-                config_hash=row.config,
-                in_force=row.config == in_force,
-                running=row.running,
-                seen=max(silent, 0) / 1000,
-                alive=row.alive and silent <= row.lease,
-            )
-        )
-    return views
-
-
 def _live(tables: Tables) -> Select[tuple[object, ...]]:
     job, runner = tables.job.c, tables.runner.c
     columns = {
-        **{name: job[name] for name in FIELDS if name in job},
+        **{name: _text_of(name, job[name]) for name in FIELDS if name in job},
         "key": func.coalesce(job.job_key, job.claimed_key),
         "runner": select(runner.host + ":" + cast(runner.pid, Text)).where(runner.id == job.runner).scalar_subquery(),
     }
-    return select(*(columns.get(name, null()).label(name) for name in FIELDS))
+    history = tables.history.c
+    return select(
+        *((columns[name] if name in columns else cast(null(), history[name].type)).label(name) for name in FIELDS)
+    )
 
 
 def _finished(tables: Tables) -> Select[tuple[object, ...]]:
     history = tables.history.c
-    return select(*((history[name] if name in history else literal(False)).label(name) for name in FIELDS))
+    return select(
+        *((_text_of(name, history[name]) if name in history else literal(False)).label(name) for name in FIELDS)
+    )
+
+
+def _text_of(name: str, column: Column[Any]) -> ColumnElement[Any]:
+    """JSON is read as it was written, also where the database would make values of it."""
+    return cast(column, Text) if name in JSON_FIELDS else column
 
 
 def _conditions(tables: Tables, live: bool, filter: JobFilter, states: Sequence[JobState]) -> list[ColumnElement[bool]]:
@@ -126,10 +109,9 @@ def _conditions(tables: Tables, live: bool, filter: JobFilter, states: Sequence[
         held = or_(table.job_key == filter.key, table.claimed_key == filter.key) if live else table.key == filter.key
         conditions.append(held)
     if filter.tag is not None:
-        tag = func.json_each(table.tags).table_valued("value")
-        conditions.append(exists(select(tag.c.value).where(tag.c.value == filter.tag)))
+        conditions.append(tables.holds(table.tags, filter.tag))
     if filter.since is not None:
-        conditions.append(table.created_at >= to_millis(filter.since))
+        conditions.append(table.created_at >= tables.stored_instant(filter.since))
     return conditions
 
 

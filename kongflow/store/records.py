@@ -167,6 +167,8 @@ class SchemaStatus:
     head: str
     compatible: bool
     """This release works with the tables as they are: at its head, or made by a newer release that says so."""
+    oldest_release: str = "unknown"
+    """The oldest release that works with the tables, as they say."""
 
     @property
     def up_to_date(self) -> bool:

@@ -1,6 +1,7 @@
-"""Rows and values: how a job stands in a table, the same on every dialect.
+"""Rows and values: how a job stands in a table.
 
-Instants are whole milliseconds since 1970 UTC. Lists and errors are JSON text; NULL is an empty one.
+Instants are whole milliseconds since 1970 UTC, or what the database has for them; lists are JSON text, or arrays; NULL
+is an empty one. JSON is text everywhere.
 """
 
 from __future__ import annotations
@@ -68,6 +69,8 @@ FIELDS = (
     "finished_at",
 )
 """The order of columns in every query that reads whole jobs."""
+JSON_FIELDS = ("payload", "result", "errors", "progress")
+INSTANTS = ("run_at", "created_at", "claimed_at", "finished_at")
 
 MAX_INSTANT = 253_402_300_799_999
 """The last millisecond of the year 9999: what `datetime` and the tables hold."""
@@ -84,9 +87,14 @@ def to_millis(instant: datetime) -> int:
     return -((_EPOCH - instant) // _MILLISECOND)
 
 
-def to_instant(millis: int) -> datetime:
-    """Return milliseconds, which the tables hold to 0…MAX_INSTANT, as an aware UTC instant."""
-    return _EPOCH + timedelta(milliseconds=millis)
+def to_instant(stored: int | datetime) -> datetime:
+    """Return a stored instant, which the tables hold to 0…MAX_INSTANT, as an aware UTC one."""
+    return stored.astimezone(UTC) if isinstance(stored, datetime) else _EPOCH + timedelta(milliseconds=stored)
+
+
+def clamped(instant: datetime) -> datetime:
+    """Return an instant as the tables hold it: a whole millisecond, rounded up, between 1970 and 9999."""
+    return to_instant(min(max(to_millis(instant), 0), MAX_INSTANT))
 
 
 def seconds_later(now: int, seconds: float) -> int:
@@ -116,11 +124,11 @@ def json_list(values: Sequence[str]) -> str | None:
     return json.dumps(list(values), ensure_ascii=False) if values else None
 
 
-def names(text: str | None) -> tuple[str, ...]:
+def names(stored: str | list[str] | None) -> tuple[str, ...]:
     """Return stored tags or flags; an element that is no text (a row added by SQL) is shown as its JSON text."""
-    if text is None:
+    if stored is None:
         return ()
-    values = json_value(text)
+    values = json_value(stored) if isinstance(stored, str) else stored
     values = values if isinstance(values, list) else [values]
     return tuple(value if isinstance(value, str) else json.dumps(value) for value in values)
 
@@ -140,16 +148,18 @@ def with_error(text: str | None, error: AttemptError | None, now: int) -> str | 
     if error is None:
         return text
     entries = json.loads(text) if text else []
-    entries.append(
-        {
-            "attempt": error.attempt,
-            "type": printable(error.type),
-            "message": printable(error.message),
-            "traceback": printable(error.traceback),
-            "at": now,
-        }
-    )
+    entries.append({**error_entry(error), "at": now})
     return json.dumps(entries[-MAX_ERRORS:], ensure_ascii=False)
+
+
+def error_entry(error: AttemptError) -> dict[str, Json]:
+    """Return what is stored of an error, but the time."""
+    return {
+        "attempt": error.attempt,
+        "type": printable(error.type),
+        "message": printable(error.message),
+        "traceback": printable(error.traceback),
+    }
 
 
 def job_of(row: Row) -> Job:
@@ -233,16 +243,16 @@ def due_at(run_at: int, now: int) -> Due:
     return Due(run_at, max(run_at, now), READY if run_at <= now else SCHEDULED)
 
 
-def added_job(id: int, job: NewJob, when: Due, now: int) -> Job:
+def added_job(id: int, job: NewJob, state: int, run_at: int | datetime, now: int | datetime) -> Job:
     """Return the job of a row that was just inserted, without reading it back."""
     return Job(
         id=str(id),
         task=job.task,
         queue=job.queue,
-        state=_STATES[when.state],
+        state=_STATES[state],
         priority=job.priority,
         payload=_decode(job.payload),
-        run_at=to_instant(when.run_at),
+        run_at=to_instant(run_at),
         created_at=to_instant(now),
         max_attempts=job.max_attempts,
         key=job.job_key,

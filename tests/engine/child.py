@@ -19,6 +19,7 @@ from kongflow.engine.logs import configure_logging, log_event
 from kongflow.engine.runner import Runner
 from kongflow.store.open import open_store
 from tests.builders import make_catalog, make_handlers
+from tests.engine.database import url_of
 from tests.engine.process import settings_of
 
 FOLDER = Path(sys.argv[1]) if __name__ == "__main__" else Path()
@@ -59,7 +60,7 @@ async def dies(payload: Any, job: JobContext) -> None:
 async def main() -> None:
     settings = settings_of(FOLDER)
     tasks: dict[str, Any] = {name: {"max_attempts": 1} for name in ("waits", "hangs", "blocks", "dies")}
-    catalog = make_catalog(root=FOLDER, url=f"sqlite:///{FOLDER / 'jobs.db'}", runner=settings, **tasks)
+    catalog = make_catalog(root=FOLDER, url=url_of(FOLDER), runner=settings, **tasks)
     handlers = make_handlers(waits=waits, hangs=hangs, blocks=blocks, dies=dies)
     store = open_store(catalog.database, settings.poll_interval)
     await store.open()

@@ -17,6 +17,7 @@ from kongflow.core.job import Job, NewJob
 from kongflow.store.base import Store
 from kongflow.store.open import open_store
 from tests.builders import QUICK, make_catalog
+from tests.engine.database import url_of
 from tests.engine.waiting import until
 
 PROJECT = Path(__file__).parents[2]
@@ -70,7 +71,7 @@ class Processes:
         self.store: Store
 
     async def __aenter__(self) -> Processes:
-        catalog = make_catalog(url=f"sqlite:///{self.folder / 'jobs.db'}")
+        catalog = make_catalog(url=url_of(self.folder))
         self.store = open_store(catalog.database, self.settings.poll_interval)
         await self.store.open()
         await self.store.migrate()

@@ -19,6 +19,7 @@ from kongflow.engine.shift import RunSummary
 from kongflow.store.open import open_store
 from kongflow.store.records import JobFilter
 from tests.builders import make_catalog, make_handlers
+from tests.engine.database import url_of
 from tests.engine.waiting import until, until_async
 
 E = TypeVar("E", bound=Event)
@@ -93,14 +94,16 @@ async def open_site(folder: Path, tasks: Mapping[str, Any], **options: Any) -> A
     """Open a site in a folder. `tasks` are task fields by name, each with its `run`, the handler."""
     declared: dict[str, Any] = {name: {**fields} for name, fields in tasks.items()}
     handlers = {name: fields.pop("run") for name, fields in declared.items()}
-    catalog = make_catalog(root=folder, url=f"sqlite:///{folder / 'jobs.db'}", **options, **declared)
+    catalog = make_catalog(root=folder, url=url_of(folder), **options, **declared)
     store = open_store(catalog.database, catalog.runner.poll_interval)
     await store.open()
-    await store.migrate()
-    site = Site(catalog, handlers, store)
     try:
-        yield site
+        await store.migrate()
+        site = Site(catalog, handlers, store)
+        try:
+            yield site
+        finally:
+            if not site.stopped:
+                await site.stop(hurry=True)
     finally:
-        if not site.stopped:
-            await site.stop(hurry=True)
         await store.close()

@@ -94,7 +94,7 @@ async def test_the_runner_tells_how_it_starts_and_stops(tmp_path: Path) -> None:
 
     (started,), (stopping,), (stopped,) = site.of(RunnerStarted), site.of(RunnerStopping), site.of(RunnerStopped)
     assert (started.queues, started.concurrency, started.tasks) == (("*",), 5, 1)
-    assert started.database.startswith("sqlite:///")
+    assert started.database == site.store.place
     assert stopping.why == "nothing is left to do"
     assert stopped.exit_code == 0
 

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
-import shutil
-from collections.abc import AsyncIterator
-from pathlib import Path
+from collections.abc import AsyncIterator, Callable
 
 import pytest
 
 from kongflow.core.catalog import DatabaseSettings
 from kongflow.store.open import open_store
+from tests.postgres import DIALECTS
 from tests.store.stage import POLL, Stage
 
 
@@ -19,26 +17,10 @@ def anyio_backend() -> str:
     return "asyncio"
 
 
-@pytest.fixture(scope="session")
-def migrated_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An SQLite database with our tables; tests work on copies."""
-    path = tmp_path_factory.mktemp("migrated") / "jobs.db"
-
-    async def migrate() -> None:
-        store = open_store(DatabaseSettings(f"sqlite:///{path}"))
-        await store.open()
-        await store.migrate()
-        await store.close()
-
-    asyncio.run(migrate())
-    return path
-
-
-@pytest.fixture(params=["sqlite"])
-def database(request: pytest.FixtureRequest, tmp_path: Path, migrated_file: Path) -> DatabaseSettings:
+@pytest.fixture(params=DIALECTS)
+def database(request: pytest.FixtureRequest, fresh_database: Callable[[str], DatabaseSettings]) -> DatabaseSettings:
     """A database of each dialect, with our tables and nothing in them."""
-    shutil.copy(migrated_file, tmp_path / "jobs.db")
-    return DatabaseSettings(f"sqlite:///{tmp_path}/jobs.db?synchronous=normal")
+    return fresh_database(request.param)
 
 
 @pytest.fixture

@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from sqlalchemy import text
+
 from kongflow.core.catalog import DatabaseSettings, Retention
 from kongflow.core.job import AttemptError, ClaimedJob, Job, JobState, NewJob, Reason
 from kongflow.core.outcome import Finish, RunAgain, Transition
@@ -79,6 +81,21 @@ class Stage:
     settings: DatabaseSettings
     store: Store
     others: list[Store] = field(default_factory=list)
+
+    @property
+    def on_postgres(self) -> bool:
+        """True where the database is PostgreSQL: instants and lists are written otherwise there."""
+        return self.settings.url.startswith("postgresql")
+
+    def table(self, name: str) -> str:
+        """The name of one of our tables in SQL."""
+        return f"kongflow.{name}" if self.on_postgres else f"kongflow_{name}"
+
+    async def sql(self, statement: str, **values: Any) -> Any:
+        """What a user types into a shell of the database; its first value. Parameters are `:name`."""
+        async with self.store.transaction() as connection:
+            result = await connection.execute(text(statement), values)
+            return result.scalar() if result.returns_rows else None
 
     async def another(self) -> Store:
         """Open the same database once more."""
@@ -156,9 +173,5 @@ class Stage:
 async def add_by_sql(stage: Stage, task: str = "work", **columns: Any) -> str:
     """Add a job with a plain insert and return its id."""
     columns = {"task": task, "payload": '{"n":1}', **columns}
-    async with stage.store.transaction() as connection:
-        names, values = ", ".join(columns), ", ".join(f":{name}" for name in columns)
-        result = await connection.exec_driver_sql(
-            f"insert into kongflow_job ({names}) values ({values}) returning id", columns
-        )
-        return str(result.scalar_one())
+    names, values = ", ".join(columns), ", ".join(f":{name}" for name in columns)
+    return str(await stage.sql(f"insert into {stage.table('job')} ({names}) values ({values}) returning id", **columns))

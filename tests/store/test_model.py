@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import shutil
-import tempfile
+from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -27,6 +25,7 @@ from kongflow.core.outcome import Finish, RunAgain, Transition
 from kongflow.store.base import Store
 from kongflow.store.open import open_store
 from kongflow.store.records import Settlement
+from tests.postgres import DIALECTS
 from tests.store.stage import FAILED, LEASE, POLL, RELEASED, RETRIED, SUCCEEDED, info, new
 
 LIMITS = {"one": 1, "two": 2}
@@ -54,15 +53,12 @@ class Known:
 class Jobs(RuleBasedStateMachine):
     """Producers, runners, a clock, and a thief."""
 
-    migrated: Path
+    fresh: Callable[[], DatabaseSettings]
 
     def __init__(self) -> None:
         super().__init__()
         self.loop = asyncio.new_event_loop()
-        self.folder = tempfile.TemporaryDirectory()
-        shutil.copy(self.migrated, f"{self.folder.name}/jobs.db")
-        database = DatabaseSettings(f"sqlite:///{self.folder.name}/jobs.db?synchronous=normal")
-        self.store: Store = open_store(database, POLL)
+        self.store: Store = open_store(type(self).fresh(), POLL)
         self.now = 0.0
         self.jobs: dict[str, Known] = {}
         self.stale: list[tuple[int, ClaimedJob]] = []
@@ -80,7 +76,6 @@ class Jobs(RuleBasedStateMachine):
     def teardown(self) -> None:
         self.wait(self.store.close())
         self.loop.close()
-        self.folder.cleanup()
 
     # --- what happens ---
 
@@ -215,9 +210,9 @@ class Jobs(RuleBasedStateMachine):
         keeper.close()
 
 
-@pytest.mark.parametrize("dialect", ["sqlite"])
-def test_random_histories_keep_every_promise(dialect: str, migrated_file: Path) -> None:
-    machine = type("Jobs", (Jobs,), {"migrated": migrated_file})
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_random_histories_keep_every_promise(dialect: str, fresh_database: Callable[[str], DatabaseSettings]) -> None:
+    machine = type("Jobs", (Jobs,), {"fresh": staticmethod(lambda: fresh_database(dialect))})
     run_state_machine_as_test(
         machine,
         settings=settings(

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from alembic import context
 
-context.configure(
-    connection=context.config.attributes["connection"],
-    version_table=f"{context.config.attributes['schema']}_version",
-)
+connection, schema = context.config.attributes["connection"], context.config.attributes["schema"]
+if connection.dialect.name == "postgresql":
+    context.configure(connection=connection, version_table="version", version_table_schema=schema)
+else:
+    context.configure(connection=connection, version_table=f"{schema}_version")
 with context.begin_transaction():
     context.run_migrations()

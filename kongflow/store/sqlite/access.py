@@ -22,7 +22,7 @@ from kongflow.store.sqlite.roster import Roster, current_roster
 from kongflow.store.sqlite.transaction import Transaction
 from kongflow.store.sqlite.user_transactions import UserTransactions
 from kongflow.store.sqlite.writer import Writer
-from kongflow.store.statements import load_statements
+from kongflow.store.statements import load_statements, with_prefix
 
 T = TypeVar("T")
 
@@ -35,7 +35,7 @@ class Access:
         self.clock = Clock()
         self.user = UserTransactions(address, pool_size)
         self.writer = Writer(address, on_rollback=self._forget_roster)
-        self._statements = load_statements("kongflow.store.sqlite", schema)
+        self._statements = load_statements("kongflow.store.sqlite", lambda sql: with_prefix(sql, schema))
         self._roster: Roster | None = None
         self._reading_roster: Roster | None = None
         self._reader: ThreadPoolExecutor | None = None

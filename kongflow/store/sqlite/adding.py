@@ -91,7 +91,7 @@ def _insert_all(tx: Transaction, jobs: Sequence[NewJob]) -> list[Job]:
     last = tx.one("last_id") if jobs else None
     first = 0 if last is None else last[0] - len(jobs) + 1
     return [
-        added_job(job_id, job, when, tx.now)
+        added_job(job_id, job, when.state, when.run_at, tx.now)
         for job_id, (job, when) in enumerate(zip(jobs, whens, strict=True), start=first)
     ]
 

@@ -3,41 +3,16 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
 
 from kongflow.core.catalog import Retention
 from kongflow.core.outcome import Finish, RunAgain, after_crash, overruled
-from kongflow.store.records import Rescued, RunnerInfo
-from kongflow.store.rows import Row
+from kongflow.store.records import Rescued, RunnerInfo, RunnerView
+from kongflow.store.rows import Row, names
 from kongflow.store.sqlite.claiming import terms_of
 from kongflow.store.sqlite.ending import finish, retention_text, run_again
 from kongflow.store.sqlite.roster import rules_text
 from kongflow.store.sqlite.transaction import Transaction
-
-SHORTEST_GAP = 500
-"""Milliseconds between the two looks that must see a runner expired, at least."""
-
-
-@dataclass(slots=True)
-class Suspects:
-    """Runners that were seen expired once: what was seen, and when."""
-
-    gap: int
-    """Milliseconds between two looks: one poll, at least SHORTEST_GAP."""
-    _seen: dict[int, tuple[object, int]] = field(default_factory=dict)
-
-    def confirmed(self, runner: int, seen: object, now: int) -> bool:
-        """Say whether a runner is dead: an earlier look, long enough ago, saw the same expired value."""
-        known = self._seen.get(runner)
-        if known is None or known[0] != seen:
-            self._seen[runner] = seen, now
-            return False
-        return now - known[1] >= self.gap
-
-    def keep_only(self, runners: set[int]) -> None:
-        """Forget runners that are not expired any more."""
-        for runner in self._seen.keys() - runners:
-            del self._seen[runner]
+from kongflow.store.suspects import Suspects
 
 
 def join(tx: Transaction, info: RunnerInfo) -> int:
@@ -78,6 +53,30 @@ def renew(tx: Transaction, runner: int) -> None:
     row = tx.one("renew", runner=runner, boot=tx.boot, mono=tx.monotonic, now=tx.now)
     if row is None and tx.run("revive", runner=runner, boot=tx.boot, mono=tx.monotonic, now=tx.now):
         roster_changed(tx)
+
+
+def registered(tx: Transaction) -> list[RunnerView]:
+    """Return the runners that have not left."""
+    in_force = tx.one("config_in_force")
+    return [_view(row, tx, in_force[0] if in_force else None) for row in tx.all("registered_runners")]
+
+
+def _view(row: Row, tx: Transaction, in_force: str | None) -> RunnerView:
+    id, host, pid, queues, tasks, forbidden_flags, config, lease, boot, seen_mono, seen_at, alive, running = row
+    silent = tx.monotonic - seen_mono if boot == tx.boot else max(tx.now - seen_at, lease + 1)
+    return RunnerView(
+        id=id,
+        host=host,
+        pid=pid,
+        queues=names(queues),
+        tasks=names(tasks),
+        forbidden_flags=names(forbidden_flags),
+        config_hash=config,
+        in_force=config == in_force,
+        running=running,
+        seen=max(silent, 0) / 1000,
+        alive=bool(alive) and silent <= lease,
+    )
 
 
 def roster_changed(tx: Transaction) -> None:

@@ -8,26 +8,19 @@ from sqlalchemy import create_engine, event
 from sqlalchemy.engine import Connection
 from sqlalchemy.pool import NullPool
 
-from kongflow.errors import SchemaOutOfDate, WrongName
 from kongflow.store.records import SchemaStatus
+from kongflow.store.releases import status_of
 from kongflow.store.sqlite.address import Address
 from kongflow.store.sqlite.faults import explain
 from kongflow.store.sqlite.transaction import Transaction
-from kongflow.version import __version__
-
-REVISIONS = ("0001",)
-"""Every revision under store/migrations/versions, oldest first; a test compares the two."""
 
 
 def read_status(tx: Transaction) -> SchemaStatus:
-    """Compare the version table with this release. Tables that a newer release made may still be ours to use."""
-    current: str | None = None
-    if tx.one("has_version") is not None:
-        row = tx.one("version")
-        current = row[0] if row else None
-    newer = current is not None and current not in REVISIONS
-    compatible = current == REVISIONS[-1] or (newer and _release(_oldest_release(tx)) <= _release(__version__))
-    return SchemaStatus(current, REVISIONS[-1], compatible)
+    """Compare the version table with this release."""
+    if tx.one("has_version") is None:
+        return status_of(None, None)
+    current, oldest = tx.one("version"), tx.one("oldest_release")
+    return status_of(current[0] if current else None, str(oldest[0]) if oldest else None)
 
 
 def apply_migrations(address: Address, schema: str) -> None:
@@ -51,36 +44,12 @@ def apply_migrations(address: Address, schema: str) -> None:
         engine.dispose()
 
 
-def refuse_newer(status: SchemaStatus, tx: Transaction) -> None:
-    """Raises: SchemaOutOfDate where a newer release made the tables, and they are not for this one any more."""
-    if status.current is not None and status.current not in REVISIONS and not status.compatible:
-        raise SchemaOutOfDate(
-            f"the tables have revision {status.current} and need KongFlow {_oldest_release(tx)} or newer; this is "
-            f"{__version__}: install a newer release, or point database.url at another database"
-        )
-
-
-def claim_name(tx: Transaction, name: str, schema: str) -> None:
-    """Claim the tables for a deployment, once. Raises: WrongName."""
+def claim_name(tx: Transaction, name: str) -> str:
+    """Claim the tables for a deployment, once; return whose they are."""
     tx.run("claim_name", name=name)
     row = tx.one("deployment_name")
-    if row is not None and row[0] != name:
-        raise WrongName(
-            f"the tables {schema}_… of this database belong to the deployment {row[0]!r}, and this kongflow.yaml says "
-            f"name: {name}. Give this one tables of its own with another database.schema"
-        )
-
-
-def _oldest_release(tx: Transaction) -> str:
-    row = tx.one("oldest_release")
-    return str(row[0]) if row else "unknown"
-
-
-def _release(text: str) -> tuple[float, ...]:
-    try:
-        return tuple(int(part) for part in text.split("."))
-    except ValueError:
-        return (float("inf"),)
+    assert row is not None
+    return str(row[0])
 
 
 def _begin_immediate(connection: Connection) -> None:

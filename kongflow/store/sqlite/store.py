@@ -30,6 +30,7 @@ from kongflow.store.records import (
     Settled,
     Settlement,
 )
+from kongflow.store.releases import refuse_newer, refuse_other_name
 from kongflow.store.rows import row_id
 from kongflow.store.sqlite import keeping, operating, routing, runners, schema
 from kongflow.store.sqlite.access import Access
@@ -39,9 +40,10 @@ from kongflow.store.sqlite.claiming import Claim, JoinedRunner, claim_jobs, clai
 from kongflow.store.sqlite.ending import published_retention, run_again
 from kongflow.store.sqlite.heartbeat import SqliteLeaseKeeper
 from kongflow.store.sqlite.settling import settle_attempts
+from kongflow.store.sqlite.tables import tables_of
 from kongflow.store.sqlite.transaction import Transaction
 from kongflow.store.statements import check_schema
-from kongflow.store.tables import tables_of
+from kongflow.store.suspects import SHORTEST_GAP, Suspects
 
 _GIVEN_BACK = RunAgain(0.0, gives_back=True, clears_crashes=False)
 
@@ -54,8 +56,13 @@ class SqliteStore:
         self._access = Access(parse_address(settings.url), self._schema, settings.pool_size)
         self._tables = tables_of(self._schema)
         self._joined: dict[int, JoinedRunner] = {}
-        self._suspects = runners.Suspects(gap=max(int(poll_interval * 1000), runners.SHORTEST_GAP))
+        self._suspects = Suspects(gap=max(int(poll_interval * 1000), SHORTEST_GAP))
         self._repaired_up_to = ""
+
+    @property
+    def place(self) -> str:
+        """See Store.place."""
+        return f"sqlite:///{self._access.address.path}"
 
     # --- life ---
 
@@ -73,14 +80,8 @@ class SqliteStore:
 
     async def migrate(self) -> SchemaStatus:
         """See Store.migrate."""
-
-        def refuse(connection: Connection) -> SchemaStatus:
-            tx = self._access.reading(connection)
-            status = schema.read_status(tx)
-            schema.refuse_newer(status, tx)
-            return status
-
-        status = await self._access.read(refuse)
+        status = await self.schema_status()
+        refuse_newer(status)
         if status.compatible:
             return status
         await asyncio.to_thread(schema.apply_migrations, self._access.address, self._schema)
@@ -88,7 +89,8 @@ class SqliteStore:
 
     async def check_name(self, name: str) -> None:
         """See Store.check_name."""
-        await self._access.write(lambda tx: schema.claim_name(tx, name, self._schema))
+        found = await self._access.write(lambda tx: schema.claim_name(tx, name))
+        refuse_other_name(name, found, f"{self._schema}_…")
 
     # --- adding ---
 
@@ -250,20 +252,7 @@ class SqliteStore:
 
     async def runners(self) -> list[RunnerView]:
         """See Store.runners."""
-
-        def work(connection: Connection) -> list[RunnerView]:
-            tx = self._access.reading(connection)
-            row = tx.one("config_in_force")
-            return reads.registered_runners(
-                connection,
-                self._tables,
-                in_force=row[0] if row else None,
-                boot=tx.boot,
-                monotonic=tx.monotonic,
-                wall=tx.now,
-            )
-
-        return await self._access.read(work)
+        return await self._access.read(lambda connection: runners.registered(self._access.reading(connection)))
 
     async def await_outcome(self, id: str) -> Job | None:
         """See Store.await_outcome."""

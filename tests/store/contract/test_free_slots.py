@@ -187,6 +187,5 @@ async def test_repair_goes_round_all_queues_a_few_at_a_time(stage: Stage) -> Non
 
 async def _block_everything(stage: Stage) -> None:
     """What a bug would do: every ready job blocked, and nothing noted."""
-    async with stage.store.transaction() as connection:
-        await connection.exec_driver_sql("update kongflow_job set state = 3 where state = 2")
-        await connection.exec_driver_sql("delete from kongflow_queue_check")
+    await stage.sql(f"update {stage.table('job')} set state = 3 where state = 2")
+    await stage.sql(f"delete from {stage.table('queue_check')}")

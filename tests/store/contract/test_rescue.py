@@ -179,33 +179,6 @@ async def test_a_runner_that_has_left_claims_nothing(stage: Stage) -> None:
     assert await stage.claim(runner) == []
 
 
-@pytest.mark.parametrize("jump", [3600.0, -3600.0])
-async def test_a_wall_clock_that_jumps_an_hour_steals_nothing(stage: Stage, jump: float) -> None:
-    busy, alive = await stage.runner("work"), await stage.runner("work")
-    await stage.add()
-    job = await stage.claim_one(busy)
-    stage.advance(jump, wall_only=True)
-    for _ in range(3):
-        assert await stage.store.rescue(alive) == []
-        stage.advance(POLL)
-    assert not (await stage.end(busy, job)).lost
-
-
-@pytest.mark.parametrize("jump", [3600.0, -3600.0])
-async def test_a_wall_clock_that_jumps_an_hour_strands_nothing(stage: Stage, jump: float) -> None:
-    dead, alive = await stage.runner("work", queues={"mail": 1}), await stage.runner("work", queues={"mail": 1})
-    ids = [job.id for job in await stage.store.insert([new(queue="mail") for _ in range(3)])]
-    await stage.claim(dead)
-    stage.advance(jump, wall_only=True)
-    assert len(await stage.lose(dead, witness=alive)) == 1
-    later = await stage.add(queue="mail")
-    done: list[str] = []
-    while jobs := await stage.claim(alive):
-        done += [job.id for job in jobs]
-        await stage.end(alive, jobs[0])
-    assert sorted(done) == sorted([*ids, later.id])
-
-
 async def test_at_most_so_many_suspects_are_claimed_at_a_time(stage: Stage) -> None:
     alive = await stage.runner("work", crash_limit=2)
     await stage.store.insert([new() for _ in range(3)])

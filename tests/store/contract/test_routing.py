@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -17,12 +18,6 @@ pytestmark = pytest.mark.anyio
 REFUSED = replace(FAILED, reason=Reason.INVALID_PAYLOAD)
 
 
-async def sql(stage: Stage, statement: str, **values: Any) -> None:
-    """What a user types into a shell of the database."""
-    async with stage.store.transaction() as connection:
-        await connection.exec_driver_sql(statement, values)
-
-
 async def route(stage: Stage, runner: int, id: str, **fields: Any) -> None:
     """Route a job as a runner would."""
     assert await stage.store.route(runner, [Routed(id, new(payload='{"n":1}', **fields))]) == 1
@@ -30,7 +25,7 @@ async def route(stage: Stage, runner: int, id: str, **fields: Any) -> None:
 
 async def test_a_plain_insert_of_task_and_payload_is_enough(stage: Stage) -> None:
     runner = await stage.runner("work")
-    await sql(stage, "insert into kongflow_job (task, payload) values ('work', '{\"n\":1}')")
+    await stage.sql(f"insert into {stage.table('job')} (task, payload) values ('work', :payload)", payload='{"n":1}')
     assert await stage.state("1") == "unrouted"
     assert await stage.claim(runner) == []
     (job,) = await stage.store.unrouted(runner, 10)
@@ -41,8 +36,10 @@ async def test_a_plain_insert_of_task_and_payload_is_enough(stage: Stage) -> Non
 
 async def test_the_options_of_the_insert_are_told(stage: Stage) -> None:
     runner = await stage.runner("work")
-    options = {"run_at": 1_000, "queue": "mail", "priority": 2, "max_attempts": 3, "job_key": "k"}
-    await add_by_sql(stage, **options, job_key_mode="preserve_run_at", flags='["f"]', tags="[]")
+    options = {"queue": "mail", "priority": 2, "max_attempts": 3, "job_key": "k"}
+    run_at = datetime.fromtimestamp(1.0, UTC) if stage.on_postgres else 1_000
+    flags, tags = (["f"], []) if stage.on_postgres else ('["f"]', "[]")
+    await add_by_sql(stage, **options, run_at=run_at, job_key_mode="preserve_run_at", flags=flags, tags=tags)
     (job,) = await stage.store.unrouted(runner, 10)
     told = job.options
     assert told.run_at is not None
@@ -57,8 +54,8 @@ async def test_only_tasks_that_the_runner_knows_are_told_in_id_order_and_bounded
     assert [job.id for job in await stage.store.unrouted(runner, 2)] == [ids[0], ids[2]]
 
 
-@pytest.mark.parametrize("payload", ["not json", "", "[1", "\x00", "NaN", '{"a":1,"a":2}', "x" * 2_000_000])
-async def test_any_text_can_stand_in_an_unrouted_row(stage: Stage, payload: str) -> None:
+@pytest.mark.parametrize("payload", ["[1]", "null", '"text"', '{"a":1,"a":2}', "1e999", f'"{"x" * 2_000_000}"'])
+async def test_any_json_can_stand_in_an_unrouted_row(stage: Stage, payload: str) -> None:
     runner = await stage.runner("work")
     id = await add_by_sql(stage, payload=payload)
     (job,) = await stage.store.unrouted(runner, 10)
@@ -68,34 +65,20 @@ async def test_any_text_can_stand_in_an_unrouted_row(stage: Stage, payload: str)
     assert await stage.state(id) == "failed: invalid_payload"
 
 
-async def test_bytes_that_are_no_text_disturb_nobody(stage: Stage) -> None:
-    runner = await stage.runner("work")
-    values = "'work', cast(x'ff7b7d' as text), cast(x'fe' as text)"
-    await sql(stage, f"insert into kongflow_job (task, payload, queue) values ({values})")
-    (job,) = await stage.store.unrouted(runner, 10)
-    assert (job.payload, job.options.queue) == ("\ufffd{}", "\ufffd")
-    await stage.store.route(runner, [Routed(job.id, None, REFUSED)])
-    assert await stage.state(job.id) == "failed: invalid_payload"
-
-
 @pytest.mark.parametrize(
     ("column", "value"),
     [
         ("priority", 40_000),
-        ("run_at", "tomorrow"),
-        ("run_at", -1),
         ("queue", ""),
         ("job_key", "k" * 513),
         ("job_key_mode", "both"),
         ("max_attempts", 0),
-        ("tags", '{"a":1}'),
-        ("flags", "no json"),
         ("task", ""),
         ("state", 9),
     ],
 )
 async def test_what_no_runner_could_read_is_refused_at_the_door(stage: Stage, column: str, value: object) -> None:
-    with pytest.raises(Exception, match=r"constraint|cannot store|malformed"):
+    with pytest.raises(Exception, match=r"constraint|out of range"):
         await add_by_sql(stage, **{"task": "work", column: value})
 
 

@@ -7,7 +7,7 @@ from contextlib import suppress
 from typing import TypeVar
 
 import pytest
-from sqlalchemy import create_engine, text
+from sqlalchemy import create_engine, make_url, text
 from sqlalchemy.engine import Connection
 from sqlalchemy.ext.asyncio import AsyncSession, create_async_engine
 from sqlalchemy.orm import Session
@@ -70,8 +70,10 @@ async def test_the_same_holds_for_sync_code(stage: Stage) -> None:
 
 
 async def test_every_kind_of_sqlalchemy_connection_is_taken(stage: Stage, database: DatabaseSettings) -> None:
-    plain = database.url.partition("?")[0]
-    engine, async_engine = create_engine(plain), create_async_engine(plain.replace("sqlite:", "sqlite+aiosqlite:"))
+    url = make_url(database.url if stage.on_postgres else database.url.partition("?")[0])
+    sync_driver, async_driver = ("psycopg", "psycopg") if stage.on_postgres else ("pysqlite", "aiosqlite")
+    engine = create_engine(url.set(drivername=f"{url.get_backend_name()}+{sync_driver}"))
+    async_engine = create_async_engine(url.set(drivername=f"{url.get_backend_name()}+{async_driver}"))
     with Session(engine) as session, session.begin():
         await run_in(session, lambda sync: stage.store.insert_in(sync, [new(key="a")]))
     with engine.begin() as connection:
@@ -83,7 +85,7 @@ async def test_every_kind_of_sqlalchemy_connection_is_taken(stage: Stage, databa
     engine.dispose()
     await async_engine.dispose()
     runner = await stage.runner("work")
-    assert await stage.claim_ids(runner) == ["1", "2"]
+    assert len(await stage.claim_ids(runner)) == 2
 
 
 @pytest.mark.parametrize("connection", [None, "sqlite://", object()])

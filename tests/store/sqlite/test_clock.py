@@ -9,7 +9,7 @@ import time
 import pytest
 
 from kongflow.store.sqlite.clock import Clock
-from tests.store.stage import LEASE, POLL, Stage
+from tests.store.stage import LEASE, POLL, Stage, new
 
 pytestmark = pytest.mark.anyio
 
@@ -70,3 +70,30 @@ def test_a_jump_of_the_wall_clock_leaves_the_other_clock_alone() -> None:
     assert clock.wall() - time.time() * 1000 == pytest.approx(3_600_000, abs=1_000)
     clock.advance(60.0, wall_only=False)
     assert clock.monotonic() - monotonic >= 60_000
+
+
+@pytest.mark.parametrize("jump", [3600.0, -3600.0])
+async def test_a_wall_clock_that_jumps_an_hour_steals_nothing(stage: Stage, jump: float) -> None:
+    busy, alive = await stage.runner("work"), await stage.runner("work")
+    await stage.add()
+    job = await stage.claim_one(busy)
+    stage.advance(jump, wall_only=True)
+    for _ in range(3):
+        assert await stage.store.rescue(alive) == []
+        stage.advance(POLL)
+    assert not (await stage.end(busy, job)).lost
+
+
+@pytest.mark.parametrize("jump", [3600.0, -3600.0])
+async def test_a_wall_clock_that_jumps_an_hour_strands_nothing(stage: Stage, jump: float) -> None:
+    dead, alive = await stage.runner("work", queues={"mail": 1}), await stage.runner("work", queues={"mail": 1})
+    ids = [job.id for job in await stage.store.insert([new(queue="mail") for _ in range(3)])]
+    await stage.claim(dead)
+    stage.advance(jump, wall_only=True)
+    assert len(await stage.lose(dead, witness=alive)) == 1
+    later = await stage.add(queue="mail")
+    done: list[str] = []
+    while jobs := await stage.claim(alive):
+        done += [job.id for job in jobs]
+        await stage.end(alive, jobs[0])
+    assert sorted(done) == sorted([*ids, later.id])

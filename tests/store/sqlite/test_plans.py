@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from kongflow.store.statements import load_statements
+from kongflow.store.statements import load_statements, with_prefix
 
-STATEMENTS = load_statements("kongflow.store.sqlite", "kongflow")
+STATEMENTS = load_statements("kongflow.store.sqlite", lambda sql: with_prefix(sql, "kongflow"))
 
 MAY_SCAN = {
     "pending": "counts everything, on the reader's connection",

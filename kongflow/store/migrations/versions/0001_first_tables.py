@@ -6,7 +6,7 @@ from pathlib import Path
 
 from alembic import context, op
 
-from kongflow.store.statements import with_prefix
+from kongflow.store.migrations.scripts import install_functions, run_script
 
 revision = "0001"
 down_revision = None
@@ -14,9 +14,7 @@ down_revision = None
 
 def upgrade() -> None:
     """Run the statements of the file for this dialect."""
-    bind = op.get_bind()
-    file = Path(__file__).with_name(f"{revision}_{bind.dialect.name}.sql")
-    script = with_prefix(file.read_text(encoding="utf-8"), context.config.attributes["schema"])
-    for statement in script.split(";\n"):
-        if statement.strip():
-            bind.exec_driver_sql(statement)
+    bind, schema = op.get_bind(), context.config.attributes["schema"]
+    run_script(bind, Path(__file__).with_name(f"{revision}_{bind.dialect.name}.sql"), schema)
+    if bind.dialect.name == "postgresql":
+        install_functions(bind, schema)

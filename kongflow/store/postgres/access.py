@@ -1,0 +1,113 @@
+"""Access: the ways into one database: our own statements, and transactions and connections of a user."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import timedelta
+from typing import Any, TypeVar
+
+import psycopg
+from sqlalchemy import text
+from sqlalchemy.engine import Connection
+from sqlalchemy.exc import DBAPIError
+
+from kongflow.errors import NotInitialized
+from kongflow.store.postgres.address import Address
+from kongflow.store.postgres.connections import Connections
+from kongflow.store.postgres.faults import explain
+from kongflow.store.postgres.user_transactions import UserTransactions
+from kongflow.store.rows import Row
+from kongflow.store.statements import in_schema, load_statements, with_percent_names
+
+T = TypeVar("T")
+
+
+class Access:
+    """One database, opened once. `shift` is how far tests have moved the clock."""
+
+    def __init__(self, address: Address, schema: str, pool_size: int) -> None:
+        self.address = address
+        self.shift = timedelta()
+        self.user = UserTransactions(address, pool_size)
+        self._pool_size = pool_size
+        self._named = load_statements("kongflow.store.postgres", lambda sql: in_schema(sql, schema))
+        self._statements = {name: with_percent_names(sql).encode() for name, sql in self._named.items()}
+        self._connections: Connections | None = None
+        self._identity: str | None = None
+
+    async def open(self) -> None:
+        """Connect. Raises: StoreUnavailable."""
+        if self._connections is None:
+            self._connections = Connections(self.address.ours, self._pool_size)
+            try:
+                await self.learn_identity()
+            except BaseException:
+                self._connections = None
+                raise
+
+    async def close(self) -> None:
+        """Disconnect."""
+        connections, self._connections = self._connections, None
+        if connections is not None:
+            await connections.close()
+        await self.user.close()
+
+    # --- our own statements ---
+
+    async def rows(self, name: str, /, **values: object) -> list[Row]:
+        """Run a statement and return its rows. Raises: StoreUnavailable, StoreBusy, SchemaOutOfDate, StoreError."""
+        return (await self._run(name, values))[0]
+
+    async def count(self, name: str, /, **values: object) -> int:
+        """Run a statement and return how many rows it changed. Raises: as `rows`."""
+        return (await self._run(name, values))[1]
+
+    async def value(self, name: str, /, **values: object) -> Any:
+        """Run a statement and return the first value of its first row, or None. Raises: as `rows`."""
+        rows = await self.rows(name, **values)
+        return rows[0][0] if rows else None
+
+    def sync_rows(self, connection: psycopg.Connection[Any], name: str, /, **values: object) -> list[Row]:
+        """As `rows`, on a connection of another thread. Raises: psycopg.Error."""
+        return connection.execute(self._statements[name], values).fetchall()
+
+    # --- a user's connections ---
+
+    def rows_in(self, connection: Connection, name: str, /, **values: object) -> list[Row]:
+        """Run a statement inside a caller's transaction. Raises: WrongDatabase, and as `rows`."""
+        try:
+            self._check(connection)
+            return list(map(tuple, connection.execute(text(self._named[name]), values)))
+        except DBAPIError as error:
+            raise explain(error, self.address.place) or error from error
+
+    async def read(self, work: Callable[[Connection], T]) -> T:
+        """Run a closure on a connection of SQLAlchemy's, for queries that are put together. Raises: as `rows`."""
+        async with self.user.open() as connection:
+            return await connection.run_sync(work)
+
+    async def learn_identity(self) -> None:
+        """Read which database this is, if it has our tables, so that a caller's connection to another is noticed."""
+        if await self.value("has_tables"):
+            self._identity = await self.value("identity")
+
+    def _check(self, connection: Connection) -> None:
+        """Raises: WrongDatabase where a caller's connection is not on our database."""
+        known = connection.info.get("kongflow_identity")
+        if known is None:
+            known = ""
+            if connection.dialect.name == "postgresql" and connection.scalar(text(self._named["has_tables"])):
+                known = connection.scalar(text(self._named["identity"])) or ""
+                connection.info["kongflow_identity"] = known
+        self.user.refuse_other(connection, known, self._identity)
+
+    async def _run(self, name: str, values: Mapping[str, object]) -> tuple[list[Row], int]:
+        if self._connections is None:
+            raise NotInitialized("the store is not open: call initialize() first")
+        try:
+            async with self._connections.use() as connection:
+                cursor = await connection.execute(self._statements[name], values)
+                rows: list[Row] = [] if cursor.description is None else await cursor.fetchall()
+                return rows, cursor.rowcount
+        except psycopg.Error as error:
+            raise explain(error, self.address.place) or error from error

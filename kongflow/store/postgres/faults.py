@@ -1,0 +1,44 @@
+"""What PostgreSQL's errors mean, in words."""
+
+from __future__ import annotations
+
+import psycopg
+from psycopg import errors
+from sqlalchemy.exc import DBAPIError
+
+from kongflow.errors import SchemaOutOfDate, StoreBusy, StoreError, StoreUnavailable
+
+
+def explain(error: BaseException, place: str) -> StoreError | None:
+    """Return the error of ours for one of PostgreSQL's, also where SQLAlchemy wrapped it; None where it is not one."""
+    if isinstance(error, DBAPIError) and error.orig is not None:
+        error = error.orig
+    if not isinstance(error, psycopg.Error):
+        return None
+    text = str(error).strip().partition("\n")[0]
+    match error:
+        case (
+            errors.LockNotAvailable()
+            | errors.QueryCanceled()
+            | errors.DeadlockDetected()
+            | errors.SerializationFailure()
+        ):
+            return StoreBusy(f"another transaction was in the way at {place} ({text}); nothing was written: try again")
+        case (
+            errors.UndefinedTable() | errors.UndefinedFunction() | errors.UndefinedColumn() | errors.InvalidSchemaName()
+        ):
+            return SchemaOutOfDate(f"our tables at {place} are missing or too old ({text}): run `kongflow db upgrade`")
+        case errors.InsufficientPrivilege():
+            return StoreUnavailable(f"this user may not do that at {place}: {text}")
+        case errors.DiskFull():
+            return StoreUnavailable(f"the disk of {place} is full ({text}). Nothing was written")
+        case errors.ReadOnlySqlTransaction():
+            return StoreUnavailable(
+                f"{place} can only be read ({text}): it may be a replica; name all hosts in database.url and add "
+                "target_session_attrs=read-write"
+            )
+        case psycopg.IntegrityError() | psycopg.DataError():
+            return StoreError(f"a row was refused by a constraint of the tables at {place}: {text}")
+        case psycopg.OperationalError() | psycopg.InterfaceError():
+            return StoreUnavailable(f"{place} cannot be reached: {text}")
+    return StoreUnavailable(f"PostgreSQL at {place} refused a statement: {text}")

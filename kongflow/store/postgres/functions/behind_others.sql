@@ -1,0 +1,28 @@
+-- Purpose: return picked jobs with their ranks behind better ready jobs of their queues that somebody may take.
+-- Caller: take_slots. Locks: those jobs, without waiting; one that a user has locked keeps no place.
+create or replace function kongflow.behind_others(p_ranked kongflow.picked_job[]) returns kongflow.picked_job[]
+language plpgsql as $$
+declare
+    v_ranked kongflow.picked_job[];
+begin
+    with others as materialized (
+        select better.* from (select distinct queue from unnest(p_ranked)) as lanes
+        cross join lateral (
+            select queue, priority, run_at, id from kongflow.job
+            where queue = lanes.queue and state = 2 and id <> all (array(select id from unnest(p_ranked)))
+                and kongflow.takeable(task, flags, queue)
+            order by priority, run_at, id
+            limit 1000
+            for update skip locked
+        ) as better
+    )
+    select array_agg((r.n, r.id, r.queue, r.priority, r.run_at, r.task, r.crashes, r.job_key, r.claimed_key, r.slots,
+        r.rank + (
+            select count(*) from others
+            where others.queue = r.queue and (others.priority, others.run_at, others.id) < (r.priority, r.run_at, r.id)
+        ))::kongflow.picked_job order by r.n)
+    into v_ranked
+    from unnest(p_ranked) as r;
+    return v_ranked;
+end
+$$

@@ -1,0 +1,66 @@
+-- Purpose: lease up to `p_limit` jobs to a runner, best first; at most `p_suspects` of them are jobs that their next crash
+-- would fail. One round: jobs that find no free slot of their queue are blocked, and a row without a job says that there
+-- was something to put right first, or that more may be claimed now: come again. Caller: claim.
+-- Locks: the roster, shared; ready jobs, without waiting; then the lanes of their queues, in the order of the names.
+create or replace function kongflow.claim(p_runner bigint, p_limit integer, p_suspects integer, p_shift interval)
+returns setof kongflow.claimed_job
+language plpgsql as $$
+declare
+    v_now timestamptz := clock_timestamp() + p_shift;
+    v_runner kongflow.runner;
+    v_moved integer;
+    v_picked kongflow.picked_job[];
+    v_leased bigint[];
+begin
+    if exists (select from kongflow.runner where id = p_runner and not alive and not has_left) then
+        perform kongflow.revive(p_runner, v_now);
+    end if;
+    perform kongflow.share_roster();
+    select * into v_runner from kongflow.runner where id = p_runner and alive;
+    if not found then
+        return;
+    end if;
+    update kongflow.job set state = 2
+    where id in (
+        select id from kongflow.job where state = 1 and run_at <= v_now
+        order by run_at, id
+        limit 5000
+        for update skip locked
+    );
+    get diagnostics v_moved = row_count;
+    if v_moved = 5000 or exists (select from kongflow.queue_check) and kongflow.normalise_noted(1000) > 0 then
+        return next null::kongflow.claimed_job;
+        return;
+    end if;
+    -- The limit is written into the statement, so that its plan is made for it: with a parameter PostgreSQL plans for a
+    -- tenth of the table and may sort all of it.
+    execute format(
+        $pick$
+        select array_agg((row_number, id, queue, priority, run_at, task, crashes, job_key, claimed_key, null, null)::kongflow.picked_job)
+        from (
+            select row_number() over (), locked.* from (
+                select id, queue, priority, run_at, task, crashes, job_key, claimed_key
+                from kongflow.job
+                where state = 2 and task = any ($1) and not coalesce(flags && $2, false)
+                    and ($3 is null or kongflow.serves($3, $4, queue))
+                    and (crashes = 0 or $5 > 0 or not kongflow.is_suspect($6, task, crashes))
+                order by priority, run_at, id
+                limit %s
+                for update skip locked
+            ) as locked
+        ) as numbered
+        $pick$,
+        p_limit
+    ) into v_picked
+    using v_runner.tasks, v_runner.forbidden_flags, v_runner.serves, v_runner.config, p_suspects, v_runner.terms;
+    v_picked := kongflow.without_surplus(v_picked, p_suspects, v_runner.terms, v_now);
+    if v_picked is null then
+        return;
+    end if;
+    v_leased := kongflow.take_slots(v_picked, v_runner);
+    return query select * from kongflow.lease_jobs(v_leased, p_runner, v_now);
+    if cardinality(v_leased) < cardinality(v_picked) then
+        return next null::kongflow.claimed_job;
+    end if;
+end
+$$

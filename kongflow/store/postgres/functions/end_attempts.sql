@@ -1,0 +1,26 @@
+-- Purpose: write the ends of attempts whose leases hold, and return for each of these what was written and the queue
+-- whose slot is free now. `p_retention` are the seconds for succeeded, failed and cancelled. Caller: settle, settle_in.
+-- Locks: the jobs, in the order of their ids.
+create or replace function kongflow.end_attempts(p_ends kongflow.attempt_end[], p_retention double precision[], p_now timestamptz)
+returns setof kongflow.attempt_verdict
+language plpgsql as $$
+begin
+    if exists (select from unnest(p_ends) where state <> 5) then
+        -- From here to the end nobody can ask for a cancel any more: it either counts or comes too late.
+        perform from kongflow.job j join unnest(p_ends) as e on j.id = e.id and j.lease = e.lease
+        where j.state = 4 order by j.id for update of j;
+    end if;
+    return query select * from kongflow.finish_attempts(p_ends, p_retention, p_now);
+    return query
+    update kongflow.job j
+    set state = case when e.delay <= 0 then 2 else 1 end,
+        -- What comes back at once and without an outcome (released, crashed) keeps its place in the order.
+        run_at = case when e.delay <= 0 and not e.clears_crashes then j.run_at else kongflow.later(p_now, e.delay) end,
+        attempt = j.attempt - e.gives_back::integer,
+        crashes = case when e.clears_crashes then 0 else j.crashes + e.crashed::integer end,
+        errors = kongflow.with_error(j.errors, e.error, p_now), lease = null, overrunning = false
+    from unnest(p_ends) as e
+    where j.id = e.id and j.lease = e.lease and j.state = 4 and e.state = 1
+    returning e.n, 1, j.queue;
+end
+$$

@@ -1,0 +1,20 @@
+-- Purpose: put noted queues right, up to `p_most`, and return how many there were. Caller: claim, repair.
+-- Locks: the notes, without waiting; the lanes, in the order of their names.
+create or replace function kongflow.normalise_noted(p_most integer) returns integer
+language plpgsql as $$
+declare
+    v_queues text[];
+    v_queue text;
+begin
+    with taken as (
+        delete from kongflow.queue_check
+        where ctid in (select ctid from kongflow.queue_check limit p_most for update skip locked)
+        returning queue
+    )
+    select array_agg(distinct queue order by queue) into v_queues from taken;
+    foreach v_queue in array coalesce(v_queues, '{}') loop
+        perform kongflow.normalise(v_queue);
+    end loop;
+    return coalesce(cardinality(v_queues), 0);
+end
+$$

@@ -1,0 +1,29 @@
+-- Purpose: make those blocked jobs of a queue ready that are among its best `p_free` that may start; returns how many.
+-- Caller: normalise. Locks: the queue's best jobs, without waiting; the caller has locked the lane.
+create or replace function kongflow.promote_best(p_queue text, p_free integer) returns integer
+language plpgsql as $$
+declare
+    v_promoted integer;
+begin
+    with ready as (
+        select id, priority, run_at, state from kongflow.job
+        where queue = p_queue and state = 2 and kongflow.takeable(task, flags, queue)
+        order by priority, run_at, id
+        limit p_free
+        for update skip locked
+    ), blocked as (
+        select id, priority, run_at, state from kongflow.job
+        where queue = p_queue and state = 3 and kongflow.takeable(task, flags, queue)
+        order by priority, run_at, id
+        limit p_free
+        for update skip locked
+    ), best as (
+        select id, state from (select * from ready union all select * from blocked) as candidates
+        order by priority, run_at, id
+        limit p_free
+    )
+    update kongflow.job set state = 2 from best where job.id = best.id and best.state = 3;
+    get diagnostics v_promoted = row_count;
+    return v_promoted;
+end
+$$

@@ -1,0 +1,44 @@
+-- Purpose: run a finished job again under its id, from attempt 0, or a waiting one now. Returns an empty conflict and the
+-- job; or why not: 'running', 'missing', or the id of the job that holds its key. Caller: retry.
+-- Locks: the job, for which it waits.
+create or replace function kongflow.retry(p_id bigint, p_payload text, p_shift interval, out conflict text, out key text)
+language plpgsql as $$
+declare
+    v_now timestamptz := date_trunc('milliseconds', clock_timestamp() + p_shift);
+    v_job record;
+begin
+    select state, queue into v_job from kongflow.job where id = p_id for update;
+    if found then
+        if v_job.state = 4 then
+            conflict := 'running';
+            return;
+        end if;
+        update kongflow.job
+        set payload = p_payload::json, crashes = 0, run_at = case when state = 1 then v_now else run_at end,
+            state = case when state = 1 then 2 else state end
+        where id = p_id;
+        return;
+    end if;
+    select h.key into v_job from kongflow.history h where id = p_id for update;
+    if not found then
+        conflict := 'missing';
+        return;
+    end if;
+    key := v_job.key;
+    select id::text into conflict from kongflow.job
+    where job_key = v_job.key and state > 0 or claimed_key = v_job.key
+    order by job_key is null, id desc
+    limit 1;
+    if conflict is not null then
+        return;
+    end if;
+    delete from kongflow.newest where newest.key = v_job.key;
+    insert into kongflow.job (id, task, state, queue, priority, run_at, ready_at, created_at, max_attempts, job_key, flags,
+        tags, claims, payload, errors)
+    select h.id, h.task, 2, h.queue, h.priority, v_now, v_now, h.created_at, h.max_attempts, h.key, h.flags, h.tags, h.claims,
+        p_payload::json, h.errors
+    from kongflow.history h
+    where h.id = p_id;
+    delete from kongflow.history where id = p_id;
+end
+$$

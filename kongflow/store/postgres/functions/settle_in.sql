@@ -1,0 +1,19 @@
+-- Purpose: as settle, inside a transaction that somebody else ends: freed slots are handed on by the next claim after its
+-- commit. Caller: settle_in. Locks: the jobs, which are the caller's own.
+create or replace function kongflow.settle_in(p_ends kongflow.attempt_end[], p_shift interval)
+returns integer[]
+language plpgsql as $$
+declare
+    v_verdicts kongflow.attempt_verdict[];
+begin
+    v_verdicts := array(
+        select v::kongflow.attempt_verdict
+        from kongflow.end_attempts(p_ends, kongflow.published_retention(), clock_timestamp() + p_shift) as v
+    );
+    insert into kongflow.queue_check (queue)
+    select queue from unnest(v_verdicts) where queue is not null;
+    return array(
+        select coalesce(v.verdict, 0) from unnest(p_ends) as e left join unnest(v_verdicts) as v using (n) order by e.n
+    );
+end
+$$

@@ -1,0 +1,54 @@
+"""The heartbeat's own connection: a busy loop must not cost a runner its leases."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Any
+
+import psycopg
+
+from kongflow.store.postgres.access import Access
+from kongflow.store.postgres.faults import explain
+from kongflow.store.records import Renewal
+
+
+class PostgresLeaseKeeper:
+    """Renews one runner, from one thread; `close` may come from any. `patience` is the seconds a renewal may take."""
+
+    def __init__(self, access: Access, runner: int, patience: float) -> None:
+        self._access = access
+        self._runner = runner
+        self._patience = patience
+        self._connection: psycopg.Connection[Any] | None = None
+        self._lock = threading.Lock()
+
+    def renew(self, leases: Sequence[int]) -> Renewal:
+        """Renew the runner and say what became of `leases`. Raises: StoreBusy, StoreUnavailable."""
+        with self._lock:
+            try:
+                return self._renew(leases)
+            except psycopg.Error as error:
+                if self._connection is not None and self._connection.broken:
+                    self._connection = None
+                raise explain(error, self._access.address.place) or error from error
+
+    def close(self) -> None:
+        """Close the connection; safe to call twice."""
+        with self._lock:
+            if self._connection is not None:
+                self._connection.close()
+                self._connection = None
+
+    def _renew(self, leases: Sequence[int]) -> Renewal:
+        if self._connection is None:
+            self._connection = psycopg.connect(self._access.address.ours, autocommit=True)
+            timeout = timedelta(seconds=self._patience) // timedelta(milliseconds=1)
+            self._connection.execute(f"set statement_timeout = {timeout}".encode())
+        rows = self._access.sync_rows(self._connection, "renew", runner=self._runner, shift=self._access.shift)
+        held: dict[int, bool] = {row[0]: row[1] for row in rows}
+        return Renewal(
+            cancelled=frozenset(lease for lease in leases if held.get(lease, False)),
+            lost=frozenset(lease for lease in leases if lease not in held),
+        )

@@ -1,0 +1,60 @@
+"""Rescuing: what a runner publishes of its tasks so that a stranger can end their attempts, and what he makes of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from kongflow.core.outcome import LeaseTerms, Transition, after_crash
+from kongflow.core.retry import Backoff, RetryPolicy, class_names
+from kongflow.core.task import Keep
+from kongflow.errors import TimedOut
+from kongflow.store.records import Rescued, Settlement, TaskTerms
+from kongflow.store.rows import Row
+
+_TIMED_OUT = class_names(TimedOut)
+
+
+def published_terms(terms: TaskTerms) -> dict[str, Any]:
+    """Return what is published of a task, as JSON."""
+    retry = terms.retry
+    return {
+        "crash_limit": terms.crash_limit,
+        "time_limit": terms.time_limit,
+        "keep": terms.keep,
+        "max_attempts": retry.max_attempts,
+        "backoff": retry.backoff,
+        "initial_delay": retry.initial_delay,
+        "factor": retry.factor,
+        "max_delay": retry.max_delay,
+        "retries_timeouts": retry.retries(_TIMED_OUT),
+    }
+
+
+def rescue_settlement(row: Row) -> tuple[Settlement, bool]:
+    """Return the end of a lost attempt, and whether it is a crash."""
+    id, lease, _, _, attempt, given, crashes, ran_for, published = row
+    transition = after_crash(attempt, crashes, ran_for, _lease_terms(published, attempt, given))
+    is_crash = transition.error is not None and transition.error.type == "kongflow.Crashed"
+    return Settlement(str(id), lease, transition, Keep(published["keep"])), is_crash
+
+
+def _lease_terms(published: Mapping[str, Any], attempt: int, given: int | None) -> LeaseTerms:
+    policy = RetryPolicy(
+        backoff=Backoff(published["backoff"]),
+        initial_delay=published["initial_delay"],
+        factor=published["factor"],
+        max_delay=published["max_delay"],
+    )
+    return LeaseTerms(
+        max_attempts=published["max_attempts"] if given is None else given,
+        crash_limit=published["crash_limit"],
+        time_limit=published["time_limit"],
+        retry_delay=policy.window(attempt).expected,
+        retries_timeouts=published["retries_timeouts"],
+    )
+
+
+def rescued_job(row: Row, runner: str, transition: Transition) -> Rescued:
+    """Return what is told of a rescued job."""
+    return Rescued(str(row[0]), row[2], row[3], runner, transition)

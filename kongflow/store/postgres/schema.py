@@ -1,0 +1,41 @@
+"""Schema: which revision the tables have, bringing them to the one that this release wants, and whose they are."""
+
+from __future__ import annotations
+
+from importlib.resources import as_file, files
+
+import psycopg
+from sqlalchemy import create_engine
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.pool import NullPool
+
+from kongflow.store.postgres.address import Address
+from kongflow.store.postgres.faults import explain
+
+_MIGRATION_LOCK = 1_262_898_255
+"""A number for PostgreSQL's advisory locks: "KFLO". The second is made from the name of the schema."""
+
+
+def apply_migrations(address: Address, schema: str) -> None:
+    """Apply every missing migration in one transaction; whoever comes meanwhile waits, and finds nothing to do.
+
+    Raises: StoreUnavailable, StoreBusy.
+    """
+    from alembic import command  # 440 ms that only a process with something to migrate pays
+    from alembic.config import Config
+
+    engine = create_engine(
+        "postgresql+psycopg://", creator=lambda: psycopg.connect(address.ours), poolclass=NullPool
+    ).execution_options(no_parameters=True)
+    try:
+        with as_file(files("kongflow.store") / "migrations") as folder, engine.begin() as connection:
+            connection.exec_driver_sql(f"select pg_advisory_xact_lock({_MIGRATION_LOCK}, hashtext('{schema}'))")
+            connection.exec_driver_sql(f'create schema if not exists "{schema}"')
+            config = Config()
+            config.set_main_option("script_location", str(folder).replace("%", "%%"))
+            config.attributes.update(connection=connection, schema=schema)
+            command.upgrade(config, "head")
+    except (DBAPIError, psycopg.Error) as error:
+        raise explain(error, address.place) or error from error
+    finally:
+        engine.dispose()

@@ -1,0 +1,66 @@
+"""Settling: ends of attempts as the arrays that `settle` takes, and its verdicts as what was written."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Sequence
+from typing import Any
+
+from kongflow.core.outcome import Finish, overruled
+from kongflow.store.records import Settled, Settlement
+from kongflow.store.rows import SCHEDULED, STORED_STATE, error_entry, row_id
+
+LOST, AS_ASKED, CANCEL_REQUESTED, SUPERSEDED = range(4)
+_LONGEST_DELAY = 1e12
+
+
+def end_arrays(settlements: Sequence[Settlement], crashed: Collection[int] = ()) -> dict[str, list[Any]]:
+    """Return the columns of ends, each an array with one entry an end. `crashed`: leases whose jobs have crashed."""
+    columns: dict[str, list[Any]] = {name: [] for name in _COLUMNS}
+    for settlement in settlements:
+        for name, value in zip(_COLUMNS, _end(settlement, settlement.lease in crashed), strict=True):
+            columns[name].append(value)
+    return columns
+
+
+def settled(settlements: Sequence[Settlement], verdicts: Sequence[int]) -> list[Settled]:
+    """Return what was written, in order."""
+    return [
+        Settled(
+            settlement.id,
+            overruled(
+                settlement.transition,
+                cancel_requested=verdict == CANCEL_REQUESTED,
+                superseded=verdict == SUPERSEDED,
+            ),
+            lost=verdict == LOST,
+        )
+        for settlement, verdict in zip(settlements, verdicts, strict=True)
+    ]
+
+
+_COLUMNS = (
+    "ids",
+    "leases",
+    "states",
+    "reasons",
+    "details",
+    "results",
+    "errors",
+    "delays",
+    "gives_back",
+    "clears_crashes",
+    "crashed",
+    "keeps",
+)
+
+
+def _end(settlement: Settlement, crashed: bool) -> tuple[Any, ...]:
+    id, lease, transition, keep = row_id(settlement.id), settlement.lease, settlement.transition, settlement.keep
+    error = None if transition.error is None else json.dumps(error_entry(transition.error), ensure_ascii=False)
+    if isinstance(transition, Finish):
+        state, reason = STORED_STATE[transition.state], transition.reason
+        return (id, lease, state, reason, transition.detail, transition.result, error, 0.0, False, True, crashed, keep)
+    delay = min(max(transition.delay, 0.0), _LONGEST_DELAY)
+    gives_back, clears = transition.gives_back, transition.clears_crashes
+    return (id, lease, SCHEDULED, None, None, None, error, delay, gives_back, clears, crashed, keep)

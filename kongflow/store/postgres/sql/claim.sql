@@ -1,0 +1,2 @@
+-- Purpose: lease jobs. Caller: claim. Locks: see functions/claim.sql.
+select * from kongflow.claim(cast(:runner as bigint), cast(:limit as integer), cast(:suspects as integer), cast(:shift as interval))

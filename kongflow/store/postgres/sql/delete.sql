@@ -1,0 +1,2 @@
+-- Purpose: delete a job. Caller: delete. Locks: see functions/delete.sql.
+select kongflow.delete(cast(:id as bigint))

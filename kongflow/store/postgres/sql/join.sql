@@ -1,0 +1,3 @@
+-- Purpose: register a runner. Caller: join. Locks: see functions/join.sql.
+select kongflow.join(cast(:host as text), cast(:pid as integer), cast(:config as text), cast(:rules as jsonb), cast(:retention as double precision[]), cast(:serves as text[]),
+    cast(:tasks as text[]), cast(:forbidden_flags as text[]), cast(:terms as jsonb), cast(:lease as double precision), cast(:shift as interval))

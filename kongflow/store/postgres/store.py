@@ -1,0 +1,382 @@
+"""PostgresStore: the contract of store/base.py on one PostgreSQL database. Each method is one statement."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, AbstractContextManager
+from datetime import timedelta
+
+from sqlalchemy.engine import Connection
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from kongflow.core.catalog import DatabaseSettings, Retention
+from kongflow.core.job import ClaimedJob, Job, NewJob, UnroutedJob
+from kongflow.core.outcome import RunAgain
+from kongflow.core.queue import Queue, QueueRules
+from kongflow.errors import JobNotFound, JobStateConflict
+from kongflow.store import reads
+from kongflow.store.base import LeaseKeeper
+from kongflow.store.postgres import schema
+from kongflow.store.postgres.access import Access
+from kongflow.store.postgres.adding import added_jobs, new_job_arrays
+from kongflow.store.postgres.address import parse_address
+from kongflow.store.postgres.claiming import claimed_job
+from kongflow.store.postgres.heartbeat import PostgresLeaseKeeper
+from kongflow.store.postgres.rescuing import published_terms, rescue_settlement, rescued_job
+from kongflow.store.postgres.routing import routed_arrays, unrouted_job
+from kongflow.store.postgres.settling import end_arrays, settled
+from kongflow.store.postgres.tables import tables_of
+from kongflow.store.records import (
+    JobFilter,
+    Page,
+    Pending,
+    QueueCounts,
+    Rescued,
+    Routed,
+    RunnerInfo,
+    RunnerView,
+    SchemaStatus,
+    Settled,
+    Settlement,
+)
+from kongflow.store.releases import refuse_newer, refuse_other_name, status_of
+from kongflow.store.rows import Row, job_of, row_id
+from kongflow.store.statements import check_schema
+from kongflow.store.suspects import SHORTEST_GAP, Suspects
+
+_GIVEN_BACK = RunAgain(0.0, gives_back=True, clears_crashes=False)
+_MOST_RESCUED = 500
+"""Jobs of a lost runner that are rescued in one transaction."""
+
+
+class PostgresStore:
+    """Jobs in one PostgreSQL database. `poll_interval` is the pause between two polls of a runner, in seconds."""
+
+    def __init__(self, settings: DatabaseSettings, poll_interval: float) -> None:
+        self._schema = check_schema(settings.schema)
+        self._access = Access(parse_address(settings.url), self._schema, settings.pool_size)
+        self._tables = tables_of(self._schema)
+        self._joined: dict[int, RunnerInfo] = {}
+        self._suspects = Suspects(gap=max(int(poll_interval * 1000), SHORTEST_GAP))
+        self._repaired_up_to = ""
+        self._giving_back: set[asyncio.Task[None]] = set()
+
+    @property
+    def place(self) -> str:
+        """See Store.place."""
+        return self._access.address.place
+
+    # --- life ---
+
+    async def open(self) -> None:
+        """See Store.open."""
+        await self._access.open()
+
+    async def close(self) -> None:
+        """See Store.close."""
+        if self._giving_back:
+            await asyncio.wait(self._giving_back)
+        await self._access.close()
+
+    async def schema_status(self) -> SchemaStatus:
+        """See Store.schema_status."""
+        if not await self._access.value("has_tables"):
+            return status_of(None, None)
+        current = await self._access.value("version")
+        return status_of(current, await self._access.value("meta", name="oldest_release"))
+
+    async def migrate(self) -> SchemaStatus:
+        """See Store.migrate."""
+        status = await self.schema_status()
+        refuse_newer(status)
+        if status.compatible:
+            return status
+        await asyncio.to_thread(schema.apply_migrations, self._access.address, self._schema)
+        await self._access.learn_identity()
+        return await self.schema_status()
+
+    async def check_name(self, name: str) -> None:
+        """See Store.check_name."""
+        refuse_other_name(name, await self._access.value("claim_name", name=name), f"of the schema {self._schema}")
+
+    # --- adding ---
+
+    async def insert(self, jobs: Sequence[NewJob]) -> list[Job]:
+        """See Store.insert."""
+        return added_jobs(jobs, await self._access.rows("add_jobs", **self._new_jobs(jobs))) if jobs else []
+
+    def insert_in(self, connection: Connection, jobs: Sequence[NewJob]) -> list[Job]:
+        """See Store.insert_in."""
+        return added_jobs(jobs, self._access.rows_in(connection, "add_jobs", **self._new_jobs(jobs))) if jobs else []
+
+    async def dequeue(self, key: str) -> Job | None:
+        """See Store.dequeue."""
+        id = await self._access.value("dequeue", key=key, shift=self._access.shift)
+        return None if id is None else await self.get(str(id))
+
+    def dequeue_in(self, connection: Connection, key: str) -> Job | None:
+        """See Store.dequeue_in."""
+        id = self._access.rows_in(connection, "dequeue", key=key, shift=self._access.shift)[0][0]
+        return None if id is None else _one_job(self._access.rows_in(connection, "get", id=id))
+
+    async def unrouted(self, runner: int, limit: int) -> list[UnroutedJob]:
+        """See Store.unrouted."""
+        tasks = list(self._joined[runner].tasks)
+        return [unrouted_job(row) for row in await self._access.rows("unrouted", tasks=tasks, limit=limit)]
+
+    async def route(self, runner: int, routed: Sequence[Routed]) -> int:
+        """See Store.route."""
+        failed = self._joined[runner].retention.failed
+        arrays = routed_arrays(routed)
+        count: int = await self._access.value("route", **arrays, retention=failed, shift=self._access.shift)
+        return count
+
+    # --- working ---
+
+    async def join(self, info: RunnerInfo) -> int:
+        """See Store.join."""
+        runner: int = await self._access.value(
+            "join",
+            host=info.host,
+            pid=info.pid,
+            config=info.config_hash,
+            rules=json.dumps({name: queue.concurrency for name, queue in info.rules.queues.items()}),
+            retention=_seconds(info.retention),
+            serves=None if "*" in info.filter.patterns else list(info.filter.patterns),
+            tasks=sorted(info.tasks),
+            forbidden_flags=list(info.forbidden_flags),
+            terms=json.dumps({task: published_terms(terms) for task, terms in info.tasks.items()}),
+            lease=info.lease,
+            shift=self._access.shift,
+        )
+        self._joined[runner] = info
+        return runner
+
+    async def leave(self, runner: int) -> None:
+        """See Store.leave."""
+        await self._access.rows("leave", runner=runner)
+
+    def lease_keeper(self, runner: int) -> LeaseKeeper:
+        """See Store.lease_keeper."""
+        return PostgresLeaseKeeper(self._access, runner, self._joined[runner].lease / 3)
+
+    async def claim(self, runner: int, limit: int, suspects: int) -> list[ClaimedJob]:
+        """See Store.claim. A claim whose caller is cancelled gives back what it leased."""
+        if limit < 1:
+            return []
+        claiming = asyncio.ensure_future(self._claim(runner, limit, suspects))
+        try:
+            return await asyncio.shield(claiming)
+        except asyncio.CancelledError:
+            claiming.add_done_callback(lambda claimed: self._give_back(runner, claimed))
+            raise
+
+    async def settle(self, runner: int, settlements: Sequence[Settlement]) -> list[Settled]:
+        """See Store.settle."""
+        return await self._settle(runner, settlements, ()) if settlements else []
+
+    def settle_in(self, connection: Connection, settlement: Settlement) -> Settled:
+        """See Store.settle_in."""
+        arrays = end_arrays([settlement])
+        rows = self._access.rows_in(connection, "settle_in", **arrays, shift=self._access.shift)
+        return settled([settlement], rows[0][0])[0]
+
+    async def progress(self, id: str, lease: int, value: str) -> bool:
+        """See Store.progress."""
+        return await self._access.count("progress", id=row_id(id), lease=lease, value=value) > 0
+
+    async def overrunning(self, id: str, lease: int) -> bool:
+        """See Store.overrunning."""
+        return await self._access.count("overrunning", id=row_id(id), lease=lease) > 0
+
+    # --- keeping ---
+
+    async def rescue(self, runner: int) -> list[Rescued]:
+        """See Store.rescue."""
+        expired = await self._access.rows("expired_runners", shift=self._access.shift)
+        looked = int((time.monotonic() + self._access.shift.total_seconds()) * 1000)
+        rescued: list[Rescued] = []
+        for dead, name, seen_at, alive in expired:
+            if alive:
+                if not self._suspects.confirmed(dead, seen_at, looked):
+                    continue
+                if not await self._access.value("declare_dead", runner=dead, seen_at=seen_at):
+                    continue
+            rescued.extend(await self._rescue_jobs(runner, dead, name))
+        self._suspects.keep_only({row[0] for row in expired})
+        return rescued
+
+    async def repair(self, runner: int, limit: int) -> int:
+        """See Store.repair."""
+        ((promoted, reached),) = await self._access.rows("repair", after=self._repaired_up_to, limit=limit)
+        self._repaired_up_to = reached
+        count: int = promoted
+        return count
+
+    async def bury(self, tombstones: Mapping[str, str | None]) -> int:
+        """See Store.bury."""
+        if not tombstones or not await self._access.value("any_to_bury", tasks=list(tombstones)):
+            return 0
+        buried, moved = 0, 1
+        while moved:
+            moved = await self._access.value(
+                "bury", tasks=list(tombstones), new_names=list(tombstones.values()), shift=self._access.shift
+            )
+            buried += moved
+        return buried
+
+    async def prune(self, limit: int) -> int:
+        """See Store.prune."""
+        count: int = await self._access.value("prune", limit=limit, shift=self._access.shift)
+        return count
+
+    async def next_due(self) -> float | None:
+        """See Store.next_due."""
+        seconds: float | None = await self._access.value("next_due", shift=self._access.shift)
+        return seconds
+
+    async def pending(self, runner: int) -> Pending:
+        """See Store.pending."""
+        (counts,) = await self._access.rows("pending", runner=runner, shift=self._access.shift)
+        return Pending(*counts)
+
+    # --- looking ---
+
+    async def get(self, id: str) -> Job | None:
+        """See Store.get."""
+        return _one_job(await self._access.rows("get", id=row_id(id)))
+
+    async def list_jobs(self, filter: JobFilter, limit: int, cursor: str | None = None) -> Page:
+        """See Store.list_jobs."""
+        return await self._access.read(
+            lambda connection: reads.list_jobs(connection, self._tables, filter, limit, cursor)
+        )
+
+    async def queue_counts(self) -> list[QueueCounts]:
+        """See Store.queue_counts."""
+        rules = await self.rules_in_force()
+        return await self._access.read(lambda connection: reads.count_queues(connection, self._tables, rules))
+
+    async def rules_in_force(self) -> QueueRules | None:
+        """See Store.rules_in_force."""
+        rows = await self._access.rows("rules_in_force")
+        if not rows:
+            return None
+        return QueueRules({name: Queue(name, concurrency) for name, concurrency in rows if name is not None})
+
+    async def runners(self) -> list[RunnerView]:
+        """See Store.runners."""
+        views = await self._access.rows("runners", shift=self._access.shift)
+        return [
+            RunnerView(id, host, pid, tuple(queues), tuple(tasks), tuple(flags), *rest)
+            for id, host, pid, queues, tasks, flags, *rest in views
+        ]
+
+    async def await_outcome(self, id: str) -> Job | None:
+        """See Store.await_outcome."""
+        return _one_job(await self._access.rows("await_outcome", id=row_id(id)))
+
+    # --- operating ---
+
+    async def cancel(self, id: str) -> Job | None:
+        """See Store.cancel."""
+        return _one_job(await self._access.rows("cancel", id=row_id(id), shift=self._access.shift))
+
+    async def retry(self, id: str, payload: str) -> Job:
+        """See Store.retry."""
+        ((conflict, key),) = await self._access.rows("retry", id=row_id(id), payload=payload, shift=self._access.shift)
+        if conflict == "missing":
+            raise JobNotFound(f"there is no job {id}: it never existed, or its retention has passed")
+        if conflict == "running":
+            raise JobStateConflict(f"job {id} is running; cancel it, or wait for its end, before you retry it")
+        if conflict is not None:
+            raise JobStateConflict(
+                f"job {id} cannot run again: job {conflict} holds its key {key!r} now; wait for that one, or cancel it "
+                "first"
+            )
+        job = await self.get(id)
+        if job is None:
+            raise JobNotFound(f"job {id} was retried, and has ended meanwhile without a trace")
+        return job
+
+    async def delete(self, id: str) -> bool:
+        """See Store.delete."""
+        deleted = await self._access.value("delete", id=row_id(id))
+        if deleted is False:
+            raise JobStateConflict(f"job {id} is running; cancel it first, and delete it when it has ended")
+        return deleted is True
+
+    # --- the caller's own transactions ---
+
+    def transaction(self) -> AbstractAsyncContextManager[AsyncConnection]:
+        """See Store.transaction."""
+        return self._access.user.open()
+
+    def sync_transaction(self) -> AbstractContextManager[Connection]:
+        """See Store.sync_transaction."""
+        return self._access.user.open_sync()
+
+    # --- tests ---
+
+    def advance(self, seconds: float, *, wall_only: bool = False) -> None:
+        """See Store.advance. There is one clock here, so `wall_only` moves it like any other way."""
+        self._access.shift += timedelta(seconds=seconds)
+
+    # --- inside ---
+
+    def _new_jobs(self, jobs: Sequence[NewJob]) -> dict[str, object]:
+        return {**new_job_arrays(jobs), "awaited": [job.awaited for job in jobs], "shift": self._access.shift}
+
+    async def _claim(self, runner: int, limit: int, suspects: int) -> list[ClaimedJob]:
+        """Claim in rounds, each a transaction of its own, until there are enough or a round brings nothing new."""
+        info, jobs, more = self._joined[runner], list[ClaimedJob](), True
+        while more and len(jobs) < limit:
+            rows = await self._access.rows(
+                "claim", runner=runner, limit=limit - len(jobs), suspects=suspects, shift=self._access.shift
+            )
+            jobs += [claimed_job(row, info) for row in rows if row[0] is not None]
+            more = bool(rows) and rows[-1][0] is None
+            suspects -= sum(job.crashes > 0 for job in jobs)
+            suspects = max(suspects, 0)
+        return jobs
+
+    async def _settle(self, runner: int, settlements: Sequence[Settlement], crashed: Sequence[int]) -> list[Settled]:
+        arrays, retention = end_arrays(settlements, crashed), _seconds(self._joined[runner].retention)
+        verdicts = await self._access.value("settle", **arrays, retention=retention, shift=self._access.shift)
+        return settled(settlements, verdicts)
+
+    async def _rescue_jobs(self, runner: int, dead: int, name: str) -> list[Rescued]:
+        rescued: list[Rescued] = []
+        while rows := await self._access.rows("held_jobs", runner=dead, limit=_MOST_RESCUED, shift=self._access.shift):
+            ends = [rescue_settlement(row) for row in rows]
+            crashed = [end.lease for end, is_crash in ends if is_crash]
+            written = await self._settle(runner, [end for end, _ in ends], crashed)
+            rescued += [
+                rescued_job(row, name, verdict.transition)
+                for row, verdict in zip(rows, written, strict=True)
+                if not verdict.lost
+            ]
+        return rescued
+
+    def _give_back(self, runner: int, claimed: asyncio.Future[list[ClaimedJob]]) -> None:
+        if claimed.cancelled() or claimed.exception() is not None or not claimed.result():
+            return
+        returned = [Settlement(job.id, job.lease, _GIVEN_BACK) for job in claimed.result()]
+
+        async def give_back() -> None:
+            await self._settle(runner, returned, ())
+
+        task = asyncio.get_running_loop().create_task(give_back())
+        self._giving_back.add(task)
+        task.add_done_callback(self._giving_back.discard)
+
+
+def _one_job(rows: Sequence[Row]) -> Job | None:
+    return job_of(rows[0]) if rows else None
+
+
+def _seconds(retention: Retention) -> list[float]:
+    return [retention.succeeded, retention.failed, retention.cancelled]

@@ -1,0 +1,94 @@
+"""Transactions on our database for a user's writes, async and sync."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+
+import psycopg
+from sqlalchemy import create_engine
+from sqlalchemy.engine import Connection, Engine
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+
+from kongflow.errors import WrongDatabase
+from kongflow.store.postgres.address import Address
+from kongflow.store.postgres.faults import explain
+
+
+class UserTransactions:
+    """Two engines on one database, made when they are first used."""
+
+    def __init__(self, address: Address, pool_size: int) -> None:
+        self._address = address
+        self._pool_size = pool_size
+        self._async_engine: AsyncEngine | None = None
+        self._sync_engine: Engine | None = None
+
+    @asynccontextmanager
+    async def open(self) -> AsyncIterator[AsyncConnection]:
+        """Open a transaction; committed at the end, rolled back on an exception. Raises: StoreUnavailable."""
+        if self._async_engine is None:
+            self._async_engine = create_async_engine(
+                "postgresql+psycopg://",
+                async_creator=lambda: psycopg.AsyncConnection.connect(self._address.conninfo),
+                pool_size=self._pool_size,
+                pool_pre_ping=True,
+            )
+        with self._explained():
+            connection = await self._async_engine.connect()
+        try:
+            with self._explained():
+                await connection.begin()
+            yield connection
+            with self._explained():
+                await connection.commit()
+        finally:
+            await connection.close()
+
+    @contextmanager
+    def open_sync(self) -> Iterator[Connection]:
+        """The same in this thread."""
+        if self._sync_engine is None:
+            self._sync_engine = create_engine(
+                "postgresql+psycopg://",
+                creator=lambda: psycopg.connect(self._address.conninfo),
+                pool_size=self._pool_size,
+                pool_pre_ping=True,
+            )
+        with self._explained():
+            connection = self._sync_engine.connect()
+        try:
+            with self._explained():
+                connection.begin()
+            yield connection
+            with self._explained():
+                connection.commit()
+        finally:
+            connection.close()
+
+    async def close(self) -> None:
+        """Close every connection that is not in use."""
+        if self._async_engine is not None:
+            await self._async_engine.dispose()
+        if self._sync_engine is not None:
+            self._sync_engine.dispose()
+
+    def refuse_other(self, connection: Connection, found: str, ours: str | None) -> None:
+        """Raises: WrongDatabase where what was found on a caller's connection is not our database."""
+        if connection.dialect.name != "postgresql":
+            raise WrongDatabase(
+                f"connection= is a {connection.dialect.name} connection; the jobs are kept in {self._address.place}"
+            )
+        if found != ours:
+            raise WrongDatabase(
+                f"connection= is on another database, or on another copy of our tables; the jobs are kept in "
+                f"{self._address.place}. Jobs and other writes commit together only in one database"
+            )
+
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
+        try:
+            yield
+        except DBAPIError as error:
+            raise explain(error, self._address.place) or error from error

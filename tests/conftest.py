@@ -1,0 +1,67 @@
+"""Databases for tests: of each dialect, with our tables and nothing in them."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from kongflow.core.catalog import DatabaseSettings
+from kongflow.store.open import open_store
+from tests.postgres import Server, running_server
+
+
+def _migrate(url: str) -> None:
+    async def migrate() -> None:
+        store = open_store(DatabaseSettings(url))
+        await store.open()
+        await store.migrate()
+        await store.close()
+
+    asyncio.run(migrate())
+
+
+@pytest.fixture(scope="session")
+def migrated_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An SQLite database with our tables; tests work on copies."""
+    path = tmp_path_factory.mktemp("migrated") / "jobs.db"
+    _migrate(f"sqlite:///{path}")
+    return path
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[Server]:
+    """A PostgreSQL server."""
+    with running_server() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def migrated_database(server: Server) -> Iterator[str]:
+    """A PostgreSQL database with our tables; tests work on copies."""
+    name = server.create()
+    _migrate(server.url(name))
+    yield name
+    server.drop(name)
+
+
+@pytest.fixture
+def fresh_database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callable[[str], DatabaseSettings]]:
+    """Makes a database of a dialect, with our tables and nothing in them. What a dialect needs is started on demand."""
+    made: list[tuple[Server, str]] = []
+
+    def make(dialect: str) -> DatabaseSettings:
+        if dialect == "sqlite":
+            shutil.copy(request.getfixturevalue("migrated_file"), tmp_path / "jobs.db")
+            return DatabaseSettings(f"sqlite:///{tmp_path}/jobs.db?synchronous=normal")
+        server: Server = request.getfixturevalue("server")
+        name = server.create(template=request.getfixturevalue("migrated_database"))
+        made.append((server, name))
+        return DatabaseSettings(server.url(name))
+
+    yield make
+    for server, name in made:
+        server.drop(name)

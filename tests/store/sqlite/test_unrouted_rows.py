@@ -1,0 +1,44 @@
+"""What a plain insert may leave in a file, whose columns hold any text."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from kongflow.core.job import Reason
+from kongflow.store.records import Routed
+from tests.store.stage import FAILED, Stage, add_by_sql
+
+pytestmark = pytest.mark.anyio
+
+REFUSED = replace(FAILED, reason=Reason.INVALID_PAYLOAD)
+
+
+@pytest.mark.parametrize("payload", ["not json", "", "[1", "\x00", "NaN", '{"a":1,"a":2}', "x" * 2_000_000])
+async def test_any_text_can_stand_in_an_unrouted_row(stage: Stage, payload: str) -> None:
+    runner = await stage.runner("work")
+    id = await add_by_sql(stage, payload=payload)
+    (job,) = await stage.store.unrouted(runner, 10)
+    assert job.payload == payload
+    assert (await stage.job(id)).state == "unrouted"
+    assert await stage.store.route(runner, [Routed(id, None, REFUSED)]) == 1
+    assert await stage.state(id) == "failed: invalid_payload"
+
+
+async def test_bytes_that_are_no_text_disturb_nobody(stage: Stage) -> None:
+    runner = await stage.runner("work")
+    values = "'work', cast(x'ff7b7d' as text), cast(x'fe' as text)"
+    await stage.sql(f"insert into kongflow_job (task, payload, queue) values ({values})")
+    (job,) = await stage.store.unrouted(runner, 10)
+    assert (job.payload, job.options.queue) == ("\ufffd{}", "\ufffd")
+    await stage.store.route(runner, [Routed(job.id, None, REFUSED)])
+    assert await stage.state(job.id) == "failed: invalid_payload"
+
+
+@pytest.mark.parametrize(
+    ("column", "value"), [("run_at", "tomorrow"), ("run_at", -1), ("tags", '{"a":1}'), ("flags", "no json")]
+)
+async def test_what_no_runner_could_read_is_refused_at_the_door(stage: Stage, column: str, value: object) -> None:
+    with pytest.raises(Exception, match=r"constraint|cannot store|malformed"):
+        await add_by_sql(stage, **{"task": "work", column: value})
