@@ -19,6 +19,7 @@ from kongflow.config.load import load_catalog
 from kongflow.core.catalog import Catalog
 from kongflow.core.job import Job, JobState
 from kongflow.core.json import Json, dump
+from kongflow.core.new_job import check_job_key
 from kongflow.core.spelling import did_you_mean
 from kongflow.engine.client import Addition, Client, EnqueueOptions, additions, job_options
 from kongflow.engine.events import Events, RunnerStarted
@@ -71,8 +72,8 @@ class KongFlow:
         async with self._changing:
             if self._initialized:
                 return
-            await self.store.open()
             try:
+                await self.store.open()
                 await self._check_schema()
                 await self.store.check_name(self.catalog.name)
             except BaseException:
@@ -124,6 +125,7 @@ class KongFlow:
     async def dequeue(self, key: str, *, connection: object = None) -> Job | None:
         """Cancel the waiting job of a key and return it, else None; a running one is left alone."""
         self._check_initialized()
+        check_job_key(key)
         if connection is None:
             return await self.store.dequeue(key)
         return await run_in(connection, lambda caller: self.store.dequeue_in(caller, key))

@@ -7,6 +7,7 @@ What joins a caller's transaction runs in the caller's thread, because connectio
 from __future__ import annotations
 
 import asyncio
+import concurrent.futures
 import os
 import threading
 from collections.abc import Coroutine, Iterable, Iterator, Sequence
@@ -37,7 +38,8 @@ class SyncKongFlow:
     >>> with SyncKongFlow.from_config("kongflow.yaml") as flow:
     ...     job = flow.enqueue("greet", {"name": "Ada"})
 
-    A process that forks (gunicorn with preload, multiprocessing) calls `initialize()` in each child.
+    A process that forks (gunicorn with preload, multiprocessing) calls `initialize()` in each child, and on SQLite not
+    before: a file that was open at the fork is refused in the child.
     """
 
     def __init__(self, catalog: Catalog) -> None:
@@ -235,6 +237,7 @@ class _Portal:
 
     def __init__(self) -> None:
         self.pid = os.getpid()
+        self._closing = False
         self.loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self.loop.run_forever, name="kongflow-portal", daemon=True)
         self._thread.start()
@@ -252,12 +255,25 @@ class _Portal:
         future = asyncio.run_coroutine_threadsafe(work, self.loop)
         try:
             return future.result()
+        except concurrent.futures.CancelledError:
+            if self._closing:
+                raise NotInitialized("this SyncKongFlow was stopped while the call waited") from None
+            raise
         except BaseException:
             future.cancel()
             raise
 
     def close(self) -> None:
-        """Stop the loop and its thread."""
+        """Cancel what other threads still wait for, and stop the loop and its thread."""
+        self._closing = True
+        asyncio.run_coroutine_threadsafe(_cancel_others(), self.loop).result()
         self.loop.call_soon_threadsafe(self.loop.stop)
         self._thread.join()
         self.loop.close()
+
+
+async def _cancel_others() -> None:
+    others = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in others:
+        task.cancel()
+    await asyncio.gather(*others, return_exceptions=True)

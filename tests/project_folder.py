@@ -48,6 +48,7 @@ tasks:
   leave_nothing: {handler: job_handlers.anything, keep: none}
   anything: {handler: job_handlers.anything}
   stick: {handler: job_handlers.stick}
+  exit_inside: {handler: job_handlers.exit_inside, max_attempts: 1}
   add_another: {handler: job_handlers.add_another}
 """
 
@@ -84,6 +85,13 @@ def stick(payload):
 
 def anything(payload):
     return payload
+
+
+async def exit_inside(payload):
+    async def leave():
+        raise SystemExit(3)
+
+    await asyncio.gather(leave())
 
 
 async def add_another(payload, job):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import os
 import re
@@ -55,7 +54,9 @@ def command(queues: str | None, concurrency: int | None, once: bool, log_format:
     names = None if queues is None else [name.strip() for name in queues.split(",") if name.strip()]
     if names == []:
         raise click.UsageError("--queues names no queue")
-    return asyncio.run(_run(config, names, concurrency, once, log_format))
+    from kongflow.engine.loop import run_to_end
+
+    return run_to_end(_run(config, names, concurrency, once, log_format))
 
 
 async def _run(config: Path, queues: Sequence[str] | None, concurrency: int | None, once: bool, log_format: str) -> int:

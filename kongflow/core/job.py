@@ -175,3 +175,5 @@ class UnroutedJob:
     task: str
     payload: str
     options: JobOptions = field(default_factory=JobOptions)
+    was_rendered: bool = False
+    """True where it comes from a task that was renamed: its queue may have been rendered and be gone meanwhile."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 from kongflow.core.catalog import Catalog
 from kongflow.core.duration import MAX_DURATION
@@ -42,13 +43,17 @@ def new_job(catalog: Catalog, task_name: str, payload: Json, options: JobOptions
 def route(catalog: Catalog, unrouted: UnroutedJob) -> NewJob:
     """Return the rendered job for one that was added by SQL; options of its row win over the catalog.
 
-    Its payload is checked as when it runs: a field that the schema does not declare is forgiven.
+    Its payload is checked as when it runs: a field that the schema does not declare is forgiven. A job of a renamed
+    task stays in its queue, or, where that is not declared any more, goes to the queue of the task.
 
     Raises: as `new_job`. Whatever is raised is this one job's failure.
     """
     task = _task(catalog, unrouted.task)
     check = None if task.payload_schema is None else task.payload_schema.check_run
-    return _job(catalog, task, load(unrouted.payload), check, unrouted.options)
+    options = unrouted.options
+    if unrouted.was_rendered and options.queue is not None and catalog.queues.rule(options.queue) is None:
+        options = replace(options, queue=None)
+    return _job(catalog, task, load(unrouted.payload), check, options)
 
 
 def _task(catalog: Catalog, name: str) -> Task:
@@ -136,16 +141,17 @@ def _rendered_queue(template: Template, scope: Mapping[str, Json]) -> str:
 
 def _job_key(task: Task, scope: Mapping[str, Json], options: JobOptions) -> str | None:
     if options.job_key is not None:
-        return _check_job_key(options.job_key)
+        return check_job_key(options.job_key)
     if task.job_key is None:
         return None
     try:
-        return _check_job_key(task.job_key.render_text(scope))
+        return check_job_key(task.job_key.render_text(scope))
     except (TemplateError, InvalidOption) as error:
         raise _template_error(task, "job_key", task.job_key, error) from None
 
 
-def _check_job_key(key: str) -> str:
+def check_job_key(key: str) -> str:
+    """Return a job key that can be stored. Raises: InvalidOption."""
     if not 1 <= len(key) <= MAX_JOB_KEY:
         raise InvalidOption(f"a job key has 1 to {MAX_JOB_KEY} characters, this one has {len(key)}")
     if _CONTROL.search(key):

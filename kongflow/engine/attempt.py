@@ -72,9 +72,10 @@ class Attempt:
         self._interrupt = interrupt
 
     def stop(self, reason: Stop) -> None:
-        """Tell the attempt to stop. A lost lease outweighs all else; of the other reasons the first one stays."""
-        if reason is Stop.LOST or not self.stopping:
-            self.stop_reason = reason
+        """Tell the attempt to stop, once. A lost lease outweighs all else; of the other reasons the first one stays."""
+        if self.stop_reason is Stop.LOST or (self.stopping and reason is not Stop.LOST):
+            return
+        self.stop_reason = reason
         self.interrupt()
 
     def time_out(self) -> None:

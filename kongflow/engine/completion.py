@@ -22,12 +22,15 @@ class Completion:
         self._result: object = None
         self._text = "null"
 
-    def open(self) -> None:
+    def check_unopened(self) -> None:
         """Refuse a second transaction. Raises: JobStateConflict."""
         if self._attempt.transaction_opened:
             raise JobStateConflict(
                 f"job {self._attempt.job.id} has opened its transaction before; it completes the job, so there is one"
             )
+
+    def opened(self) -> None:
+        """The one transaction of the attempt has begun."""
         self._attempt.transaction_opened = True
 
     def result(self, value: object) -> None:

@@ -16,7 +16,7 @@ from kongflow.engine.attempt import Attempt
 from kongflow.engine.client import Client, EnqueueOptions, job_options
 from kongflow.engine.completion import Completion
 from kongflow.engine.transaction import JobTransaction, SyncJobTransaction
-from kongflow.errors import InvalidOption, LeaseLost
+from kongflow.errors import InvalidOption, JobStateConflict, LeaseLost
 from kongflow.store.base import Store
 from kongflow.store.connections import sync_connection
 
@@ -37,6 +37,8 @@ class Surroundings:
 
 class _Facts:
     """What a handler may read of its job. `deadline` is when the attempt's time is over, by this host's clock."""
+
+    _transaction: object = None
 
     def __init__(self, attempt: Attempt, surroundings: Surroundings) -> None:
         job = attempt.job
@@ -77,6 +79,13 @@ class _Facts:
     def _completion(self) -> Completion:
         return Completion(self._attempt, self._store)
 
+    def _check_outside_transaction(self) -> None:
+        if self._transaction is not None:
+            raise JobStateConflict(
+                f"job {self.id} is inside its transaction, and nobody would see its progress before the commit; report "
+                "it before or after"
+            )
+
     def _check_progress(self, kept: bool) -> None:
         if not kept:
             raise LeaseLost(f"job {self.id} was given to another runner; its progress was not kept")
@@ -101,7 +110,11 @@ class JobContext(_Facts):
         return await self._client.enqueue(task, payload, job_options(options), connection)
 
     async def progress(self, value: Json) -> None:
-        """Keep a JSON value that tells how far the job is. Raises: InvalidPayload; LeaseLost."""
+        """Keep a JSON value that tells how far the job is. Not inside `transaction()`: nobody would see it meanwhile.
+
+        Raises: InvalidPayload; LeaseLost; JobStateConflict.
+        """
+        self._check_outside_transaction()
         self._check_progress(await self._store.progress(self.id, self.lease, dump(value, "progress")))
 
     @asynccontextmanager
@@ -112,9 +125,10 @@ class JobContext(_Facts):
         logged, and the job stays succeeded. Raises: LeaseLost where another runner has the job: nothing is written.
         """
         completion = self._completion()
-        completion.open()
+        completion.check_unopened()
         try:
             async with self._store.transaction() as connection:
+                completion.opened()
                 self._transaction = JobTransaction(connection, self._client, completion)
                 yield self._transaction
                 completion.begin()
@@ -149,15 +163,17 @@ class SyncJobContext(_Facts):
 
     def progress(self, value: Json) -> None:
         """As `JobContext.progress`."""
+        self._check_outside_transaction()
         self._check_progress(self._on_loop(self._store.progress(self.id, self.lease, dump(value, "progress"))))
 
     @contextmanager
     def transaction(self) -> Iterator[SyncJobTransaction]:
         """As `JobContext.transaction`."""
         completion = self._completion()
-        completion.open()
+        completion.check_unopened()
         try:
             with self._store.sync_transaction() as connection:
+                completion.opened()
                 self._transaction = SyncJobTransaction(connection, self._client, completion)
                 yield self._transaction
                 completion.begin()

@@ -17,7 +17,7 @@ from kongflow.engine.events import Events, JobRefused, JobRescued, PartFailed, R
 from kongflow.engine.failure import Mask, attempt_error
 from kongflow.engine.heartbeat import Heartbeat
 from kongflow.engine.outage import Outage
-from kongflow.errors import StoreError
+from kongflow.errors import InvalidPayload, StoreError, TemplateError
 from kongflow.store.base import Store
 from kongflow.store.records import Rescued, Routed
 
@@ -30,6 +30,8 @@ look, so that a lost job starts within lease + 3 s.
 """
 PAUSE_AFTER_BUG = 10.0
 """Seconds; a chore that fails in an unforeseen way must not keep the jobs from running, nor fill the log."""
+PAUSE_BETWEEN_ROUNDS = 0.2
+"""Seconds in which others get at the database, where a chore has more to do than one round takes."""
 BURY_EVERY, PRUNE_EVERY = 5.0, 60.0
 """Seconds. Tombstones are laid with a deploy and retention is counted in days, so neither is in a hurry."""
 
@@ -40,7 +42,8 @@ class Chore:
 
     name: str
     every: float
-    work: Callable[[], Awaitable[None]]
+    work: Callable[[], Awaitable[bool | None]]
+    """Says True where there is more to do at once."""
     due: float = 0.0
 
 
@@ -93,35 +96,37 @@ class Maintenance:
     async def _do(self, chore: Chore) -> float:
         """Do one chore and return the seconds until it is due again."""
         try:
-            await chore.work()
+            more = await chore.work()
         except StoreError as error:
             return self._outage.failed(chore.name, error)
         except Exception as error:
             self._events.emit(PartFailed(chore.name, f"{type(error).__name__}: {error}", traceback.format_exc()))
             return max(chore.every, PAUSE_AFTER_BUG)
         self._outage.worked(chore.name)
-        return chore.every
+        return min(chore.every, PAUSE_BETWEEN_ROUNDS) if more else chore.every
 
     async def _bury(self) -> None:
         if self._catalog.tombstones:
             await self._store.bury({name: grave.renamed_to for name, grave in self._catalog.tombstones.items()})
 
-    async def _route(self) -> None:
+    async def _route(self) -> bool:
         async with self._routing:
             for _ in range(ROUTE_ROUNDS):
                 if await self._route_batch() < ROUTE_BATCH:
-                    return
+                    return False
+        return True
 
     async def _route_batch(self) -> int:
         unrouted = await self._store.unrouted(self._runner, ROUTE_BATCH)
         if not unrouted:
             return 0
         routed = [self._routed(job) for job in unrouted]
-        if await self._store.route(self._runner, routed):
+        written = await self._store.route(self._runner, routed)
+        if written:
             self._wake()
         for job, result in zip(unrouted, routed, strict=True):
-            if result.failure is not None:
-                self._events.emit(JobRefused(job.id, job.task, Reason.INVALID_PAYLOAD))
+            if result.failure is not None and job.id in written:
+                self._events.emit(JobRefused(job.id, job.task, result.failure.reason or Reason.ERROR))
         return len(unrouted)
 
     def _routed(self, job: UnroutedJob) -> Routed:
@@ -130,7 +135,9 @@ class Maintenance:
             return Routed(job.id, route(self._catalog, job), keep=keep)
         except Exception as error:
             kept = attempt_error(error, 0, self._mask, with_traceback=False)
-            return Routed(job.id, None, Finish(JobState.FAILED, Reason.INVALID_PAYLOAD, error=kept), keep)
+            about_payload = isinstance(error, (InvalidPayload, TemplateError))
+            reason = Reason.INVALID_PAYLOAD if about_payload else Reason.ERROR
+            return Routed(job.id, None, Finish(JobState.FAILED, reason, error=kept), keep)
 
     async def _repair(self) -> None:
         promoted = await self._store.repair(self._runner, REPAIR_BATCH)
@@ -144,10 +151,11 @@ class Maintenance:
                 self._events.emit(_told(rescued))
                 self._wake()
 
-    async def _prune(self) -> None:
+    async def _prune(self) -> bool:
         for _ in range(PRUNE_ROUNDS):
             if await self._store.prune(PRUNE_BATCH) < PRUNE_BATCH:
-                return
+                return False
+        return True
 
 
 def _told(rescued: Rescued) -> JobRescued:

@@ -63,13 +63,15 @@ class Runner:
 
     def request_stop(self, why: str = "stop was asked for", *, hurry: bool = False) -> None:
         """Drain and end; `hurry` gives running jobs back at once. From any thread; does nothing where nothing runs."""
-        if self._stopping is not None:
-            self._on_loop(self._stopping.hurry if hurry else self._stopping.request, why)
+        stopping = self._stopping
+        if stopping is not None:
+            self._on_loop(stopping.hurry if hurry else stopping.request, why)
 
     def wake(self) -> None:
         """Something was added in this process: look at once. From any thread; does nothing where nothing runs."""
-        if self._shift is not None:
-            self._on_loop(self._shift.worker.wake)
+        shift = self._shift
+        if shift is not None:
+            self._on_loop(shift.worker.wake)
 
     async def _work(self, stopping: Stopping, secrets: Mapping[str, str], until_idle: bool) -> RunSummary:
         info = self._info()

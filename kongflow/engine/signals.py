@@ -17,6 +17,11 @@ HANDLED = (signal.SIGTERM, signal.SIGINT)
 INTERRUPTED = 130
 
 
+# A process has one handler for each signal; who runs in it now hears of it together.
+_active: list[Signals] = []
+_before: dict[int, Any] = {}
+
+
 class Signals:
     """Handles signals for the time of a run, in the main thread; anywhere else it does nothing.
 
@@ -29,29 +34,34 @@ class Signals:
         self._events = events
         self._loop = asyncio.get_running_loop()
         self._seen = 0
-        self._previous: dict[int, Any] = {}
         self._first = threading.Event()
         self._over = threading.Event()
 
     def __enter__(self) -> Self:
         if threading.current_thread() is threading.main_thread():
             threading.Thread(target=self._guard, name="kongflow-shutdown-guard", daemon=True).start()
-            for number in HANDLED:
-                self._previous[number] = signal.signal(number, self._on_signal)
+            if not _active:
+                _before.update({number: signal.signal(number, _on_signal) for number in HANDLED})
+            _active.append(self)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        for number, handler in self._previous.items():
-            signal.signal(number, handler if handler is not None else signal.SIG_DFL)
+        if self in _active:
+            _active.remove(self)
+            if not _active:
+                for number in HANDLED:
+                    handler = _before.pop(number)
+                    signal.signal(number, handler if handler is not None else signal.SIG_DFL)
         self._over.set()
         self._first.set()
 
-    def _on_signal(self, number: int, frame: FrameType | None) -> None:
-        """Runs between any two instructions of the main thread, so it takes no lock that the thread may hold."""
+    def hear(self, name: str) -> None:
+        """Take a step towards the end. Runs between any two instructions of the main thread, so it takes no lock that
+        the thread may hold.
+        """
         self._seen += 1
-        name = signal.Signals(number).name
         if self._seen == 1:
             self._first.set()
             self._loop.call_soon_threadsafe(self._stopping.request, name)
@@ -68,3 +78,8 @@ class Signals:
         end_in(1.0)
         self._events.emit(RunnerStalled(self._shutdown_timeout, all_stacks()))
         os._exit(1)
+
+
+def _on_signal(number: int, frame: FrameType | None) -> None:  # noqa: ARG001
+    for each in tuple(_active):
+        each.hear(signal.Signals(number).name)

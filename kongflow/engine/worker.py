@@ -51,7 +51,6 @@ class Worker:
         self._crew = crew
         self._concurrency = crew.catalog.runner.concurrency
         self._attempts: dict[int, Attempt] = {}
-        self._unsettled: dict[int, Attempt] = {}
         self._tasks: set[asyncio.Task[Outcome | None]] = set()
         self._wake = asyncio.Event()
         self._all_ended = asyncio.Event()
@@ -68,9 +67,8 @@ class Worker:
         return len(self._attempts)
 
     def leases(self) -> list[int]:
-        """Return the leases that must be kept: of attempts that run, and of ends not written yet. From any thread."""
-        running = [lease for lease, attempt in self._attempts.copy().items() if not attempt.committed]
-        return [*running, *self._unsettled.copy()]
+        """Return the leases of the attempts that run: what a renewal is asked about. From any thread."""
+        return list(self._attempts.copy())
 
     def wake(self) -> None:
         """Something may be there to claim, or a slot is free."""
@@ -141,7 +139,7 @@ class Worker:
             wait = self._crew.catalog.runner.poll_interval
             if len(jobs) < free:
                 due = await self._crew.store.next_due()
-                wait = min(wait, max(due, SHORTEST_NAP)) if due else wait
+                wait = wait if due is None else min(wait, max(due, SHORTEST_NAP))
         except StoreError as error:
             return self._crew.outage.failed("claim", error)
         finally:
@@ -191,11 +189,9 @@ class Worker:
 
     def _settle(self, attempt: Attempt, outcome: Outcome) -> None:
         job, task, duration = attempt.job, attempt.task, attempt.duration
-        self._unsettled[job.lease] = attempt
         transition = decide(outcome, job, task.retry, duration, self._rng)
 
         def written(settled: Settled) -> None:
-            del self._unsettled[job.lease]
             self._crew.events.emit(end_event(job, outcome, settled, duration))
 
         self._crew.settler.put(Ending(Settlement(job.id, job.lease, transition, task.keep), written))

@@ -102,7 +102,7 @@ class Store(Protocol):
 
     async def dequeue(self, key: str) -> Job | None:
         """Cancel the waiting job of a key (reason `request`) and return it; None where none waits. A running job is
-        left alone.
+        left alone; of several that wait, an unrouted one goes first.
         """
         ...
 
@@ -114,8 +114,8 @@ class Store(Protocol):
         """Return unrouted jobs of tasks that the runner knows, in id order; what a user's transaction holds is left."""
         ...
 
-    async def route(self, runner: int, routed: Sequence[Routed]) -> int:
-        """Write the results for jobs that are still unrouted and return how many were; `job_key` rules hold."""
+    async def route(self, runner: int, routed: Sequence[Routed]) -> set[str]:
+        """Write the results for jobs that are still unrouted and return their ids; `job_key` rules hold."""
         ...
 
     # --- working ---

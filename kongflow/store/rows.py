@@ -135,11 +135,9 @@ def names(stored: str | list[str] | None) -> tuple[str, ...]:
 
 def errors_of(text: str | None) -> tuple[AttemptError, ...]:
     """Return stored errors, oldest first."""
-    if text is None:
-        return ()
     return tuple(
         AttemptError(entry["attempt"], entry["type"], entry["message"], entry["traceback"], to_instant(entry["at"]))
-        for entry in json.loads(text)
+        for entry in _entries(text)
     )
 
 
@@ -147,9 +145,22 @@ def with_error(text: str | None, error: AttemptError | None, now: int) -> str | 
     """Return stored errors with one more, written at `now`."""
     if error is None:
         return text
-    entries = json.loads(text) if text else []
+    entries = _entries(text)
     entries.append({**error_entry(error), "at": now})
     return json.dumps(entries[-MAX_ERRORS:], ensure_ascii=False)
+
+
+def _entries(text: str | None) -> list[dict[str, Any]]:
+    """Return stored errors as they stand; entries that are not ours (a row edited by SQL) are left out."""
+    entries = json_value(text)
+    return [entry for entry in entries if _is_entry(entry)] if isinstance(entries, list) else []
+
+
+def _is_entry(entry: Json) -> bool:
+    if not isinstance(entry, dict) or not isinstance(entry.get("attempt"), int):
+        return False
+    at, texts = entry.get("at"), (entry.get(name) for name in ("type", "message", "traceback"))
+    return isinstance(at, int) and 0 <= at <= MAX_INSTANT and all(isinstance(text, str) for text in texts)
 
 
 def error_entry(error: AttemptError) -> dict[str, Json]:

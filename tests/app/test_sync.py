@@ -5,6 +5,7 @@ import inspect
 import multiprocessing
 import os
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -13,7 +14,7 @@ import pytest
 
 from kongflow import InvalidPayload, KongFlow, SyncKongFlow
 from kongflow.core.job import JobState
-from kongflow.errors import JobNotFound, NotInitialized, WaitTimedOut
+from kongflow.errors import JobNotFound, NotInitialized, StoreUnavailable, WaitTimedOut
 from tests.project_folder import CONFIG, write_project
 
 
@@ -151,15 +152,17 @@ def in_a_fork(flow: SyncKongFlow, answers: Connection) -> None:
         flow.enqueue("anything")
     except NotInitialized as error:
         answers.send(str(error))
-    flow.initialize()
-    answers.send(flow.enqueue("anything").id)
-    flow.stop()
+    for attempt in (flow, SyncKongFlow(flow.catalog)):
+        try:
+            attempt.initialize()
+        except StoreUnavailable as error:
+            answers.send(str(error))
     answers.close()
     os._exit(0)
 
 
 @pytest.mark.filterwarnings("ignore:.*multi-threaded.*:DeprecationWarning")
-def test_after_a_fork_it_says_what_to_do_and_a_child_may_do_it(sync_flow: SyncKongFlow) -> None:
+def test_a_file_that_was_open_at_a_fork_is_refused_in_the_child(sync_flow: SyncKongFlow) -> None:
     answers, child_end = multiprocessing.Pipe()
     child = multiprocessing.get_context("fork").Process(target=in_a_fork, args=(sync_flow, child_end))
     child.start()
@@ -167,9 +170,54 @@ def test_after_a_fork_it_says_what_to_do_and_a_child_may_do_it(sync_flow: SyncKo
     assert answers.poll(30)
     told = answers.recv()
     assert f"was initialized in process {os.getpid()} and came here (process {child.pid}) by a fork" in told
+    for _ in range(2):
+        assert answers.poll(30)
+        assert "Call initialize() only after the fork" in answers.recv()
+    child.join(30)
+    assert child.exitcode == 0
+
+
+def after_a_fork(flow: SyncKongFlow, answers: Connection) -> None:
+    with flow:
+        answers.send(flow.enqueue("anything").id)
+        answers.recv()
+        answers.send(flow.enqueue("anything").id)
+    os._exit(0)
+
+
+@pytest.mark.filterwarnings("ignore:.*multi-threaded.*:DeprecationWarning")
+def test_a_child_that_connects_after_the_fork_loses_nothing_when_its_parent_stops(project: Path) -> None:
+    flow = SyncKongFlow.from_config()
+    answers, child_end = multiprocessing.Pipe()
+    child = multiprocessing.get_context("fork").Process(target=after_a_fork, args=(flow, child_end))
+    child.start()
     assert answers.poll(30)
-    added = answers.recv()
+    added = [answers.recv()]
+    with flow:
+        flow.enqueue("anything")
+    answers.send("the parent has stopped")
+    assert answers.poll(30)
+    added.append(answers.recv())
     child.join(30)
 
-    assert sync_flow.get(added).state is JobState.READY
-    assert child.exitcode == 0
+    with flow:
+        assert [flow.get(id).state for id in added] == [JobState.READY] * 2
+        assert len(flow.jobs().items) == 3
+
+
+def test_stop_ends_the_waits_of_other_threads(sync_flow: SyncKongFlow) -> None:
+    job, ended = sync_flow.enqueue("anything"), threading.Event()
+
+    def wait() -> None:
+        with pytest.raises(NotInitialized, match="stopped while the call waited"):
+            sync_flow.wait(job.id)
+        ended.set()
+
+    threading.Thread(target=wait).start()
+    portal = sync_flow._portal
+    assert portal is not None
+    deadline = time.monotonic() + 30
+    while not any("KongFlow.wait" in repr(task) for task in asyncio.all_tasks(portal.loop)):
+        assert time.monotonic() < deadline
+    sync_flow.stop()
+    assert ended.wait(30)

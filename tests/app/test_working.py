@@ -142,3 +142,20 @@ async def test_signals_are_handled_by_a_run_and_stay_with_the_application_beside
 
     assert (await asyncio.wait_for(working, 20)).why == "SIGTERM"
     assert signal.getsignal(signal.SIGTERM) is before
+
+
+async def test_a_signal_is_heard_by_every_run_of_the_process_whichever_ends_first(flow: KongFlow) -> None:
+    before = signal.getsignal(signal.SIGTERM)
+    runs = [asyncio.create_task(flow.run(queues=[queue])) for queue in ("greetings", "fast", "runs:*")]
+    await eventually(lambda: _number_of_runners(flow, 3))
+    first, *others = runs
+    flow_runners = list(flow._runners)
+    flow_runners[0].request_stop()
+    await asyncio.wait_for(first, 20)
+    os.kill(os.getpid(), signal.SIGTERM)
+    assert [(await asyncio.wait_for(run, 20)).why for run in others] == ["SIGTERM", "SIGTERM"]
+    assert signal.getsignal(signal.SIGTERM) is before
+
+
+async def _number_of_runners(flow: KongFlow, number: int) -> bool:
+    return len(await flow.store.runners()) == number

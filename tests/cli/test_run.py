@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
@@ -190,6 +191,32 @@ def test_a_thread_that_never_ends_does_not_keep_the_process(
 
     assert runner.wait(DEADLINE) == 0
     assert (show(job)["state"], show(job)["attempt"]) == ("ready", 0)
+
+
+def test_a_signal_ends_it_in_time_also_while_somebody_else_has_the_file(
+    runner: subprocess.Popen[str], enqueue: Enqueue, project: Path
+) -> None:
+    enqueue("linger")
+    assert runner.stderr is not None
+    read_until(runner.stderr, "job.started")
+    holder = sqlite3.connect(project / "jobs.db", isolation_level=None)
+    holder.execute("begin immediate")
+
+    runner.send_signal(signal.SIGTERM)
+
+    # shutdown_timeout is 2 s; another process's lock is otherwise waited for 30 s.
+    assert runner.wait(15) == 0
+    holder.close()
+
+
+def test_a_task_of_a_handlers_that_exits_is_one_failed_job(
+    runner: subprocess.Popen[str], enqueue: Enqueue, show: Show
+) -> None:
+    exits, innocent = enqueue("exit_inside"), enqueue("anything")
+
+    wait_for(lambda: [show(job)["state"] for job in (exits, innocent)] == ["failed", "succeeded"])
+    assert show(exits)["error"]["type"] == "SystemExit"
+    assert runner.poll() is None
 
 
 def test_the_third_signal_ends_the_process_at_once_with_130(runner: subprocess.Popen[str], enqueue: Enqueue) -> None:

@@ -347,3 +347,10 @@ def test_what_is_no_payload_is_this_jobs_failure(text: str) -> None:
 def test_a_bad_option_of_its_row_is_this_jobs_failure() -> None:
     with pytest.raises(UnknownQueue):
         routed('{"id": "r1"}', queue="nowhere")
+
+
+@pytest.mark.parametrize(("queue", "stays"), [("executions", "executions"), ("gone", "runs:r1")])
+def test_a_job_of_a_renamed_task_stays_in_its_queue_if_that_is_still_declared(queue: str, stays: str) -> None:
+    renamed = UnroutedJob("17", "startRun", '{"id":"r1"}', JobOptions(queue=queue, priority=3), was_rendered=True)
+    job = route(catalog(), renamed)
+    assert (job.queue, job.priority) == (stays, 3)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import sqlite3
 import sys
 import time
 from pathlib import Path
@@ -51,6 +52,13 @@ async def blocks(payload: Any, job: JobContext) -> None:
     time.sleep(3600)
 
 
+async def blocks_with_a_lock(payload: Any, job: JobContext) -> None:
+    """Never return, on the loop, while a transaction keeps everybody out of the file."""
+    note(f"start {job.id}")
+    sqlite3.connect(FOLDER / "jobs.db", isolation_level=None).execute("begin immediate")
+    time.sleep(3600)
+
+
 async def dies(payload: Any, job: JobContext) -> None:
     """End the process."""
     note(f"start {job.id}")
@@ -59,9 +67,11 @@ async def dies(payload: Any, job: JobContext) -> None:
 
 async def main() -> None:
     settings = settings_of(FOLDER)
-    tasks: dict[str, Any] = {name: {"max_attempts": 1} for name in ("waits", "hangs", "blocks", "dies")}
+    tasks: dict[str, Any] = {
+        name: {"max_attempts": 1} for name in ("waits", "hangs", "blocks", "blocks_with_a_lock", "dies")
+    }
     catalog = make_catalog(root=FOLDER, url=url_of(FOLDER), runner=settings, **tasks)
-    handlers = make_handlers(waits=waits, hangs=hangs, blocks=blocks, dies=dies)
+    handlers = make_handlers(waits=waits, hangs=hangs, blocks=blocks, blocks_with_a_lock=blocks_with_a_lock, dies=dies)
     store = open_store(catalog.database, settings.poll_interval)
     await store.open()
     await store.migrate()

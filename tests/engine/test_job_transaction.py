@@ -17,7 +17,7 @@ from kongflow.core.job import JobState, Reason
 from kongflow.engine.attempt import Stop
 from kongflow.engine.context import JobContext, SyncJobContext
 from kongflow.engine.events import JobFailedAfterCommit, JobSucceeded
-from kongflow.errors import InvalidOption, JobStateConflict
+from kongflow.errors import InvalidOption, JobStateConflict, StoreBusy
 from tests.engine.site import Site, open_site
 
 pytestmark = pytest.mark.anyio
@@ -238,3 +238,41 @@ async def test_its_handle_is_refused_after_its_end(tmp_path: Path) -> None:
         await site.run_all()
 
     assert "transaction is over" in str(seen[0])
+
+
+@pytest.mark.parametrize("in_thread", [True, False], ids=["thread", "coroutine"])
+async def test_progress_is_refused_inside_it_at_once(tmp_path: Path, in_thread: bool) -> None:
+    async def coroutine(payload: Any, job: JobContext) -> None:
+        async with job.transaction():
+            with pytest.raises(JobStateConflict, match="before or after"):
+                await job.progress(1)
+
+    def thread(payload: Any, job: SyncJobContext) -> None:
+        with job.transaction(), pytest.raises(JobStateConflict, match="before or after"):
+            job.progress(1)
+
+    async with open_with_effects(tmp_path, thread if in_thread else coroutine) as site:
+        added = await site.enqueue("work")
+        await site.run_all()
+        assert (await site.job(added)).state is JobState.SUCCEEDED
+
+
+async def test_one_that_could_not_begin_may_be_opened_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def work(payload: Any, job: JobContext) -> None:
+        with pytest.raises(StoreBusy):
+            async with job.transaction():
+                raise AssertionError("it began")
+        monkeypatch.undo()
+        async with job.transaction() as tx:
+            tx.result("the second time")
+
+    @asynccontextmanager
+    async def busy() -> AsyncIterator[None]:
+        raise StoreBusy("somebody has the lock")
+        yield
+
+    async with open_with_effects(tmp_path, work) as site:
+        monkeypatch.setattr(site.store, "transaction", busy)
+        added = await site.enqueue("work")
+        await site.run_all()
+        assert (await site.job(added)).result == "the second time"

@@ -10,12 +10,15 @@ from typing import Any
 
 import pytest
 
-from kongflow.core.job import JobState, Reason
+from kongflow.core.job import JobState, NewJob, Reason
+from kongflow.engine import maintenance
 from kongflow.engine.events import JobFailed, JobRefused, JobRescued, JobStarted, PartFailed
 from kongflow.store.open import open_store
 from kongflow.store.records import RunnerInfo
+from tests.builders import QUICK
 from tests.engine.site import Site, open_site
-from tests.engine.waiting import until
+from tests.engine.waiting import until, until_async
+from tests.store.stage import Stage, add_by_sql
 
 pytestmark = pytest.mark.anyio
 
@@ -108,7 +111,7 @@ async def test_at_most_one_suspect_runs_at_a_time(tmp_path: Path) -> None:
     async def careful(payload: Any) -> None:
         now[0] += 1
         most[0] = max(most[0], now[0])
-        await asyncio.sleep(0.02)
+        await asyncio.sleep(0.02 + 3 * QUICK.poll_interval)  # long enough for claims beside it
         now[0] -= 1
 
     async with open_site(tmp_path, {"work": {"run": careful, "crash_limit": 2}}) as site:
@@ -193,3 +196,49 @@ async def test_nothing_is_rescued_by_a_runner_that_has_not_renewed_itself(tmp_pa
         await until(lambda: len(looks) >= 8)
 
         assert (await site.job(added)).state is JobState.RUNNING
+
+
+async def test_retention_keeps_up_with_more_than_one_round_of_finished_jobs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(maintenance, "PRUNE_BATCH", 2)
+    monkeypatch.setattr(maintenance, "PRUNE_ROUNDS", 2)
+    async with open_site(tmp_path, {"work": {"run": work}}) as site:
+        for _ in range(15):
+            await site.enqueue("work")
+        await site.run_all()
+        site.store.advance(365 * 86_400)
+        await site.start()
+
+        async def all_gone() -> bool:
+            return await site.jobs() == []
+
+        await until_async(all_gone)
+
+
+async def test_a_job_that_another_runner_has_routed_is_not_told_as_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with open_site(tmp_path, {"work": {"run": work, "payload": {"type": "object", "required": ["id"]}}}) as site:
+
+        async def by_another(runner: int, routed: object) -> set[str]:
+            return set()
+
+        stage = Stage(site.catalog.database, site.store)
+        await add_by_sql(stage)
+        monkeypatch.setattr(site.store, "route", by_another)
+        await site.start()
+        await asyncio.sleep(3 * QUICK.poll_interval)
+        assert site.of(JobRefused) == []
+        monkeypatch.undo()
+        assert (await site.until_told(JobRefused)).reason == "invalid_payload"
+
+
+async def test_a_job_of_a_renamed_task_whose_queue_is_gone_goes_to_the_queue_of_the_new_one(tmp_path: Path) -> None:
+    tasks = {"new": {"run": work, "queue": "new-queue"}}
+    async with open_site(tmp_path, tasks, queues={"new-queue": 1}, tombstones={"old": "new"}) as site:
+        (job,) = await site.store.insert([NewJob("old", "{}", queue="old-queue", priority=7)])
+        await site.run_all()
+        done = await site.job(job.id)
+
+    assert (done.state, done.task, done.queue) == (JobState.SUCCEEDED, "new", "new-queue")

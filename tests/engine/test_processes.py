@@ -82,6 +82,13 @@ async def test_a_loop_that_stalls_ends_its_process_with_all_stacks_in_the_log(tm
         assert (await processes.job(added)).state is JobState.RUNNING, "until another runner finds it dead"
 
 
+async def test_a_stall_is_noticed_also_while_the_stalled_handler_has_the_file(tmp_path: Path) -> None:
+    async with Processes(tmp_path, stall_limit=0.5, lease=60.0) as processes:
+        _, runner = await processes.add_and_start("blocks_with_a_lock")
+
+        assert await runner.ended() == 1
+
+
 async def test_a_killed_runners_job_runs_again_elsewhere_with_its_attempt(tmp_path: Path) -> None:
     async with Processes(tmp_path) as processes:
         added, first = await processes.add_and_start("waits")

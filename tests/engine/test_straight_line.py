@@ -251,3 +251,27 @@ async def test_a_runner_runs_again_after_it_has_stopped(tmp_path: Path) -> None:
         await until(lambda: len(site.of(JobSucceeded)) == 2)
 
     assert summary.succeeded == 1
+
+
+async def test_a_job_that_comes_due_during_a_claim_does_not_wait_for_the_next_poll(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def work(payload: Any) -> None: ...
+
+    never = replace(QUICK, poll_interval=3_600.0)
+    async with open_site(tmp_path, {"work": {"run": work}}, runner=never) as site:
+        claim, late = site.store.claim, [0]
+
+        async def slow(runner: int, limit: int, suspects: int) -> Any:
+            jobs = await claim(runner, limit, suspects)
+            while not jobs and await site.store.next_due() != 0.0:
+                late[0] += 1
+                await asyncio.sleep(0.01)
+            return jobs
+
+        monkeypatch.setattr(site.store, "claim", slow)
+        added = await site.enqueue("work", run_at=timedelta(seconds=0.2))
+        await site.start()
+        assert (await site.ended(added)).state is JobState.SUCCEEDED
+
+    assert late[0] > 0

@@ -282,3 +282,27 @@ async def test_an_error_that_a_policy_gives_up_on_fails_at_once(tmp_path: Path) 
 
     assert (job.reason, job.attempt) == (Reason.GAVE_UP, 1)
     await until(lambda: site.of(JobFailed)[0].error == "FileNotFoundError: gone")
+
+
+async def test_a_handler_that_cleans_up_is_interrupted_once(tmp_path: Path) -> None:
+    interrupts = [0]
+
+    async def slow(payload: Any, job: JobContext) -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            for _ in range(30):  # of QUICK's heartbeats, some five
+                try:
+                    await asyncio.sleep(0.02)
+                except asyncio.CancelledError:
+                    interrupts[0] += 1
+
+    async with open_site(tmp_path, {"slow": {"run": slow, "timeout": 0.1, "max_attempts": 1}}) as site:
+        added = await site.enqueue("slow")
+        await site.start()
+        await site.until_told(JobStarted)
+        await asyncio.sleep(0.15)
+        await site.store.cancel(added)
+        await site.ended(added)
+
+    assert interrupts == [0]

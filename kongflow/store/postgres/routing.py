@@ -18,7 +18,7 @@ _NO_JOB = NewJob(task="", payload="{}")
 
 def unrouted_job(row: Row) -> UnroutedJob:
     """Return an unrouted job with the options that its insert gave."""
-    id, task, payload, run_at, queue, priority, max_attempts, key, mode, flags, tags = row
+    id, task, payload, run_at, queue, priority, max_attempts, key, mode, flags, tags, was_rendered = row
     return UnroutedJob(
         id=str(id),
         task=task,
@@ -33,6 +33,7 @@ def unrouted_job(row: Row) -> UnroutedJob:
             flags=None if flags is None else tuple(flags),
             tags=None if tags is None else tuple(tags),
         ),
+        was_rendered=was_rendered,
     )
 
 

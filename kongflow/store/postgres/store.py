@@ -100,7 +100,10 @@ class PostgresStore:
 
     async def check_name(self, name: str) -> None:
         """See Store.check_name."""
-        refuse_other_name(name, await self._access.value("claim_name", name=name), f"of the schema {self._schema}")
+        found = await self._access.value("meta", name="name")
+        if found is None:
+            found = await self._access.value("claim_name", name=name)
+        refuse_other_name(name, found, f"of the schema {self._schema}")
 
     # --- adding ---
 
@@ -127,12 +130,12 @@ class PostgresStore:
         tasks = list(self._joined[runner].tasks)
         return [unrouted_job(row) for row in await self._access.rows("unrouted", tasks=tasks, limit=limit)]
 
-    async def route(self, runner: int, routed: Sequence[Routed]) -> int:
+    async def route(self, runner: int, routed: Sequence[Routed]) -> set[str]:
         """See Store.route."""
         failed = self._joined[runner].retention.failed
         arrays = routed_arrays(routed)
-        count: int = await self._access.value("route", **arrays, retention=failed, shift=self._access.shift)
-        return count
+        ids = await self._access.value("route", **arrays, retention=failed, shift=self._access.shift)
+        return {str(id) for id in ids}
 
     # --- working ---
 

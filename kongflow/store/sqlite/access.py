@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import sqlite3
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
 from sqlalchemy import create_engine
-from sqlalchemy.engine import Connection, Engine
+from sqlalchemy.engine import Connection
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import NullPool
 
 from kongflow.errors import NotInitialized
 from kongflow.store.sqlite.address import Address
 from kongflow.store.sqlite.clock import Clock
-from kongflow.store.sqlite.faults import explain
+from kongflow.store.sqlite.faults import explain, forked
 from kongflow.store.sqlite.lanes import normalise_touched
 from kongflow.store.sqlite.roster import Roster, current_roster
 from kongflow.store.sqlite.transaction import Transaction
@@ -39,24 +40,31 @@ class Access:
         self._roster: Roster | None = None
         self._reading_roster: Roster | None = None
         self._reader: ThreadPoolExecutor | None = None
-        self._engine: Engine | None = None
+        self._pid = 0
         self._connection: Connection | None = None
 
     async def open(self) -> None:
         """Connect. Raises: StoreUnavailable, StoreBusy."""
+        if self._reader is not None:
+            return
         await self.writer.start()
-        if self._reader is None:
-            self._engine = create_engine("sqlite://", creator=self.address.connect, poolclass=NullPool)
-            self._reader = ThreadPoolExecutor(max_workers=1, thread_name_prefix="kongflow-reads")
-            self._connection = await asyncio.get_running_loop().run_in_executor(self._reader, self._engine.connect)
+        engine = create_engine("sqlite://", creator=self.address.connect, poolclass=NullPool)
+        reader = ThreadPoolExecutor(max_workers=1, thread_name_prefix="kongflow-reads")
+        try:
+            self._connection = await asyncio.get_running_loop().run_in_executor(reader, engine.connect)
+        except BaseException:
+            reader.shutdown()
+            await self.writer.stop()
+            raise
+        self._reader, self._pid = reader, os.getpid()
 
     async def close(self) -> None:
         """Let running statements end and disconnect."""
         await self.writer.stop()
         reader, self._reader = self._reader, None
-        if reader is not None:
-            assert self._connection is not None
-            await asyncio.get_running_loop().run_in_executor(reader, self._connection.close)
+        connection, self._connection = self._connection, None
+        if reader is not None and connection is not None and self._pid == os.getpid():
+            await asyncio.get_running_loop().run_in_executor(reader, connection.close)
             reader.shutdown()
         await self.user.close()
 
@@ -83,6 +91,8 @@ class Access:
         """Run a closure on the reader's connection, beside any writer. Raises: NotInitialized, StoreUnavailable."""
         if self._reader is None:
             raise NotInitialized("the store is not open: call initialize() first")
+        if self._pid != os.getpid():
+            raise forked(self.address.path)
         return await asyncio.get_running_loop().run_in_executor(self._reader, self._read, work)
 
     def in_user_transaction(self, connection: Connection, work: Callable[[Transaction], T]) -> T:

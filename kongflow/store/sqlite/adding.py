@@ -37,10 +37,9 @@ def add_jobs(tx: Transaction, jobs: Sequence[NewJob]) -> list[Job]:
 
 def dequeue_job(tx: Transaction, key: str) -> Job | None:
     """Cancel the waiting job of a key and return it; None where none waits."""
-    never_claimed = tx.one("key_waiting", key=key)
-    waiting = [row[0] for row in tx.all("key_claimed", key=key) if row[1] != RUNNING]
-    if never_claimed is not None:
-        waiting.insert(0, never_claimed[0])
+    never_claimed = (tx.one("key_unrouted", key=key), tx.one("key_waiting", key=key))
+    waiting = [row[0] for row in never_claimed if row is not None]
+    waiting += [row[0] for row in tx.all("key_claimed", key=key) if row[1] != RUNNING]
     return cancel_waiting(tx, waiting[0], Reason.REQUEST) if waiting else None
 
 

@@ -12,7 +12,8 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
 from kongflow.errors import InvalidOption, StoreUnavailable
-from kongflow.store.sqlite.faults import busy, explain
+from kongflow.store.sqlite.faults import busy, explain, forked
+from kongflow.store.sqlite.forks import Connection, was_open_at_fork
 
 BUSY_TIMEOUT = 30.0
 """Seconds that we wait for the one lock of a file before StoreBusy."""
@@ -63,8 +64,11 @@ class Address:
             return False
 
     def _open(self, timeout: float) -> sqlite3.Connection:
+        if was_open_at_fork(self.path):
+            raise forked(self.path)
         connection = sqlite3.connect(
             self.path.absolute().as_uri() + f"?mode={self.mode}",
+            factory=Connection,
             uri=True,
             timeout=timeout,
             isolation_level=None,
@@ -78,6 +82,7 @@ class Address:
             if self.mode != "ro" and connection.execute("pragma journal_mode").fetchone()[0] != "wal":
                 connection.execute("pragma journal_mode = wal")
             connection.execute("select count(*) from sqlite_master").fetchone()
+            connection.count(self.path)
         except BaseException:
             connection.close()
             raise

@@ -37,6 +37,14 @@ def busy(path: Path) -> StoreBusy:
     )
 
 
+def forked(path: Path) -> StoreUnavailable:
+    """Return the error for a file that was open when this process was forked off."""
+    return StoreUnavailable(
+        f"{path} was open in the process that this one was forked from, and SQLite's locks do not survive a fork: what "
+        "this process wrote could be lost. Call initialize() only after the fork, or start processes with spawn"
+    )
+
+
 def _cannot_open(path: Path) -> str:
     folder = path.parent
     if path.is_dir():

@@ -12,6 +12,9 @@ from kongflow.store.sqlite.faults import explain
 from kongflow.store.sqlite.runners import renew
 from kongflow.store.sqlite.transaction import Transaction
 
+LONGEST_RENEWAL = 1.0
+"""Seconds that a renewal waits for the file before it says so: the thread that renews has the event loop to watch."""
+
 
 class SqliteLeaseKeeper:
     """Renews one runner, from one thread; `close` may come from any."""

@@ -31,6 +31,8 @@ class Lane:
 
 def normalise(tx: Transaction, roster: Roster, queue: str) -> Lane:
     """Put one queue right: promote its best blocked jobs into free slots, demote ready ones beyond them."""
+    if not roster.runners:
+        return Lane(frozenset())  # nobody takes anything; who comes puts every queue right
     limit = roster.limit(queue)
     if limit is None:
         return _release_all(tx, roster, queue)

@@ -11,7 +11,7 @@ from kongflow.store.rows import names
 from kongflow.store.sqlite.transaction import Transaction
 
 _MOST_REMEMBERED = 100_000
-"""Answers kept for concrete queue names: their number has no bound of its own."""
+"""Answers kept for concrete queue names, or for flags: their number has no bound of its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +64,8 @@ class Roster:
     def _takers(self, task: str, flags: str | None) -> tuple[LiveRunner, ...]:
         takers = self._kinds.get((task, flags))
         if takers is None:
+            if len(self._kinds) >= _MOST_REMEMBERED:
+                self._kinds.clear()
             flag_names = names(flags)
             takers = tuple(runner for runner in self.runners.values() if runner.takes_kind(task, flag_names))
             self._kinds[task, flags] = takers

@@ -21,9 +21,10 @@ def unrouted_jobs(tx: Transaction, tasks: Iterable[str], limit: int) -> list[Unr
     return [_unrouted_job(row) for row in rows]
 
 
-def route_jobs(tx: Transaction, routed: Sequence[Routed], retention: Retention) -> int:
-    """Write the results for jobs that are still unrouted, in id order, and return how many were."""
-    return sum(_route(tx, result, retention) for result in sorted(routed, key=lambda result: row_id(result.id)))
+def route_jobs(tx: Transaction, routed: Sequence[Routed], retention: Retention) -> set[str]:
+    """Write the results for jobs that are still unrouted, in id order, and return their ids."""
+    in_order = sorted(routed, key=lambda result: row_id(result.id))
+    return {result.id for result in in_order if _route(tx, result, retention)}
 
 
 def _route(tx: Transaction, routed: Routed, retention: Retention) -> bool:
@@ -75,7 +76,7 @@ def _make_live(tx: Transaction, id: int, row: Row, job: NewJob) -> None:
 
 
 def _unrouted_job(row: Row) -> UnroutedJob:
-    job_id, task, payload, run_at, queue, priority, max_attempts, key, mode, flags, tags = row
+    job_id, task, payload, run_at, queue, priority, max_attempts, key, mode, flags, tags, was_rendered = row
     return UnroutedJob(
         id=str(job_id),
         task=task,
@@ -90,6 +91,7 @@ def _unrouted_job(row: Row) -> UnroutedJob:
             flags=None if flags is None else names(_text(flags)),
             tags=None if tags is None else names(_text(tags)),
         ),
+        was_rendered=bool(was_rendered),
     )
 
 

@@ -44,12 +44,16 @@ def apply_migrations(address: Address, schema: str) -> None:
         engine.dispose()
 
 
+def deployment_name(tx: Transaction) -> str | None:
+    """Return whose tables these are; None before anybody has claimed them."""
+    row = tx.one("deployment_name")
+    return None if row is None else str(row[0])
+
+
 def claim_name(tx: Transaction, name: str) -> str:
     """Claim the tables for a deployment, once; return whose they are."""
     tx.run("claim_name", name=name)
-    row = tx.one("deployment_name")
-    assert row is not None
-    return str(row[0])
+    return deployment_name(tx) or name
 
 
 def _begin_immediate(connection: Connection) -> None:

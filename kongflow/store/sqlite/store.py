@@ -38,7 +38,7 @@ from kongflow.store.sqlite.adding import add_jobs, dequeue_job
 from kongflow.store.sqlite.address import parse_address
 from kongflow.store.sqlite.claiming import Claim, JoinedRunner, claim_jobs, claimed_job
 from kongflow.store.sqlite.ending import published_retention, run_again
-from kongflow.store.sqlite.heartbeat import SqliteLeaseKeeper
+from kongflow.store.sqlite.heartbeat import LONGEST_RENEWAL, SqliteLeaseKeeper
 from kongflow.store.sqlite.settling import settle_attempts
 from kongflow.store.sqlite.tables import tables_of
 from kongflow.store.sqlite.transaction import Transaction
@@ -89,7 +89,9 @@ class SqliteStore:
 
     async def check_name(self, name: str) -> None:
         """See Store.check_name."""
-        found = await self._access.write(lambda tx: schema.claim_name(tx, name))
+        found = await self._access.read(lambda connection: schema.deployment_name(self._access.reading(connection)))
+        if found is None:
+            found = await self._access.write(lambda tx: schema.claim_name(tx, name))
         refuse_other_name(name, found, f"{self._schema}_…")
 
     # --- adding ---
@@ -117,7 +119,7 @@ class SqliteStore:
             lambda connection: routing.unrouted_jobs(self._access.reading(connection), tasks, limit)
         )
 
-    async def route(self, runner: int, routed: Sequence[Routed]) -> int:
+    async def route(self, runner: int, routed: Sequence[Routed]) -> set[str]:
         """See Store.route."""
         retention = self._joined[runner].info.retention
         return await self._access.write(lambda tx: routing.route_jobs(tx, routed, retention))
@@ -136,7 +138,7 @@ class SqliteStore:
 
     def lease_keeper(self, runner: int) -> LeaseKeeper:
         """See Store.lease_keeper."""
-        patience = min(self._joined[runner].info.lease / 3, self._access.address.busy_timeout)
+        patience = min(self._joined[runner].info.lease / 3, self._access.address.busy_timeout, LONGEST_RENEWAL)
         return SqliteLeaseKeeper(self._access.address, runner, patience, self._access.begun)
 
     async def claim(self, runner: int, limit: int, suspects: int) -> list[ClaimedJob]:
@@ -300,6 +302,7 @@ class SqliteStore:
                 live = self._access.roster(tx).runners.get(runner)
             if live is None:
                 return Claim([], unfinished=False)
+            tx.run("renew_in_time", runner=runner, boot=tx.boot, mono=tx.monotonic, now=tx.now)
             return claim_jobs(tx, self._access.roster(tx), joined, live, limit, suspects)
 
         return work

@@ -7,6 +7,7 @@ answered only after the COMMIT: one fsync pays for all of them, and nothing is a
 from __future__ import annotations
 
 import asyncio
+import math
 import os
 import queue
 import sqlite3
@@ -16,9 +17,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-from kongflow.errors import NotInitialized, StoreUnavailable
+from kongflow.errors import NotInitialized
 from kongflow.store.sqlite.address import Address
-from kongflow.store.sqlite.faults import busy, explain
+from kongflow.store.sqlite.faults import busy, explain, forked
 
 T = TypeVar("T")
 
@@ -49,6 +50,7 @@ class Writer:
     _inbox: queue.SimpleQueue[_Operation | None] = field(default_factory=queue.SimpleQueue)
     _thread: threading.Thread | None = None
     _pid: int = 0
+    _ending: bool = False
     _kept_out_since: float | None = None
 
     async def start(self) -> None:
@@ -56,7 +58,7 @@ class Writer:
         if self._thread is not None:
             return
         connection = await asyncio.to_thread(self.address.connect)
-        self._pid = os.getpid()
+        self._pid, self._ending = os.getpid(), False
         self._inbox = queue.SimpleQueue()
         self._thread = threading.Thread(
             target=self._serve, args=(connection, self._inbox), name="kongflow-store", daemon=True
@@ -64,9 +66,12 @@ class Writer:
         self._thread.start()
 
     async def stop(self) -> None:
-        """Finish what was handed in, close the connection and end the thread."""
+        """Finish what was handed in, close the connection and end the thread. Where somebody else has the lock, what
+        waits for it is given up: an exit has its time, too.
+        """
         thread, self._thread = self._thread, None
         if thread is not None and self._pid == os.getpid():
+            self._ending = True
             self._inbox.put(None)
             await asyncio.to_thread(thread.join)
 
@@ -75,10 +80,7 @@ class Writer:
         if self._thread is None:
             raise NotInitialized("the store is not open: call initialize() first")
         if self._pid != os.getpid():
-            raise StoreUnavailable(
-                "the store was opened before this process was forked; open it again here: SQLite connections do not "
-                "survive a fork"
-            )
+            raise forked(self.address.path)
         future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
         self._inbox.put(_Operation(work, future, time.monotonic() + self.address.busy_timeout))
         return future
@@ -102,9 +104,12 @@ class Writer:
 
     def _attempt(self, connection: sqlite3.Connection, waiting: list[_Operation]) -> list[_Operation]:
         """Run `waiting` in one transaction; return those that still wait for the lock."""
+        waiting = [operation for operation in waiting if not operation.future.cancelled()]
+        if not waiting:
+            return []
         try:
             if not self._begin(connection):
-                now = time.monotonic()
+                now = math.inf if self._ending else time.monotonic()
                 self._answer([operation for operation in waiting if operation.deadline <= now], busy(self.address.path))
                 return [operation for operation in waiting if operation.deadline > now]
         except sqlite3.Error as error:
@@ -115,13 +120,19 @@ class Writer:
                 self._run(connection, operation, alone=len(waiting) == 1)
             connection.execute("commit")
         except BaseException as error:
-            if connection.in_transaction:
-                connection.execute("rollback")
-            self.on_rollback()
+            self._roll_back(connection)
             self._answer(waiting, explain(error, self.address.path) or error)
         else:
             self._answer(waiting, None)
         return []
+
+    def _roll_back(self, connection: sqlite3.Connection) -> None:
+        try:
+            if connection.in_transaction:
+                connection.execute("rollback")
+        except sqlite3.Error:
+            pass  # the next BEGIN fails with a reason, and its callers are told
+        self.on_rollback()
 
     def _begin(self, connection: sqlite3.Connection) -> bool:
         """Take the file's one lock; False where somebody else kept it for LOCK_SLICE."""

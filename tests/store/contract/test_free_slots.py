@@ -189,3 +189,11 @@ async def _block_everything(stage: Stage) -> None:
     """What a bug would do: every ready job blocked, and nothing noted."""
     await stage.sql(f"update {stage.table('job')} set state = 3 where state = 2")
     await stage.sql(f"delete from {stage.table('queue_check')}")
+
+
+async def test_without_any_runner_no_job_is_blocked(stage: Stage) -> None:
+    ids = [job.id for job in await stage.store.insert([new(queue="mail") for _ in range(3)])]
+    await stage.store.cancel(ids[0])
+    assert [await stage.state(id) for id in ids] == ["cancelled: request", "ready", "ready"]
+    runner = await stage.runner("work", queues={"mail": 1})
+    assert await stage.claim_ids(runner) == ids[1:2]

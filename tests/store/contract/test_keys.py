@@ -9,7 +9,7 @@ import pytest
 from kongflow.core.outcome import Finish, RunAgain
 from kongflow.core.task import Keep
 from kongflow.errors import JobStateConflict
-from tests.store.stage import FAILED, RELEASED, RETRIED, SUCCEEDED, Stage, new
+from tests.store.stage import FAILED, RELEASED, RETRIED, SUCCEEDED, Stage, add_by_sql, new
 
 pytestmark = pytest.mark.anyio
 
@@ -179,3 +179,12 @@ async def test_a_retried_job_takes_its_key_back(stage: Stage) -> None:
     await stage.store.retry(old.id, "{}")
     replaced = await stage.add(payload='{"n":2}', key="k")
     assert (replaced.id, replaced.created) == (old.id, False)
+
+
+async def test_dequeue_cancels_a_job_that_was_added_by_sql_and_is_not_routed_yet(stage: Stage) -> None:
+    routed = await stage.add(key="k")
+    unrouted = [await add_by_sql(stage, job_key="k") for _ in range(2)]
+    states = []
+    while job := await stage.store.dequeue("k"):
+        states.append((job.id, str(job.state), job.reason))
+    assert states == [(id, "cancelled", "request") for id in (*reversed(unrouted), routed.id)]

@@ -89,6 +89,7 @@ async def test_the_crash_limit_fails_the_job(stage: Stage) -> None:
     assert isinstance(rescued.transition, Finish)
     ended = await stage.job(job.id)
     assert (ended.crashes, [error.type for error in ended.errors]) == (2, ["kongflow.Crashed"] * 2)
+    assert (ended.attempt, ended.claims) == (0, 2)
 
 
 async def test_an_attempt_that_ends_with_an_outcome_clears_the_record_and_a_release_does_not(stage: Stage) -> None:
@@ -209,3 +210,15 @@ async def test_a_suspect_keeps_its_place_in_its_queue(stage: Stage) -> None:
     await stage.lose(dead, witness=alive)
     assert await stage.claim(alive, suspects=0) == []
     assert [job.id for job in await stage.claim(alive, suspects=1)] == [lost.id]
+
+
+async def test_what_a_runner_claims_now_is_not_lost_for_what_it_missed_before(stage: Stage) -> None:
+    late, alive = await stage.runner("work"), await stage.runner("nothing")
+    await stage.add()
+    stage.advance(LEASE + 1)
+    stage.renew(alive)
+    assert await stage.store.rescue(alive) == []
+    stage.advance(POLL)
+    job = await stage.claim_one(late)
+    assert await stage.store.rescue(alive) == []
+    assert not (await stage.end(late, job)).lost

@@ -20,7 +20,7 @@ REFUSED = replace(FAILED, reason=Reason.INVALID_PAYLOAD)
 
 async def route(stage: Stage, runner: int, id: str, **fields: Any) -> None:
     """Route a job as a runner would."""
-    assert await stage.store.route(runner, [Routed(id, new(payload='{"n":1}', **fields))]) == 1
+    assert await stage.store.route(runner, [Routed(id, new(payload='{"n":1}', **fields))]) == {id}
 
 
 async def test_a_plain_insert_of_task_and_payload_is_enough(stage: Stage) -> None:
@@ -61,7 +61,7 @@ async def test_any_json_can_stand_in_an_unrouted_row(stage: Stage, payload: str)
     (job,) = await stage.store.unrouted(runner, 10)
     assert job.payload == payload
     assert (await stage.job(id)).state == "unrouted"
-    assert await stage.store.route(runner, [Routed(id, None, REFUSED)]) == 1
+    assert await stage.store.route(runner, [Routed(id, None, REFUSED)]) == {id}
     assert await stage.state(id) == "failed: invalid_payload"
 
 
@@ -86,7 +86,7 @@ async def test_a_failure_ends_the_job_as_its_task_keeps_it(stage: Stage) -> None
     runner = await stage.runner("work")
     kept, dropped = await add_by_sql(stage), await add_by_sql(stage)
     results = [Routed(kept, None, REFUSED), Routed(dropped, None, REFUSED, keep=Keep.NONE)]
-    assert await stage.store.route(runner, results) == 2
+    assert await stage.store.route(runner, results) == {kept, dropped}
     assert [await stage.state(id) for id in (kept, dropped)] == ["failed: invalid_payload", "gone"]
 
 
@@ -94,7 +94,7 @@ async def test_a_job_is_routed_once(stage: Stage) -> None:
     runner = await stage.runner("work")
     id = await add_by_sql(stage)
     await route(stage, runner, id)
-    assert await stage.store.route(runner, [Routed(id, None, REFUSED), Routed("99", new())]) == 0
+    assert await stage.store.route(runner, [Routed(id, None, REFUSED), Routed("99", new())]) == set()
     assert await stage.state(id) == "ready"
 
 
@@ -102,7 +102,7 @@ async def test_everything_that_was_rendered_is_stored(stage: Stage) -> None:
     runner = await stage.runner("work", queues={"mail": 5})
     id = await add_by_sql(stage)
     rendered = NewJob("work", '{"n":1,"default":2}', "mail", 4, 6, flags=("f",), tags=("t",), job_key="k", delay=60.0)
-    assert await stage.store.route(runner, [Routed(id, rendered)]) == 1
+    assert await stage.store.route(runner, [Routed(id, rendered)]) == {id}
     job = await stage.job(id)
     assert (job.queue, job.priority, job.max_attempts, job.key) == ("mail", 4, 6, "k")
     assert (job.payload, job.flags, job.tags, job.state) == ({"n": 1, "default": 2}, ("f",), ("t",), "scheduled")

@@ -28,8 +28,10 @@ async def test_waiting_jobs_of_a_renamed_task_are_routed_anew_under_the_new_name
     runner = await stage.runner("new", queues={"mail": 1})
     job = await stage.add("old", queue="mail", priority=3, key="k", tags=("t",))
     assert await stage.store.bury({"old": "new"}) == 1
-    (unrouted,) = await stage.store.unrouted(runner, 10)
-    assert (unrouted.id, unrouted.task) == (job.id, "new")
+    by_sql = await add_by_sql(stage, "new")
+    unrouted, plain = await stage.store.unrouted(runner, 10)
+    assert (unrouted.id, unrouted.task, unrouted.was_rendered) == (job.id, "new", True)
+    assert (plain.id, plain.was_rendered) == (by_sql, False)
     assert (unrouted.options.queue, unrouted.options.priority, unrouted.options.job_key) == ("mail", 3, "k")
     await stage.store.route(runner, [Routed(job.id, new("new", queue="mail", key="k"))])
     assert (await stage.claim_one(runner)).task == "new"

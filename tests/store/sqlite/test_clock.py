@@ -97,3 +97,17 @@ async def test_a_wall_clock_that_jumps_an_hour_strands_nothing(stage: Stage, jum
         done += [job.id for job in jobs]
         await stage.end(alive, jobs[0])
     assert sorted(done) == sorted([*ids, later.id])
+
+
+async def test_a_monotonic_clock_that_went_back_is_another_boot_whatever_its_name(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Clock, "boot", "unknown")
+    before = await stage.runner("work")
+    job = await stage.add()
+    await stage.claim(before)
+    await stage.sql("update kongflow_runner set seen_mono = :mono", mono=BEYOND_ANY_UPTIME)
+    after = await stage.runner("work")
+    assert await stage.store.rescue(after) == []
+    stage.advance(POLL + 0.1)
+    assert [rescued.id for rescued in await stage.store.rescue(after)] == [job.id]

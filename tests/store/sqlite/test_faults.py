@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import sqlite3
+import threading
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -203,8 +204,41 @@ async def test_opening_and_closing_twice_is_the_same(stage: Stage) -> None:
 
 async def test_a_forked_child_is_told_to_open_the_store_anew(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "getpid", lambda: 1)
-    with pytest.raises(StoreUnavailable, match="forked"):
-        await stage.store.insert([new()])
+    for call in (stage.store.insert([new()]), stage.store.get("1")):
+        with pytest.raises(StoreUnavailable, match="forked"):
+            await call
+
+
+async def test_an_open_that_fails_half_way_can_be_tried_again(
+    database: DatabaseSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    connect, failures = Address.connect, [True, False]
+
+    def fail_on_the_second(self: Address, **options: float) -> sqlite3.Connection:
+        if threading.current_thread().name.startswith("kongflow-reads") and failures.pop(0):
+            raise StoreUnavailable("for a moment")
+        return connect(self, **options)
+
+    monkeypatch.setattr(Address, "connect", fail_on_the_second)
+    store, threads = open_store(database), threading.active_count()
+    with pytest.raises(StoreUnavailable, match="for a moment"):
+        await store.open()
+    await until(lambda: threading.active_count() <= threads + 1)  # asyncio keeps one for its next call
+    await store.open()
+    assert (await store.insert([new()]))[0].id == "1"
+    await store.close()
+
+
+async def test_a_look_at_jobs_needs_no_lock(impatient: DatabaseSettings) -> None:
+    store = open_store(impatient)
+    await store.open()
+    await store.check_name("shop")
+    holder = sqlite3.connect(impatient.url.removeprefix("sqlite:///").partition("?")[0], isolation_level=None)
+    holder.execute("begin immediate")
+    await store.check_name("shop")
+    assert (await store.list_jobs(JobFilter(), 10)).items == ()
+    holder.close()
+    await store.close()
 
 
 def test_a_store_outlives_its_event_loop(database: DatabaseSettings) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from kongflow.core.job import Reason
 from kongflow.store.records import Routed
-from tests.store.stage import FAILED, Stage, add_by_sql
+from tests.store.stage import FAILED, Stage, add_by_sql, new
 
 pytestmark = pytest.mark.anyio
 
@@ -22,7 +22,7 @@ async def test_any_text_can_stand_in_an_unrouted_row(stage: Stage, payload: str)
     (job,) = await stage.store.unrouted(runner, 10)
     assert job.payload == payload
     assert (await stage.job(id)).state == "unrouted"
-    assert await stage.store.route(runner, [Routed(id, None, REFUSED)]) == 1
+    assert await stage.store.route(runner, [Routed(id, None, REFUSED)]) == {id}
     assert await stage.state(id) == "failed: invalid_payload"
 
 
@@ -42,3 +42,18 @@ async def test_bytes_that_are_no_text_disturb_nobody(stage: Stage) -> None:
 async def test_what_no_runner_could_read_is_refused_at_the_door(stage: Stage, column: str, value: object) -> None:
     with pytest.raises(Exception, match=r"constraint|cannot store|malformed"):
         await add_by_sql(stage, **{"task": "work", column: value})
+
+
+@pytest.mark.parametrize("errors", ["not json", "{}", "5"])
+async def test_errors_that_are_no_list_are_refused_at_the_door(stage: Stage, errors: str) -> None:
+    with pytest.raises(Exception, match=r"constraint|malformed"):
+        await add_by_sql(stage, errors=errors)
+
+
+@pytest.mark.parametrize("errors", ["[]", "[1]", '[{}, {"attempt": "x"}]', '[{"attempt": 1, "type": "E", "at": -1}]'])
+async def test_errors_that_are_not_ours_are_left_out(stage: Stage, errors: str) -> None:
+    runner = await stage.runner("work")
+    id = await add_by_sql(stage, errors=errors)
+    await stage.store.route(runner, [Routed(id, new())])
+    await stage.end(runner, await stage.claim_one(runner), FAILED)
+    assert [error.message for error in (await stage.job(id)).errors] == ["it broke"]

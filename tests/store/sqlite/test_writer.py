@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pytest
+from sqlalchemy import make_url
 
-from kongflow.errors import JobNotFound, StoreError
+from kongflow.core.catalog import DatabaseSettings
+from kongflow.errors import JobNotFound, StoreBusy, StoreError
+from kongflow.store.open import open_store
+from kongflow.store.records import JobFilter
 from kongflow.store.sqlite.access import Access
 from kongflow.store.sqlite.transaction import Transaction
 from tests.engine.waiting import until_async
@@ -120,3 +125,39 @@ async def test_closing_ends_what_was_handed_in(stage: Stage) -> None:
     await asyncio.sleep(0)
     await stage.store.close()
     assert len(await asyncio.gather(*inserts)) == 100
+
+
+async def test_closing_does_not_wait_for_somebody_elses_lock(database: DatabaseSettings) -> None:
+    store = open_store(replace(database, url=database.url + "&busy_timeout=3600"))
+    await store.open()
+    holder = sqlite3.connect(make_url(database.url).database or "", isolation_level=None)
+    holder.execute("begin immediate")
+    insert = asyncio.ensure_future(store.insert([new()]))
+    await asyncio.sleep(0)
+    await asyncio.wait_for(store.close(), 30)
+    with pytest.raises(StoreBusy):
+        await insert
+    holder.close()
+
+
+async def test_what_nobody_waits_for_any_more_does_not_wait_for_the_lock(stage: Stage) -> None:
+    access = access_of(stage)
+    holder = access.address.connect()
+    holder.execute("begin immediate")
+    given_up = asyncio.ensure_future(stage.store.insert([new()]))
+    await asyncio.sleep(0)
+    given_up.cancel()
+    holder.execute("rollback")
+    holder.close()
+    await stage.store.insert([new()])
+    assert [job.id for job in (await stage.store.list_jobs(JobFilter(), 10)).items] == ["1"]
+
+
+async def test_a_rollback_that_fails_does_not_end_the_thread(stage: Stage) -> None:
+    def leaves_the_transaction(tx: Transaction) -> None:
+        tx.execute("rollback", {})
+        raise RuntimeError("and then it fails")
+
+    with pytest.raises(RuntimeError, match="and then it fails"):
+        await access_of(stage).write(leaves_the_transaction)
+    assert (await stage.add()).id == "1"

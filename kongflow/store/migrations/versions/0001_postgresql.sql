@@ -31,7 +31,7 @@ create table kongflow.job (
     claimed_at timestamptz,
     progress json,
     payload json not null default '{}',
-    errors jsonb,
+    errors jsonb check (jsonb_typeof(errors) = 'array'),
     check (state = 0 or (priority is not null and run_at is not null and ready_at is not null))
 ) with (
     fillfactor = 80,
@@ -46,6 +46,7 @@ create index job_due on kongflow.job (run_at, id) where state = 1;
 create index job_unrouted on kongflow.job (id) where state = 0;
 create index job_running on kongflow.job (runner) where state = 4;
 create index job_crashed on kongflow.job (id) where state = 2 and crashes > 0;
+create index job_unrouted_key on kongflow.job (job_key) where job_key is not null and state = 0;
 create unique index job_key on kongflow.job (job_key) where job_key is not null and state > 0;
 create index job_claimed_key on kongflow.job (claimed_key, id) where claimed_key is not null;
 

@@ -32,7 +32,7 @@ create table kongflow_job (
     terms text,
     progress text,
     payload text not null default '{}',
-    errors text,
+    errors text check (json_type(errors) = 'array'),
     check (state = 0 or (priority is not null and run_at is not null and ready_at is not null))
 ) strict;
 
@@ -43,6 +43,7 @@ create index kongflow_job_lane_running on kongflow_job (queue) where state = 4 a
 create index kongflow_job_due on kongflow_job (run_at) where state = 1;
 create index kongflow_job_unrouted on kongflow_job (task) where state = 0;
 create index kongflow_job_running on kongflow_job (runner) where state = 4;
+create index kongflow_job_unrouted_key on kongflow_job (job_key) where job_key is not null and state = 0;
 create unique index kongflow_job_key on kongflow_job (job_key) where job_key is not null and state > 0;
 create index kongflow_job_claimed_key on kongflow_job (claimed_key) where claimed_key is not null;
 

@@ -20,6 +20,10 @@ begin
     if not found then
         return;
     end if;
+    if v_runner.seen_at + v_runner.lease / 2 < v_now then
+        -- What it takes now must not be called lost for what it missed before.
+        update kongflow.runner set seen_at = v_now where id = p_runner;
+    end if;
     update kongflow.job set state = 2
     where id in (
         select id from kongflow.job where state = 1 and run_at <= v_now

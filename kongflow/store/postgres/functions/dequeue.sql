@@ -6,8 +6,8 @@ declare
     v_id bigint;
 begin
     select id into v_id from kongflow.job
-    where job_key = p_key and state > 0 or claimed_key = p_key and state < 4
-    order by job_key is null, id desc
+    where job_key = p_key or claimed_key = p_key and state < 4
+    order by state > 0, job_key is null, id desc
     limit 1
     for update;
     if found and kongflow.finish_waiting(v_id, 7, 'request', null, true, null, clock_timestamp() + p_shift) then

@@ -33,7 +33,7 @@ begin
                     then kongflow.later(p_now, p_retention[final_state - 4]) end,
                 case when awaited then p_now + interval '10 minutes' end
             ),
-            max_attempts, claimed_key, flags, tags, attempt, claims, crashes + crashed::integer,
+            max_attempts, claimed_key, flags, tags, attempt - crashed::integer, claims, crashes + crashed::integer,
             (select r.host || ':' || r.pid from kongflow.runner r where r.id = ended.runner), progress, payload,
             case when verdict = 1 then result::json end, kongflow.with_error(errors, error, p_now)
         from ended

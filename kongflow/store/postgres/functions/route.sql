@@ -1,15 +1,15 @@
--- Purpose: write the results of routing, in id order, and return how many jobs were still unrouted. A result with a
+-- Purpose: write the results of routing, in id order, and return the ids of jobs that were still unrouted. A result with a
 -- failure ends the job. Caller: route. Locks: as route_job, for each.
 create or replace function kongflow.route(
     p_ids bigint[], p_tasks text[], p_payloads text[], p_queues text[], p_priorities integer[], p_run_ats timestamptz[],
     p_delays double precision[], p_max_attempts integer[], p_keys text[], p_modes text[], p_flags text[], p_tags text[],
     p_failures text[], p_errors text[], p_keeps boolean[], p_retention double precision, p_shift interval
-) returns integer
+) returns bigint[]
 language plpgsql as $$
 declare
     v_now timestamptz := date_trunc('milliseconds', clock_timestamp() + p_shift);
     v_entry record;
-    v_routed integer := 0;
+    v_routed bigint[] := '{}';
     v_done boolean;
 begin
     for v_entry in
@@ -30,7 +30,9 @@ begin
             v_done := found and kongflow.finish_waiting(v_entry.id, 6, v_entry.failure, v_entry.error::jsonb, v_entry.keep,
                 kongflow.later(v_now, p_retention), v_now);
         end if;
-        v_routed := v_routed + v_done::integer;
+        if v_done then
+            v_routed := v_routed || v_entry.id;
+        end if;
     end loop;
     return v_routed;
 end

@@ -6,7 +6,7 @@ insert or replace into kongflow_history (id, task, state, reason, detail, queue,
 select j.id, j.task, :state, :reason, :detail, j.queue, coalesce(j.priority, 0), coalesce(j.run_at, j.created_at),
     j.created_at, j.claimed_at, :now,
     case when j.awaited then max(:purge_at, :awaited_until) else :purge_at end,
-    j.max_attempts, coalesce(j.job_key, j.claimed_key), j.flags, j.tags, j.attempt, j.claims, j.crashes + :crashes,
+    j.max_attempts, coalesce(j.job_key, j.claimed_key), j.flags, j.tags, j.attempt - :crashes, j.claims, j.crashes + :crashes,
     (select r.host || ':' || r.pid from kongflow_runner r where r.id = j.runner), j.progress, j.payload, :result,
     coalesce(:errors, j.errors)
 from kongflow_job j
