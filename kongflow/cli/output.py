@@ -6,6 +6,7 @@ nothing a job carries can move the cursor, colour the screen or forge a line.
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import re
@@ -14,10 +15,14 @@ import sys
 import unicodedata
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 import click
 
 from kongflow.core.json import Json
+
+if TYPE_CHECKING:  # type checkers alone have this module
+    from _typeshed import ReadableBuffer
 
 # C0, DEL, C1, line and paragraph separators, and the marks that reorder text (https://trojansource.codes).
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
@@ -26,6 +31,39 @@ _CONTROL_BUT_LAYOUT = re.compile(_CONTROL.pattern.replace("\x00-\x1f", "\x00-\x0
 _UNITS = (("d", 86_400), ("h", 3_600), ("m", 60))
 
 # --- streams ---------------------------------------------------------------------------------------------------------
+
+
+def never_fail_to_print() -> None:
+    """Make stdout and stderr take everything: what nobody reads any more is dropped, so that a command ends with its
+    own exit code, and what a terminal's encoding lacks is escaped.
+    """
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        # Of a process of its own they are such files; of a test, say, they may be anything.
+        if isinstance(stream, io.TextIOWrapper) and isinstance(getattr(stream.buffer, "raw", stream.buffer), io.FileIO):
+            setattr(sys, name, _forgiving(stream))
+
+
+def _forgiving(stream: io.TextIOWrapper) -> io.TextIOWrapper:
+    stream.flush()
+    file = _ForgivingFile(stream.fileno(), "w", closefd=False)
+    return io.TextIOWrapper(
+        file if stream.write_through else io.BufferedWriter(file),
+        encoding=stream.encoding,
+        errors="backslashreplace",
+        line_buffering=stream.line_buffering,
+        write_through=stream.write_through,
+    )
+
+
+class _ForgivingFile(io.FileIO):
+    """A file that drops what is written into a pipe without a reader."""
+
+    def write(self, data: ReadableBuffer, /) -> int:
+        try:
+            return super().write(data)
+        except BrokenPipeError:
+            return memoryview(data).nbytes
 
 
 def colour_wanted() -> bool | None:
