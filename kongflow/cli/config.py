@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 import yaml
 
-from kongflow.cli.options import MASK, config_option, epilogue, json_option, load_catalog, masked_url
+from kongflow.cli.options import CONFIG, MASK, config_option, epilogue, json_option, load_catalog, masked_url
 from kongflow.cli.output import emit_json, escape
 from kongflow.core.catalog import Catalog, Secret
 from kongflow.core.duration import format_duration, parse_duration
@@ -31,10 +31,7 @@ class Seconds(float):
         kongflow config
         kongflow config --json | jq .tasks.startRun.retry
         """,
-        0,
-        1,
-        2,
-        3,
+        CONFIG,
     ),
 )
 @json_option

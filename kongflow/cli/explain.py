@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from kongflow.cli.options import epilogue
+from kongflow.cli.options import ALONE, epilogue
 from kongflow.cli.output import error
 from kongflow.config.checks.pages import pages
 from kongflow.core.spelling import did_you_mean
@@ -12,7 +12,7 @@ from kongflow.core.spelling import did_you_mean
 _NOT_FOUND = 5
 
 
-@click.command("explain", epilog=epilogue("kongflow explain unknown-key\nkongflow explain", 0, 5))
+@click.command("explain", epilog=epilogue("kongflow explain unknown-key\nkongflow explain", ALONE, 5))
 @click.argument("slug", required=False)
 def command(slug: str | None) -> int:
     """Explain a finding of `kongflow validate`; without SLUG, list them all."""

@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from kongflow.cli.lazy import Entry, LazyGroup
-from kongflow.cli.options import epilogue
+from kongflow.cli.options import DATABASE, epilogue
 from kongflow.cli.output import colour_wanted, error, never_fail_to_print
 from kongflow.errors import InvalidConfig, KongFlowError
 from kongflow.version import __version__
@@ -101,11 +101,7 @@ def _forget_the_output() -> None:
         kongflow run
         kongflow jobs list --state failed --since 1d
         """,
-        0,
-        1,
-        2,
-        3,
-        4,
+        DATABASE,
         5,
         10,
         11,

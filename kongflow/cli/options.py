@@ -6,7 +6,7 @@ import os
 import re
 import sys
 import textwrap
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -39,11 +39,21 @@ EXIT_CODES = {
 }
 
 
-def epilogue(examples: str, *codes: int) -> str:
-    """Return the end of a command's help: its examples, one a line, and its exit codes."""
+ALONE = (0, 2)
+"""The exit codes of every command."""
+CONFIG = (*ALONE, 1, 3)
+"""Those of a command that reads the configuration."""
+DATABASE = (*CONFIG, 4)
+"""Those of a command that opens the database too."""
+
+
+def epilogue(examples: str, needs: Sequence[int], *own: int) -> str:
+    """Return the end of a command's help: its examples, one a line, and its exit codes: those that come with what it
+    needs (`ALONE`, `CONFIG` or `DATABASE`), and its own.
+    """
     lines = textwrap.dedent(examples).strip().splitlines()
     shown = "\n".join(f"  {line}" for line in lines)
-    meanings = "\n".join(f"  {code:<4} {EXIT_CODES[code]}" for code in codes)
+    meanings = "\n".join(f"  {code:<4} {EXIT_CODES[code]}" for code in sorted({*needs, *own}))
     return f"\b\nExamples:\n{shown}\n\n\b\nExit codes:\n{meanings}"
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from kongflow.cli.options import config_option, epilogue, json_option, load_catalog
+from kongflow.cli.options import CONFIG, config_option, epilogue, json_option, load_catalog
 from kongflow.cli.output import emit_json, note, print_table
 from kongflow.core.duration import format_duration
 from kongflow.core.json import Json
@@ -21,10 +21,7 @@ from kongflow.core.retry import Delay, RetryPolicy
         kongflow retries default
         kongflow retries default --json | jq '.items[-1].total'
         """,
-        0,
-        1,
-        2,
-        3,
+        CONFIG,
         5,
     ),
 )

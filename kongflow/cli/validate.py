@@ -10,7 +10,7 @@ from pathlib import Path
 
 import click
 
-from kongflow.cli.options import config_option, epilogue
+from kongflow.cli.options import CONFIG, config_option, epilogue
 from kongflow.config.findings import Finding, has_errors
 from kongflow.config.load import Loaded, load
 from kongflow.config.report import github_report, json_report, text_report
@@ -24,7 +24,7 @@ kongflow validate --no-env --format github
 """
 
 
-@click.command("validate", epilog=epilogue(_EXAMPLES, 0, 1, 2, 3))
+@click.command("validate", epilog=epilogue(_EXAMPLES, CONFIG))
 @config_option
 @click.argument("path", required=False, type=click.Path(path_type=Path))
 @click.option(

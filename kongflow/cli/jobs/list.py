@@ -10,7 +10,7 @@ from typing import TypedDict, Unpack
 import click
 
 from kongflow.cli.jobs.shape import attempts_text, error_line, job_json, state_word
-from kongflow.cli.options import age_or_instant, config_option, epilogue, json_option, opened
+from kongflow.cli.options import DATABASE, age_or_instant, config_option, epilogue, json_option, opened
 from kongflow.cli.output import emit_json, escape, note, print_table, relative
 from kongflow.core.catalog import Catalog
 from kongflow.core.job import Job, JobState
@@ -38,10 +38,7 @@ class Filters(TypedDict):
         kongflow jobs list --task startRun --queue runs:42 --limit 200
         kongflow jobs list --tag customer:7 --json
         """,
-        0,
-        2,
-        3,
-        4,
+        DATABASE,
     ),
 )
 @click.option(

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from kongflow.cli.options import config_option, epilogue, json_option, opened
+from kongflow.cli.options import DATABASE, config_option, epilogue, json_option, opened
 from kongflow.cli.output import emit_json, escape, note, print_table
 from kongflow.core.job import JobState
 from kongflow.core.json import Json
@@ -42,10 +42,7 @@ class Row:
         kongflow queues list
         kongflow queues list --json | jq '.items[] | select(.counts.blocked > 0)'
         """,
-        0,
-        2,
-        3,
-        4,
+        DATABASE,
     ),
 )
 @json_option

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from kongflow.cli.options import config_option, epilogue, json_option, opened
+from kongflow.cli.options import DATABASE, config_option, epilogue, json_option, opened
 from kongflow.cli.output import emit_json, escape, note, print_table, rough_duration
 from kongflow.core.json import Json
 from kongflow.store.records import RunnerView
@@ -20,10 +20,7 @@ from kongflow.store.records import RunnerView
         kongflow workers list
         kongflow workers list --json | jq '[.items[] | select(.alive)] | length'
         """,
-        0,
-        2,
-        3,
-        4,
+        DATABASE,
     ),
 )
 @json_option
