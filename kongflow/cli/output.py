@@ -67,10 +67,14 @@ class _ForgivingFile(io.FileIO):
 
 
 def colour_wanted() -> bool | None:
-    """Say what the environment asks for: NO_COLOR wins over FORCE_COLOR; None leaves it to each stream."""
+    """Say what the environment asks for: NO_COLOR wins over FORCE_COLOR, that over a dumb terminal; None leaves it to
+    each stream.
+    """
     if os.environ.get("NO_COLOR"):
         return False
-    return True if os.environ.get("FORCE_COLOR") else None
+    if os.environ.get("FORCE_COLOR"):
+        return True
+    return False if os.environ.get("TERM") == "dumb" else None
 
 
 def on_terminal() -> bool:
