@@ -13,7 +13,7 @@ import re
 import shutil
 import sys
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -99,9 +99,16 @@ def error(text: str) -> None:
     click.echo(f"{label} {escape(text, keep_layout=True)}", err=True, color=colour_wanted())
 
 
-def emit_json(value: Json) -> None:
-    """Print one JSON document on stdout."""
-    click.echo(_escape_json(json.dumps(value, ensure_ascii=False, indent=2)))
+def emit_json(fields: Mapping[str, Json]) -> None:
+    """Print one JSON object on stdout. Its first field is the version of all these shapes: new fields may come to it,
+    none goes or changes.
+    """
+    click.echo(_escape_json(json.dumps({"schema": 1, **fields}, ensure_ascii=False, indent=2)))
+
+
+def emit_items(items: Sequence[Json], next_cursor: str | None = None, **more: Json) -> None:
+    """Print a list as one JSON object; without a cursor, it is complete."""
+    emit_json({**more, "items": items, "next_cursor": next_cursor})
 
 
 def emit_json_line(value: Json) -> None:

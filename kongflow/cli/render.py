@@ -48,7 +48,7 @@ def command(task: str, payload: str | None, args: tuple[str, ...], as_json: bool
         _print(job, rule, declared)
 
 
-def _shape(job: NewJob, rule: Queue | None, task: Task) -> Json:
+def _shape(job: NewJob, rule: Queue | None, task: Task) -> dict[str, Json]:
     return {
         "task": job.task,
         "handler": task.handler,

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from kongflow.cli.options import DATABASE, config_option, epilogue, json_option, opened
-from kongflow.cli.output import emit_json, escape, note, print_table
+from kongflow.cli.output import emit_items, escape, note, print_table
 from kongflow.core.job import JobState
 from kongflow.core.json import Json
 from kongflow.core.queue import Queue, QueueRules
@@ -54,7 +54,7 @@ def command(as_json: bool, config: Path) -> None:
     """
     rows = asyncio.run(_rows(config))
     if as_json:
-        emit_json({"items": [_shape(row) for row in rows]})
+        emit_items([_shape(row) for row in rows])
         return
     states = [state for state in LIVE if any(row.counts.get(state) for row in rows)]
     headers = ("QUEUE", "RULE", "DECLARED", "EFFECTIVE", *(state.upper() for state in states))
