@@ -13,7 +13,8 @@ import re
 import shutil
 import sys
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, redirect_stdout
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -28,6 +29,8 @@ if TYPE_CHECKING:  # type checkers alone have this module
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 _CONTROL_BUT_LAYOUT = re.compile(_CONTROL.pattern.replace("\x00-\x1f", "\x00-\x08\x0b-\x1f"))
 
+_STDOUT, _STDERR = 1, 2
+
 _UNITS = (("d", 86_400), ("h", 3_600), ("m", 60))
 
 # --- streams ---------------------------------------------------------------------------------------------------------
@@ -41,7 +44,9 @@ def never_fail_to_print() -> None:
         stream = getattr(sys, name)
         # Of a process of its own they are such files; of a test, say, they may be anything.
         if isinstance(stream, io.TextIOWrapper) and isinstance(getattr(stream.buffer, "raw", stream.buffer), io.FileIO):
-            setattr(sys, name, _forgiving(stream))
+            stream = _forgiving(stream)
+            setattr(sys, name, stream)
+            setattr(sys, f"__{name}__", stream)
 
 
 def _forgiving(stream: io.TextIOWrapper) -> io.TextIOWrapper:
@@ -75,6 +80,26 @@ def colour_wanted() -> bool | None:
     if os.environ.get("FORCE_COLOR"):
         return True
     return False if os.environ.get("TERM") == "dumb" else None
+
+
+@contextmanager
+def stdout_on_stderr() -> Iterator[None]:
+    """Send to stderr what anybody prints on stdout meanwhile: Python, C code, or a child process."""
+    stdout = sys.stdout
+    if stdout is None:
+        yield
+        return
+    kept = os.dup(_STDOUT)
+    instead = os.open(os.devnull, os.O_WRONLY) if sys.stderr is None else os.dup(_STDERR)
+    os.dup2(instead, _STDOUT)
+    try:
+        with redirect_stdout(sys.stderr):
+            yield
+    finally:
+        stdout.flush()  # who kept the stream may have written to it
+        os.dup2(kept, _STDOUT)
+        os.close(kept)
+        os.close(instead)
 
 
 def on_terminal() -> bool:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Sequence
-from contextlib import redirect_stdout
 from pathlib import Path
 
 import click
 
 from kongflow.cli.options import CONFIG, config_option, epilogue
+from kongflow.cli.output import stdout_on_stderr
 from kongflow.config.findings import Finding, has_errors
 from kongflow.config.load import Loaded, load
 from kongflow.config.report import github_report, json_report, text_report
@@ -41,7 +40,7 @@ def command(config: Path, path: Path | None, form: str | None, imports: bool, no
 
     Handlers are found by reading their source; nothing is imported without --import.
     """
-    with redirect_stdout(sys.stderr):  # what an imported module prints is no finding
+    with stdout_on_stderr():  # what an imported module prints is no finding
         loaded = load(path or config, env=os.environ, use_env=not no_env, strict=strict, imports=imports)
     if form is None:
         form = "github" if os.environ.get("GITHUB_ACTIONS") == "true" else "text"

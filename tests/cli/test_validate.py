@@ -25,10 +25,10 @@ def project(tmp_path, monkeypatch):
     return tmp_path
 
 
-def kongflow(*args: str, **env: str) -> subprocess.CompletedProcess[str]:
+def kongflow(*args: str, stdin: str | None = None, **env: str) -> subprocess.CompletedProcess[str]:
     clean = {key: value for key, value in os.environ.items() if not key.startswith(("KONGFLOW_", "GITHUB_", "FORCE_"))}
     command = [sys.executable, "-m", "kongflow", *args]
-    return subprocess.run(command, capture_output=True, text=True, env={**clean, **env}, check=False)
+    return subprocess.run(command, input=stdin, capture_output=True, text=True, env={**clean, **env}, check=False)
 
 
 def test_a_good_file_is_one_line(project):
@@ -128,6 +128,37 @@ def test_importing_is_asked_for_and_keeps_stdout_clean(project):
     (found,) = json.loads(imported.stdout)["findings"]
     assert "No module named 'a_missing_driver'" in found["message"]
     assert imported.stderr == "noise\n"
+
+
+LOUD = """\
+import os, subprocess, sys
+print("print")
+sys.__stdout__.write("original\\n")
+os.write(1, b"descriptor\\n")
+subprocess.run(["echo", "child"], check=True)
+
+
+def work(payload): ...
+"""
+
+
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_nothing_that_an_import_starts_reaches_stdout(project, unbuffered):
+    (project / "tasks.py").write_text(LOUD)
+
+    ran = kongflow("validate", "--import", "--format", "json", PYTHONUNBUFFERED=unbuffered)
+
+    assert json.loads(ran.stdout)["findings"] == []
+    assert sorted(ran.stderr.splitlines()) == ["child", "descriptor", "original", "print"]
+
+
+@pytest.mark.parametrize("closed", [">&-", "2>&-", ">&- 2>&-"])
+def test_an_import_works_without_a_stdout_or_stderr(project, closed):
+    (project / "tasks.py").write_text("print('noise')\n\n\ndef work(payload): ...\n")
+
+    shell = ["sh", "-c", f'"$0" -m kongflow validate --import {closed}', sys.executable]
+
+    assert subprocess.run(shell, check=False, capture_output=True).returncode == 0
 
 
 def test_colour_is_for_terminals_and_those_who_force_it(project):
