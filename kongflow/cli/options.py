@@ -151,14 +151,19 @@ def masked_url(url: str) -> str:
     return re.sub(r"([?&][^=&]*(?:pass|secret|token)[^=&]*=)[^&]*", rf"\1{MASK}", url, flags=re.IGNORECASE)
 
 
+def read_stdin() -> bytes:
+    """Return what is piped in. Raises: click.UsageError, where it would have to be typed."""
+    if sys.stdin is None:
+        raise click.UsageError("'-' reads from stdin, and stdin is closed")
+    if sys.stdin.isatty():
+        raise click.UsageError("'-' reads from stdin, and stdin is this terminal; pipe something into it")
+    return sys.stdin.buffer.read()
+
+
 def read_text(source: str) -> str:
     """Return the UTF-8 text of a file, or of stdin where the source is `-`. Raises: click.UsageError."""
     if source == "-":
-        if sys.stdin is None:
-            raise click.UsageError("'-' reads from stdin, and stdin is closed")
-        if sys.stdin.isatty():
-            raise click.UsageError("'-' reads from stdin, and stdin is this terminal; pipe something into it")
-        data = sys.stdin.buffer.read()
+        data = read_stdin()
     else:
         try:
             data = Path(source).read_bytes()

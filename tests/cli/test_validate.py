@@ -161,6 +161,45 @@ def test_an_import_works_without_a_stdout_or_stderr(project, closed):
     assert subprocess.run(shell, check=False, capture_output=True).returncode == 0
 
 
+# --- from stdin ------------------------------------------------------------------------------------------------------
+
+
+def test_a_configuration_is_read_from_stdin_with_paths_from_the_working_directory(project):
+    (project / "catalog").mkdir()
+    (project / "catalog/more.yaml").write_text("queues: {letters: {}}\n")
+
+    ran = kongflow("validate", "-", stdin=INCLUDING)
+
+    assert (ran.returncode, ran.stderr) == (0, "")
+    assert ran.stdout == "✓ <stdin>: 1 task · 2 queues · 1 retry policy · 2 files\n"
+
+
+@pytest.mark.parametrize("args", [("-",), ("-c", "-")])
+def test_findings_in_stdin_are_placed_there(project, args):
+    ran = kongflow("validate", *args, stdin=BAD)
+
+    assert ran.returncode == 1
+    assert ran.stdout.startswith("<stdin>:3:44: error[queue-not-declared]")
+    assert "3 | tasks: {work: {handler: tasks.work, queue: mial}}" in ran.stdout
+
+
+def test_what_is_no_text_or_too_large_is_a_finding_from_stdin_too(project):
+    assert "error[file-too-large]" in kongflow("validate", "-", stdin="#" * (4 << 20) + "\n").stdout
+    assert "error[yaml-empty]" in kongflow("validate", "-", stdin="").stdout
+
+
+def test_a_stdin_that_is_closed_is_wrong_usage(project):
+    done = subprocess.run(
+        ["sh", "-c", '"$0" -m kongflow validate - <&-', sys.executable], capture_output=True, text=True, check=False
+    )
+
+    assert done.returncode == 2
+    assert "stdin is closed" in done.stderr
+
+
+# --- colour, explain, schema -----------------------------------------------------------------------------------------
+
+
 def test_colour_is_for_terminals_and_those_who_force_it(project):
     (project / "kongflow.yaml").write_text(BAD)
 
