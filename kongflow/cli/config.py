@@ -8,8 +8,10 @@ from pathlib import Path
 import click
 import yaml
 
-from kongflow.cli.options import MASK, config_option, epilogue, json_option, load_catalog, masked_url
+from kongflow.cli.options import CONFIG, MASK, config_option, epilogue, json_option, load_catalog, masked_url
 from kongflow.cli.output import emit_json, escape
+from kongflow.config.environment import unfill
+from kongflow.config.yaml_values import scalar
 from kongflow.core.catalog import Catalog, Secret
 from kongflow.core.duration import format_duration, parse_duration
 from kongflow.core.json import Json
@@ -31,10 +33,7 @@ class Seconds(float):
         kongflow config
         kongflow config --json | jq .tasks.startRun.retry
         """,
-        0,
-        1,
-        2,
-        3,
+        CONFIG,
     ),
 )
 @json_option
@@ -83,6 +82,7 @@ def resolve(catalog: Catalog) -> dict[str, Json]:
             "failed": Seconds(retention.failed),
             "cancelled": Seconds(retention.cancelled),
         },
+        "lint": {"strict": catalog.lint.strict, "ignore": list(catalog.lint.ignore)},
     }
 
 
@@ -161,13 +161,23 @@ def _without_nothing(values: Mapping[str, Json]) -> dict[str, Json]:
 
 
 class _Dumper(yaml.SafeDumper):
-    """Writes `Seconds` with their units."""
+    """Writes `Seconds` with their units, text so that it is read as text again, and everything in full."""
+
+    def ignore_aliases(self, data: object) -> bool:
+        return True
+
+
+def _write_text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
+    # PyYAML quotes by YAML 1.1, kongflow.yaml is YAML 1.2; and what a terminal would obey has escapes in quotes only.
+    is_plain = scalar(text) == text and escape(text) == text
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=None if is_plain else '"')
 
 
 def _write_seconds(dumper: yaml.SafeDumper, seconds: Seconds) -> yaml.ScalarNode:
     return dumper.represent_str(_with_units(seconds))
 
 
+_Dumper.add_representer(str, _write_text)
 _Dumper.add_representer(Seconds, _write_seconds)
 
 
@@ -178,4 +188,16 @@ def _with_units(seconds: float) -> str:
 
 
 def _yaml(resolved: Json) -> str:
-    return yaml.dump(resolved, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=120)
+    return yaml.dump(_unfilled(resolved), Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=120)
+
+
+def _unfilled(value: Json) -> Json:
+    """Return a value with every text written so that no variable is seen in it."""
+    match value:
+        case str():
+            return unfill(value)
+        case dict():
+            return {key: _unfilled(item) for key, item in value.items()}
+        case list():
+            return [_unfilled(item) for item in value]
+    return value

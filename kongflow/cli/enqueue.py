@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, TypedDict, Unpack
 import click
 
 from kongflow.cli.jobs.shape import job_json
-from kongflow.cli.options import config_option, duration, epilogue, instant, json_option, opened
-from kongflow.cli.output import emit_json, emit_json_line, hint, iso, note
+from kongflow.cli.options import DATABASE, config_option, duration, epilogue, instant, json_option, opened
+from kongflow.cli.output import emit_items, emit_json, emit_json_line, hint, iso, note
 from kongflow.cli.payload import payload_arguments, read_payload
 from kongflow.core.job import Job, JobOptions, JobState
 from kongflow.core.task import JobKeyMode
@@ -44,11 +44,7 @@ class Given(TypedDict):
         kongflow enqueue greet @ada.json --wait --timeout 30s
         jq -c '{task: "greet", payload: .}' people.jsonl | kongflow enqueue --batch -
         """,
-        0,
-        1,
-        2,
-        3,
-        4,
+        DATABASE,
         5,
         10,
         11,
@@ -162,7 +158,7 @@ async def _add_batch(config: Path, source: str, as_json: bool) -> int:
         note(f"added {created} {'job' if created == 1 else 'jobs'}{there}")
         await _warn_if_unserved(flow, jobs)
     if as_json:
-        emit_json({"items": [job_json(job, flow.catalog) for job in jobs]})
+        emit_items([job_json(job, flow.catalog) for job in jobs])
     else:
         for job in jobs:
             click.echo(job.id)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from kongflow.cli.options import epilogue
+from kongflow.cli.options import ALONE, epilogue
 from kongflow.cli.output import note
 from kongflow.errors import KongFlowError
 
@@ -24,9 +24,8 @@ class FilesExist(KongFlowError):
         kongflow init
         kongflow init emails && cd emails && kongflow enqueue greet --arg name=Ada && kongflow run --once
         """,
-        0,
+        ALONE,
         1,
-        2,
     ),
 )
 @click.argument("folder", type=click.Path(path_type=Path, file_okay=False), default=Path())

@@ -11,8 +11,8 @@ from typing import Any
 import click
 
 from kongflow.cli.lazy import Entry, LazyGroup
-from kongflow.cli.options import epilogue
-from kongflow.cli.output import colour_wanted, error
+from kongflow.cli.options import DATABASE, epilogue
+from kongflow.cli.output import colour_wanted, error, never_fail_to_print
 from kongflow.errors import InvalidConfig, KongFlowError
 from kongflow.version import __version__
 
@@ -49,28 +49,20 @@ class Root(LazyGroup):
         **extra: Any,
     ) -> Any:
         """Run the command and exit with its code."""
-        _never_fail_to_print()
+        never_fail_to_print()
         try:
             code = self._exit_code(args, prog_name, complete_var, **extra)
             if sys.stdout is not None:
                 sys.stdout.flush()
-        except BrokenPipeError:
-            code = _forget_the_output(0)
         except OSError as problem:
             if problem.errno not in _NO_ROOM:
                 raise
             error(f"the output cannot be written: {problem.strerror}")
-            code = _forget_the_output(1)
+            _forget_the_output()
+            code = 1
         if not standalone_mode:
             return code
         sys.exit(code)
-
-    def invoke(self, ctx: click.Context) -> Any:
-        """Call the command; where nobody reads its output any more, end without a word."""
-        try:
-            return super().invoke(ctx)
-        except BrokenPipeError:
-            ctx.exit(_forget_the_output(0))
 
     def _exit_code(
         self, args: Sequence[str] | None, prog_name: str | None, complete_var: str | None, **extra: Any
@@ -92,18 +84,9 @@ class Root(LazyGroup):
         return returned if isinstance(returned, int) else 0
 
 
-def _never_fail_to_print() -> None:
-    """Print what a terminal's encoding lacks as escapes, instead of dying with a UnicodeEncodeError."""
-    for stream in (sys.stdout, sys.stderr):
-        reconfigure = getattr(stream, "reconfigure", None)
-        if reconfigure is not None:
-            reconfigure(errors="backslashreplace")
-
-
-def _forget_the_output(code: int) -> int:
-    """Point stdout at nothing, so that the interpreter's own flush at exit stays quiet too; return the exit code."""
+def _forget_the_output() -> None:
+    """Point stdout at nothing, so that the interpreter's own flush at exit stays quiet too."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    return code
 
 
 @click.group(
@@ -118,11 +101,7 @@ def _forget_the_output(code: int) -> int:
         kongflow run
         kongflow jobs list --state failed --since 1d
         """,
-        0,
-        1,
-        2,
-        3,
-        4,
+        DATABASE,
         5,
         10,
         11,

@@ -6,7 +6,7 @@ import os
 import re
 import sys
 import textwrap
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -31,7 +31,7 @@ EXIT_CODES = {
     2: "wrong usage",
     3: "could not check: a file or the database cannot be read",
     4: "the tables of the database are out of date",
-    5: "no such job, task, queue or policy",
+    5: "no such job, task, queue, policy or finding",
     10: "the awaited job failed",
     11: "the awaited job was cancelled",
     124: "the wait timed out; the job goes on",
@@ -39,11 +39,21 @@ EXIT_CODES = {
 }
 
 
-def epilogue(examples: str, *codes: int) -> str:
-    """Return the end of a command's help: its examples, one a line, and its exit codes."""
+ALONE = (0, 2)
+"""The exit codes of every command."""
+CONFIG = (*ALONE, 1, 3)
+"""Those of a command that reads the configuration."""
+DATABASE = (*CONFIG, 4)
+"""Those of a command that opens the database too."""
+
+
+def epilogue(examples: str, needs: Sequence[int], *own: int) -> str:
+    """Return the end of a command's help: its examples, one a line, and its exit codes: those that come with what it
+    needs (`ALONE`, `CONFIG` or `DATABASE`), and its own.
+    """
     lines = textwrap.dedent(examples).strip().splitlines()
     shown = "\n".join(f"  {line}" for line in lines)
-    meanings = "\n".join(f"  {code:<4} {EXIT_CODES[code]}" for code in codes)
+    meanings = "\n".join(f"  {code:<4} {EXIT_CODES[code]}" for code in sorted({*needs, *own}))
     return f"\b\nExamples:\n{shown}\n\n\b\nExit codes:\n{meanings}"
 
 
@@ -141,14 +151,19 @@ def masked_url(url: str) -> str:
     return re.sub(r"([?&][^=&]*(?:pass|secret|token)[^=&]*=)[^&]*", rf"\1{MASK}", url, flags=re.IGNORECASE)
 
 
+def read_stdin() -> bytes:
+    """Return what is piped in. Raises: click.UsageError, where it would have to be typed."""
+    if sys.stdin is None:
+        raise click.UsageError("'-' reads from stdin, and stdin is closed")
+    if sys.stdin.isatty():
+        raise click.UsageError("'-' reads from stdin, and stdin is this terminal; pipe something into it")
+    return sys.stdin.buffer.read()
+
+
 def read_text(source: str) -> str:
     """Return the UTF-8 text of a file, or of stdin where the source is `-`. Raises: click.UsageError."""
     if source == "-":
-        if sys.stdin is None:
-            raise click.UsageError("'-' reads from stdin, and stdin is closed")
-        if sys.stdin.isatty():
-            raise click.UsageError("'-' reads from stdin, and stdin is this terminal; pipe something into it")
-        data = sys.stdin.buffer.read()
+        data = read_stdin()
     else:
         try:
             data = Path(source).read_bytes()

@@ -6,33 +6,100 @@ nothing a job carries can move the cursor, colour the screen or forge a line.
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import re
 import shutil
 import sys
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, redirect_stdout
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 import click
 
 from kongflow.core.json import Json
 
+if TYPE_CHECKING:  # type checkers alone have this module
+    from _typeshed import ReadableBuffer
+
 # C0, DEL, C1, line and paragraph separators, and the marks that reorder text (https://trojansource.codes).
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 _CONTROL_BUT_LAYOUT = re.compile(_CONTROL.pattern.replace("\x00-\x1f", "\x00-\x08\x0b-\x1f"))
+
+_STDOUT, _STDERR = 1, 2
 
 _UNITS = (("d", 86_400), ("h", 3_600), ("m", 60))
 
 # --- streams ---------------------------------------------------------------------------------------------------------
 
 
+def never_fail_to_print() -> None:
+    """Make stdout and stderr take everything: what nobody reads any more is dropped, so that a command ends with its
+    own exit code, and what a terminal's encoding lacks is escaped.
+    """
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        # Of a process of its own they are such files; of a test, say, they may be anything.
+        if isinstance(stream, io.TextIOWrapper) and isinstance(getattr(stream.buffer, "raw", stream.buffer), io.FileIO):
+            stream = _forgiving(stream)
+            setattr(sys, name, stream)
+            setattr(sys, f"__{name}__", stream)
+
+
+def _forgiving(stream: io.TextIOWrapper) -> io.TextIOWrapper:
+    stream.flush()
+    file = _ForgivingFile(stream.fileno(), "w", closefd=False)
+    return io.TextIOWrapper(
+        file if stream.write_through else io.BufferedWriter(file),
+        encoding=stream.encoding,
+        errors="backslashreplace",
+        line_buffering=stream.line_buffering,
+        write_through=stream.write_through,
+    )
+
+
+class _ForgivingFile(io.FileIO):
+    """A file that drops what is written into a pipe without a reader."""
+
+    def write(self, data: ReadableBuffer, /) -> int:
+        try:
+            return super().write(data)
+        except BrokenPipeError:
+            return memoryview(data).nbytes
+
+
 def colour_wanted() -> bool | None:
-    """Say what the environment asks for: NO_COLOR wins over FORCE_COLOR; None leaves it to each stream."""
+    """Say what the environment asks for: NO_COLOR wins over FORCE_COLOR, that over a dumb terminal; None leaves it to
+    each stream.
+    """
     if os.environ.get("NO_COLOR"):
         return False
-    return True if os.environ.get("FORCE_COLOR") else None
+    if os.environ.get("FORCE_COLOR"):
+        return True
+    return False if os.environ.get("TERM") == "dumb" else None
+
+
+@contextmanager
+def stdout_on_stderr() -> Iterator[None]:
+    """Send to stderr what anybody prints on stdout meanwhile: Python, C code, or a child process."""
+    stdout = sys.stdout
+    if stdout is None:
+        yield
+        return
+    kept = os.dup(_STDOUT)
+    instead = os.open(os.devnull, os.O_WRONLY) if sys.stderr is None else os.dup(_STDERR)
+    os.dup2(instead, _STDOUT)
+    try:
+        with redirect_stdout(sys.stderr):
+            yield
+    finally:
+        stdout.flush()  # who kept the stream may have written to it
+        os.dup2(kept, _STDOUT)
+        os.close(kept)
+        os.close(instead)
 
 
 def on_terminal() -> bool:
@@ -57,9 +124,16 @@ def error(text: str) -> None:
     click.echo(f"{label} {escape(text, keep_layout=True)}", err=True, color=colour_wanted())
 
 
-def emit_json(value: Json) -> None:
-    """Print one JSON document on stdout."""
-    click.echo(_escape_json(json.dumps(value, ensure_ascii=False, indent=2)))
+def emit_json(fields: Mapping[str, Json]) -> None:
+    """Print one JSON object on stdout. Its first field is the version of all these shapes: new fields may come to it,
+    none goes or changes.
+    """
+    click.echo(_escape_json(json.dumps({"schema": 1, **fields}, ensure_ascii=False, indent=2)))
+
+
+def emit_items(items: Sequence[Json], next_cursor: str | None = None, **more: Json) -> None:
+    """Print a list as one JSON object; without a cursor, it is complete."""
+    emit_json({**more, "items": items, "next_cursor": next_cursor})
 
 
 def emit_json_line(value: Json) -> None:

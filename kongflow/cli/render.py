@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from kongflow.cli.options import config_option, epilogue, json_option, load_catalog
+from kongflow.cli.options import CONFIG, config_option, epilogue, json_option, load_catalog
 from kongflow.cli.output import emit_json, escape, json_text
 from kongflow.cli.payload import payload_arguments, read_payload
 from kongflow.cli.retries import delays_json, print_delays, tell_limits
@@ -25,10 +25,7 @@ from kongflow.core.task import Task
         kongflow render startRun '{"id": "run_1"}'
         kongflow render startRun --arg id=run_1 --json
         """,
-        0,
-        1,
-        2,
-        3,
+        CONFIG,
         5,
     ),
 )
@@ -51,7 +48,7 @@ def command(task: str, payload: str | None, args: tuple[str, ...], as_json: bool
         _print(job, rule, declared)
 
 
-def _shape(job: NewJob, rule: Queue | None, task: Task) -> Json:
+def _shape(job: NewJob, rule: Queue | None, task: Task) -> dict[str, Json]:
     return {
         "task": job.task,
         "handler": task.handler,

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import click
 
-from kongflow.cli.options import config_option, epilogue, json_option, load_catalog
-from kongflow.cli.output import emit_json, note, print_table
+from kongflow.cli.options import CONFIG, config_option, epilogue, json_option, load_catalog
+from kongflow.cli.output import emit_items, note, print_table
 from kongflow.core.duration import format_duration
 from kongflow.core.json import Json
 from kongflow.core.retry import Delay, RetryPolicy
@@ -21,10 +21,7 @@ from kongflow.core.retry import Delay, RetryPolicy
         kongflow retries default
         kongflow retries default --json | jq '.items[-1].total'
         """,
-        0,
-        1,
-        2,
-        3,
+        CONFIG,
         5,
     ),
 )
@@ -40,7 +37,7 @@ def command(policy: str, as_json: bool, config: Path) -> None:
     declared = load_catalog(config).retry_policy(policy)
     delays = tuple(declared.windows())
     if as_json:
-        emit_json({"policy": policy, "max_attempts": declared.max_attempts, "items": delays_json(delays)})
+        emit_items(delays_json(delays), policy=policy, max_attempts=declared.max_attempts)
         return
     note(f"{policy}: {declared.max_attempts} attempts")
     print_delays(delays)

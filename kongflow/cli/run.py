@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 import click
 
-from kongflow.cli.options import config_option, epilogue, masked_url, opened
+from kongflow.cli.options import DATABASE, config_option, epilogue, masked_url, opened
 from kongflow.cli.output import note
 from kongflow.version import __version__
 
@@ -32,11 +32,8 @@ LOGGER = logging.getLogger("kongflow")
         kongflow run --once && echo everything succeeded
         kongflow run --log-format json 2>> kongflow.log
         """,
-        0,
-        1,
-        2,
-        3,
-        4,
+        DATABASE,
+        5,
         130,
     ),
 )

@@ -6,14 +6,14 @@ from pathlib import Path
 
 import click
 
-from kongflow.cli.options import epilogue
+from kongflow.cli.options import ALONE, epilogue
 from kongflow.cli.output import error, hint, note
 from kongflow.config.law import law_text
 
 _FAILED = 3
 
 
-@click.command("schema", epilog=epilogue("kongflow schema\nkongflow schema --write .kongflow.schema.json", 0, 3))
+@click.command("schema", epilog=epilogue("kongflow schema\nkongflow schema --write .kongflow.schema.json", ALONE, 3))
 @click.option(
     "--write", "target", type=click.Path(path_type=Path, dir_okay=False), metavar="PATH", help="Write it to a file."
 )

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Sequence
-from contextlib import redirect_stdout
 from pathlib import Path
 
 import click
 
-from kongflow.cli.options import config_option, epilogue
+from kongflow.cli.options import CONFIG, config_option, epilogue, read_stdin
+from kongflow.cli.output import stdout_on_stderr
 from kongflow.config.findings import Finding, has_errors
 from kongflow.config.load import Loaded, load
 from kongflow.config.report import github_report, json_report, text_report
@@ -21,10 +20,11 @@ kongflow validate
 kongflow validate deploy/kongflow.yaml --strict
 kongflow validate --import --format json
 kongflow validate --no-env --format github
+git show HEAD:kongflow.yaml | kongflow validate -
 """
 
 
-@click.command("validate", epilog=epilogue(_EXAMPLES, 0, 1, 2, 3))
+@click.command("validate", epilog=epilogue(_EXAMPLES, CONFIG))
 @config_option
 @click.argument("path", required=False, type=click.Path(path_type=Path))
 @click.option(
@@ -39,13 +39,17 @@ kongflow validate --no-env --format github
 def command(config: Path, path: Path | None, form: str | None, imports: bool, no_env: bool, strict: bool) -> int:
     """Check kongflow.yaml and everything that it names: files, names, schemas, templates, handlers.
 
-    Handlers are found by reading their source; nothing is imported without --import.
+    PATH - is standard input, with paths from the working directory. Handlers are found by reading their source; nothing
+    is imported without --import.
     """
-    with redirect_stdout(sys.stderr):  # what an imported module prints is no finding
-        loaded = load(path or config, env=os.environ, use_env=not no_env, strict=strict, imports=imports)
+    source, data = path or config, None
+    if source == Path("-"):
+        source, data = Path("<stdin>"), read_stdin()
+    with stdout_on_stderr():  # what an imported module prints is no finding
+        loaded = load(source, env=os.environ, use_env=not no_env, strict=strict, imports=imports, data=data)
     if form is None:
         form = "github" if os.environ.get("GITHUB_ACTIONS") == "true" else "text"
-    _print(loaded, path or config, form)
+    _print(loaded, source, form)
     return 1 if has_errors(loaded.findings) else 0
 
 

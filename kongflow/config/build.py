@@ -14,7 +14,7 @@ from kongflow.config.project import Entry, Project
 from kongflow.config.scalars import check_scalar
 from kongflow.config.schemas import Schemas
 from kongflow.config.templates import TemplateUse
-from kongflow.core.catalog import Catalog, DatabaseSettings, Retention, RunnerSettings, Secret
+from kongflow.core.catalog import Catalog, DatabaseSettings, Lint, Retention, RunnerSettings, Secret
 from kongflow.core.json import Json
 from kongflow.core.queue import Queue, QueueRules
 from kongflow.core.retry import Backoff, RetryPolicy
@@ -46,6 +46,7 @@ def build(project: Project, schemas: Schemas, uses: tuple[TemplateUse, ...]) -> 
             name: _secret(name, value, project.main.document.path.parent)
             for name, value in main.get("secrets", {}).items()
         },
+        lint=_lint(main),
     )
 
 
@@ -78,6 +79,11 @@ def _runner(main: Mapping[str, Json]) -> RunnerSettings:
     stall_limit = None if values["stall_limit"] == "off" else values["stall_limit"]
     lists = {key: tuple(values[key]) for key in ("queues", "forbidden_flags")}
     return RunnerSettings(**{**values, **lists, "stall_limit": stall_limit})
+
+
+def _lint(main: Mapping[str, Json]) -> Lint:
+    values = _with_defaults("lint", main)
+    return Lint(values["strict"], tuple(values["ignore"]))
 
 
 def _queue(entry: Entry) -> Queue:

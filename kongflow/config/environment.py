@@ -10,6 +10,7 @@ from kongflow.config.findings import quoted
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _TEMPLATE = "<<"
+_TAKEN = re.compile(r"\$(?=[${])")
 _PIECE = re.compile(r"\$\$|\$\{|" + _TEMPLATE)
 # `>>` inside a quoted text does not close a template; one that is never closed reaches to the end of the text.
 _TEMPLATE_REST = re.compile(r"""(?:[^'">]|'(?:\\.|[^'\\])*'|"(?:\\.|[^"\\])*"|>(?!>))*>>""", re.DOTALL)
@@ -87,6 +88,18 @@ def fill(text: str, environment: Environment) -> Filled:
     if problems or unknown:
         return Filled(None, problems=tuple(problems))
     return Filled("".join(parts), whole, origin)
+
+
+def unfill(text: str) -> str:
+    """Return the text that `fill` turns into this one, whatever variables there are."""
+    parts: list[str] = []
+    position = 0
+    while (start := text.find(_TEMPLATE, position)) >= 0:
+        rest = _TEMPLATE_REST.match(text, start + len(_TEMPLATE))
+        end = rest.end() if rest else len(text)
+        parts += [_TAKEN.sub("$$", text[position:start]), text[start:end]]
+        position = end
+    return "".join([*parts, _TAKEN.sub("$$", text[position:])])
 
 
 def _end_of_variable(text: str, start: int) -> int:

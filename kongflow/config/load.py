@@ -10,7 +10,7 @@ from pathlib import Path
 from kongflow.config.build import build
 from kongflow.config.checks.all import CHECKS
 from kongflow.config.checks.facts import facts_of
-from kongflow.config.document import Document, KeyPath, read_document, refuse_irregular
+from kongflow.config.document import Document, KeyPath, parse_document, read_document, refuse_irregular
 from kongflow.config.environment import Environment
 from kongflow.config.findings import Finding, finding, has_errors, in_order, raised_to_errors
 from kongflow.config.include import included_files
@@ -35,16 +35,22 @@ class Loaded:
 
 
 def load(
-    path: Path, *, env: Mapping[str, str], use_env: bool = True, strict: bool = False, imports: bool = False
+    path: Path,
+    *,
+    env: Mapping[str, str],
+    use_env: bool = True,
+    strict: bool = False,
+    imports: bool = False,
+    data: bytes | None = None,
 ) -> Loaded:
     """Load a kongflow.yaml with everything that it names. No database is opened.
 
     `env`: the variables; with `use_env` False none is looked up, and where one is without a default the catalog is
     None. `strict`: warnings are errors, as with `lint.strict`. `imports`: handlers are imported; else they are
-    found by reading their source.
+    found by reading their source. `data`: what stands in `path`, where that names no file.
     Raises: ConfigUnreadable where `path` itself is missing, is a directory or may not be read.
     """
-    files = _Files(path, Environment(env, use_env))
+    files = _Files(path, Environment(env, use_env), data)
     main = files.main()
     shaped = [main, *files.included(main)]
     findings = list(files.findings)
@@ -75,8 +81,9 @@ def load_catalog(path: Path, env: Mapping[str, str]) -> Catalog:
 class _Files:
     """The YAML files of one configuration: read, with variables filled in, and shaped."""
 
-    def __init__(self, path: Path, environment: Environment) -> None:
+    def __init__(self, path: Path, environment: Environment, data: bytes | None) -> None:
         self.path = path
+        self.data = data
         try:
             # abspath, not resolve: a link to the file keeps the folder that it stands in.
             self.root = Path(os.path.abspath(path)).parent.resolve()  # noqa: PTH100
@@ -92,9 +99,11 @@ class _Files:
         """Return kongflow.yaml, shaped. Raises: ConfigUnreadable."""
         path = self.root / self.path.name
         try:
-            document, findings = read_document(path, self.shown(path))
+            shown = self.shown(path)
+            read = read_document(path, shown) if self.data is None else parse_document(path, shown, self.data)
         except OSError as error:
             raise ConfigUnreadable(_why_unreadable(self.path, error)) from None
+        document, findings = read
         return self._shaped(document, findings, shape_main(document, self.environment) if not findings else None)
 
     def included(self, main: Shaped) -> list[Shaped]:

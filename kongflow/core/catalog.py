@@ -50,6 +50,14 @@ class Retention:
 
 
 @dataclass(frozen=True, slots=True)
+class Lint:
+    """How `kongflow validate` judges: whether warnings fail, and the slugs of those that are not shown."""
+
+    strict: bool = False
+    ignore: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Secret:
     """Where a secret's value comes from; resolved by a runner, never held by a catalog."""
 
@@ -74,6 +82,7 @@ class Catalog:
     tasks: Mapping[str, Task] = field(default_factory=dict)
     tombstones: Mapping[str, Tombstone] = field(default_factory=dict)
     secrets: Mapping[str, Secret] = field(default_factory=dict)
+    lint: Lint = field(default_factory=Lint)
 
     def task(self, name: str) -> Task:
         """Return the task of this name. Raises: UnknownTask, with the nearest name."""

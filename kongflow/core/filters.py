@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from urllib.parse import quote
 
 from kongflow.core.expression import MAX_TEXT, as_text, kind_of
@@ -22,6 +22,8 @@ MAX_WIDTH = 256
 
 # Widths of up to two digits and a precision of up to two: what a name needs, and nothing that fills the memory.
 _FORMAT = re.compile(r"%(?:%|[-+ 0#]{0,3}\d{0,2}(?:\.\d{1,2})?[sdxXeEfgG])")
+
+_JSON = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), sort_keys=True, allow_nan=False)
 
 
 # --- filters over text -----------------------------------------------------------------------------------------------
@@ -55,8 +57,7 @@ def trim(value: Json, chars: str | None = None) -> str:
 def replace(value: Json, old: str, new: str) -> str:
     """Replace every `old` by `new`."""
     text, old, new = _text(value), _text(old), _text(new)
-    if len(text) + text.count(old) * len(new) > MAX_TEXT:
-        raise ValueError(f"the result is longer than {MAX_TEXT:,} characters")
+    _refuse_longer(len(text) + text.count(old) * len(new))
     return text.replace(old, new)
 
 
@@ -82,6 +83,7 @@ def format_text(value: Json, *values: Json) -> str:
     if _FORMAT.sub("", pattern).count("%"):
         raise ValueError(f"{pattern!r} is not a format; there are %s %d %x %f %g, with widths of up to two digits")
     arguments = tuple(item if isinstance(item, int | float) else as_text(item, "a value of format") for item in values)
+    _refuse_longer(len(pattern) + sum(len(item) for item in arguments if isinstance(item, str)))
     return pattern % arguments
 
 
@@ -97,7 +99,13 @@ def string(value: Json) -> str:
 
 def tojson(value: Json) -> str:
     """`{'a': 1} | tojson` → `{"a":1}`, keys sorted."""
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), sort_keys=True, allow_nan=False)
+    pieces: list[str] = []
+    size = 0
+    for piece in _JSON.iterencode(value):  # piece by piece: what is too long is never built
+        pieces.append(piece)
+        size += len(piece)
+        _refuse_longer(size)
+    return "".join(pieces)
 
 
 # --- filters over numbers --------------------------------------------------------------------------------------------
@@ -154,10 +162,7 @@ def last(value: Json) -> Json:
 def join(value: Json, separator: str = "") -> str:
     """Join what is printed for each item."""
     texts = [as_text(item, "an item of the joined list") for item in _list(value)]
-    separator = _text(separator)
-    if sum(map(len, texts)) + len(separator) * len(texts) > MAX_TEXT:
-        raise ValueError(f"the result is longer than {MAX_TEXT:,} characters")
-    return separator.join(texts)
+    return joined(texts, _text(separator))
 
 
 def sort(value: Json) -> list[Json]:
@@ -183,6 +188,26 @@ def largest(value: Json) -> Json:
 def total(value: Json) -> int | float:
     """Return the sum of a list of numbers; 0 for an empty one."""
     return sum(_number(item) for item in _list(value))
+
+
+# --- what they may give ----------------------------------------------------------------------------------------------
+
+
+def short_enough(text: str) -> str:
+    """Return the text. Raises: ValueError where it is longer than a template may print."""
+    _refuse_longer(len(text))
+    return text
+
+
+def joined(texts: Sequence[str], separator: str = "") -> str:
+    """Return the texts as one. Raises: ValueError, before it is built, where it is longer than a template may print."""
+    _refuse_longer(sum(map(len, texts)) + len(separator) * len(texts))
+    return separator.join(texts)
+
+
+def _refuse_longer(size: int) -> None:
+    if size > MAX_TEXT:
+        raise ValueError(f"the result is longer than {MAX_TEXT:,} characters")
 
 
 # --- what they may take ----------------------------------------------------------------------------------------------

@@ -12,13 +12,16 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from jinja2 import StrictUndefined, Undefined, nodes
-from jinja2.compiler import CodeGenerator, Frame
+from jinja2.compiler import CodeGenerator, Frame, operators
 from jinja2.runtime import Context
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-from kongflow.core.expression import MAX_TEXT, as_text, kind_of
-from kongflow.core.filters import FILTERS, MAX_ITEMS, TESTS
-from kongflow.core.json import MAX_INTEGER, MIN_INTEGER, Json
+from kongflow.core.expression import as_text, kind_of
+from kongflow.core.filters import FILTERS, MAX_ITEMS, TESTS, joined, short_enough
+from kongflow.core.json import MAX_BYTES, MAX_INTEGER, MIN_INTEGER, Json
+
+MAX_VALUES = MAX_BYTES // 2
+"""Values in what one expression gives: no JSON that may be stored has more."""
 
 
 class Missing(StrictUndefined):
@@ -32,11 +35,27 @@ class Missing(StrictUndefined):
 
 
 class _CodeGenerator(CodeGenerator):
-    """Jinja's compiler, with `~` as an operator of ours: its own prints null, lists and objects. And what a list or an
-    object is made of must be there: filters and comparisons would not look.
+    """Jinja's compiler, with `~` as an operator of ours: its own prints null, lists and objects. And what is compared,
+    or what a list or an object is made of, must be there: Python would not look, such as for `missing in []`.
     """
 
-    def visit_Concat(self, node: nodes.Concat, frame: Frame) -> None:  # noqa: N802, Jinja's name
+    def visit_Compare(self, node: nodes.Compare, frame: Frame) -> None:  # noqa: N802, Jinja's name
+        self.write("(")
+        self._visit_present(node.expr, frame)
+        for operand in node.ops:
+            self.visit(operand, frame)
+        self.write(")")
+
+    def visit_Operand(self, node: nodes.Operand, frame: Frame) -> None:  # noqa: N802
+        self.write(f" {operators[node.op]} ")
+        self._visit_present(node.expr, frame)
+
+    def _visit_present(self, node: nodes.Expr, frame: Frame) -> None:
+        self.write("environment.present(")
+        self.visit(node, frame)
+        self.write(")")
+
+    def visit_Concat(self, node: nodes.Concat, frame: Frame) -> None:  # noqa: N802
         self.write("environment.concatenate((")
         for part in node.nodes:
             self.visit(part, frame)
@@ -109,6 +128,10 @@ class Environment(ImmutableSandboxedEnvironment):
         """Apply a sign."""
         return arithmetic(operator, 0, arg)
 
+    def present(self, value: Any) -> Any:
+        """Return what is compared. Raises: where it is missing."""
+        return _present(value)
+
     def complete(self, value: Any) -> Any:
         """Return a list or an object that the expression makes, of values that are all there."""
         for item in value.values() if isinstance(value, dict) else value:
@@ -117,8 +140,7 @@ class Environment(ImmutableSandboxedEnvironment):
 
     def concatenate(self, parts: tuple[Any, ...]) -> str:
         """Apply `~`: what is printed for each part, joined."""
-        texts = [as_text(_present(part), "a part of ~") for part in parts]
-        return _short_enough("".join(texts))
+        return joined([as_text(_present(part), "a part of ~") for part in parts])
 
 
 # --- what operators and filters may do -------------------------------------------------------------------------------
@@ -133,7 +155,7 @@ def arithmetic(operator: str, left: Any, right: Any) -> Json:
     """Apply one of + - * / // % **: to two numbers; + also to two texts or two lists. Raises: ValueError."""
     left, right = _present(left), _present(right)
     if operator == "+" and isinstance(left, str) and isinstance(right, str):
-        return _short_enough(left + right)
+        return short_enough(left + right)
     if operator == "+" and isinstance(left, list) and isinstance(right, list):
         if len(left) + len(right) > MAX_ITEMS:
             raise ValueError(f"a list of more than {MAX_ITEMS:,} items")
@@ -179,24 +201,27 @@ def _in_range(value: Any) -> int | float:
     raise ValueError("the result is not a number that JSON has within 64 bits")
 
 
-def _short_enough(text: str) -> str:
-    if len(text) > MAX_TEXT:
-        raise ValueError(f"the text is longer than {MAX_TEXT:,} characters")
-    return text
-
-
 def plain(value: Any) -> Json:
-    """Return the value with tuples as lists. Raises: where anything in it is missing, or not JSON."""
-    match _present(value):
-        case None | bool() | str():
-            return value
-        case int() | float():
-            return _in_range(value)
-        case Mapping():
-            return {_present_key(key): plain(item) for key, item in value.items()}
-        case list() | tuple():
-            return [plain(item) for item in value]
-    raise ValueError(f"a {type(value).__name__} is not a JSON value")
+    """Return the value with tuples as lists. Raises: where anything in it is missing or not JSON, or it is too much."""
+    left = MAX_VALUES
+
+    def copy(value: Any) -> Json:
+        nonlocal left
+        left -= 1
+        if left < 0:
+            raise ValueError(f"more than {MAX_VALUES:,} values in one")
+        match _present(value):
+            case None | bool() | str():
+                return value
+            case int() | float():
+                return _in_range(value)
+            case Mapping():
+                return {_present_key(key): copy(item) for key, item in value.items()}
+            case list() | tuple():
+                return [copy(item) for item in value]
+        raise ValueError(f"a {type(value).__name__} is not a JSON value")
+
+    return copy(value)
 
 
 def _present_key(key: Any) -> str:

@@ -26,6 +26,58 @@ def test_the_configuration_is_shown_with_every_default(invoke: Invoke) -> None:
     assert resolved["retry_policies"]["default"]["initial_delay"] == "2.71828s"
 
 
+EVERYTHING = """\
+version: 1
+name: shop
+description: "<< '$$' >> costs $5, $$$${PRICE} or $$$$$$"
+database: {url: "sqlite:///jobs.db"}
+secrets: {token: {env: TOKEN, default: x}, file: {file: token.txt}}
+retry_policies: {own: {max_attempts: 3, max_duration: 1h}}
+queues: {"runs:*": {concurrency: unlimited, max_wait: 1m, description: "0o17"}}
+tasks:
+  first:
+    handler: job_handlers.anything
+    payload: shared.json
+    queue: "runs:<< payload.id >>"
+    description: "a\\e\\u202e\\nb"
+  second: {handler: job_handlers.anything, payload: shared.json, job_key: "<< payload.id ~ '$' >>$${X}", owner: "1e3"}
+  gone: {removed: true}
+  moved: {renamed_to: first}
+lint: {strict: true, ignore: [include-empty]}
+"""
+
+
+def test_what_config_prints_is_a_configuration_of_the_same_meaning(invoke: Invoke, project: Path) -> None:
+    (project / "kongflow.yaml").write_text(EVERYTHING)
+    (project / "shared.json").write_text('{"type": "object", "properties": {"id": {"default": "$${a}$"}}}')
+
+    printed = invoke("config").stdout
+    (project / "again.yaml").write_text(printed)
+
+    assert not {"\x1b", "\u202e"} & set(printed)
+    assert json.loads(invoke("config", "--json", "-c", "again.yaml").stdout) == json.loads(
+        invoke("config", "--json").stdout
+    )
+
+
+def test_a_schema_of_two_tasks_is_printed_for_each(invoke: Invoke, project: Path) -> None:
+    (project / "kongflow.yaml").write_text(EVERYTHING)
+    (project / "shared.json").write_text('{"type": "object"}')
+
+    printed = invoke("config").stdout
+
+    assert "&id" not in printed
+    assert printed.count("type: object") == 2
+
+
+def test_the_settings_of_validate_are_part_of_the_configuration(invoke: Invoke, project: Path) -> None:
+    assert json.loads(invoke("config", "--json").stdout)["lint"] == {"strict": False, "ignore": []}
+
+    (project / "kongflow.yaml").write_text(CONFIG + "lint: {strict: true, ignore: [include-empty]}\n")
+
+    assert json.loads(invoke("config", "--json").stdout)["lint"] == {"strict": True, "ignore": ["include-empty"]}
+
+
 def test_in_json_durations_are_seconds(invoke: Invoke) -> None:
     resolved = json.loads(invoke("config", "--json").stdout)
 

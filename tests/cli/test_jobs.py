@@ -27,7 +27,7 @@ def test_the_list_has_the_shape_that_scripts_rely_on(invoke: Invoke, enqueue: En
 
     document = json.loads(invoke("jobs", "list", "--json").stdout)
 
-    assert list(document) == ["items", "next_cursor"]
+    assert list(document) == ["schema", "items", "next_cursor"]
     assert list(document["items"][0]) == [
         *("id", "task", "queue", "state", "reason", "detail", "priority", "attempt", "max_attempts", "claims"),
         *("crashes", "run_at", "created_at", "claimed_at", "finished_at", "key", "flags", "tags", "payload", "result"),

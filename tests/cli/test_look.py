@@ -62,9 +62,25 @@ def test_what_is_declared_may_differ_from_what_is_in_force(invoke: Invoke, proje
     assert fresh.split() == ["fresh", "fresh", "1", "1", "(undeclared)"]
 
 
+def test_the_description_of_a_queue_is_shown_where_any_has_one(invoke: Invoke, enqueue: Enqueue, project: Path) -> None:
+    assert "DESCRIPTION" not in invoke("queues", "list").stdout
+    assert {item["description"] for item in queues(invoke).values()} == {None}
+    described = '"runs:*": {concurrency: 1, description: "One at a time\\e[2J"}'
+    (project / "kongflow.yaml").write_text(CONFIG.replace('"runs:*": {concurrency: 1}', described))
+    enqueue("start_run", '{"id": "run_1"}')
+    enqueue("anything")
+
+    lines = invoke("queues", "list").stdout.splitlines()
+
+    assert lines[0].split()[-1] == "DESCRIPTION"
+    assert [line.split()[0] for line in lines if line.endswith("One at a time\\x1b[2J")] == ["runs:*", "runs:run_1"]
+    assert queues(invoke)["runs:run_1"]["description"] == "One at a time\x1b[2J"
+    assert (queues(invoke)["fast"]["description"], queues(invoke)[None]["description"]) == (None, None)
+
+
 def test_no_runner_is_said_on_stderr(invoke: Invoke) -> None:
     assert "no runner is registered" in invoke("workers", "list").stderr
-    assert json.loads(invoke("workers", "list", "--json").stdout) == {"items": []}
+    assert json.loads(invoke("workers", "list", "--json").stdout)["items"] == []
 
 
 def test_db_status_changes_nothing_and_upgrade_makes_the_tables(invoke: Invoke) -> None:

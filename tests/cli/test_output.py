@@ -1,10 +1,13 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import subprocess
 import sys
 from datetime import UTC, datetime, timedelta, timezone
 from os import terminal_size
+from pathlib import Path
 
 import click
 import pytest
@@ -49,7 +52,7 @@ def test_json_cannot_drive_a_terminal_and_reads_back_as_it_was(capsys: pytest.Ca
     printed = capsys.readouterr().out
     assert not {"\x1b", "\x9b", "\u202e"} & set(printed)
     assert "ü日" in printed
-    assert json.loads(printed) == value
+    assert json.loads(printed) == {"schema": 1, **value}
 
 
 def test_times_are_iso_8601_in_utc() -> None:
@@ -105,3 +108,34 @@ def test_a_terminal_too_narrow_for_the_headers_still_gets_every_column(
     print_table(("ID", "TASK"), [("17", "a long name of a task")])
 
     assert click.unstyle(capsys.readouterr().out).splitlines() == ["ID  TASK", "17  a l…"]
+
+
+@pytest.mark.parametrize(
+    ("asked", "coloured"),
+    [
+        ({"TERM": "xterm"}, True),
+        ({"TERM": "dumb"}, False),
+        ({"TERM": "dumb", "FORCE_COLOR": "1"}, True),
+        ({"TERM": "xterm", "NO_COLOR": "1"}, False),
+        ({"TERM": "xterm", "NO_COLOR": "1", "FORCE_COLOR": "1"}, False),
+    ],
+)
+def test_a_terminal_is_coloured_unless_it_is_dumb_or_colour_is_refused(
+    asked: dict[str, str], coloured: bool, tmp_path: Path
+) -> None:
+    ours, theirs = os.openpty()
+    clean = {name: value for name, value in os.environ.items() if name not in ("NO_COLOR", "FORCE_COLOR")}
+
+    subprocess.run(
+        [sys.executable, "-m", "kongflow", "explain", "no-such-finding"],
+        stderr=theirs,
+        cwd=tmp_path,
+        env={**clean, **asked},
+        check=False,
+    )
+
+    told = os.read(ours, 10_000)
+    os.close(ours)
+    os.close(theirs)
+    assert b"there is no finding" in told
+    assert (b"\x1b[" in told) is coloured

@@ -25,10 +25,10 @@ def project(tmp_path, monkeypatch):
     return tmp_path
 
 
-def kongflow(*args: str, **env: str) -> subprocess.CompletedProcess[str]:
+def kongflow(*args: str, stdin: str | None = None, **env: str) -> subprocess.CompletedProcess[str]:
     clean = {key: value for key, value in os.environ.items() if not key.startswith(("KONGFLOW_", "GITHUB_", "FORCE_"))}
     command = [sys.executable, "-m", "kongflow", *args]
-    return subprocess.run(command, capture_output=True, text=True, env={**clean, **env}, check=False)
+    return subprocess.run(command, input=stdin, capture_output=True, text=True, env={**clean, **env}, check=False)
 
 
 def test_a_good_file_is_one_line(project):
@@ -128,6 +128,76 @@ def test_importing_is_asked_for_and_keeps_stdout_clean(project):
     (found,) = json.loads(imported.stdout)["findings"]
     assert "No module named 'a_missing_driver'" in found["message"]
     assert imported.stderr == "noise\n"
+
+
+LOUD = """\
+import os, subprocess, sys
+print("print")
+sys.__stdout__.write("original\\n")
+os.write(1, b"descriptor\\n")
+subprocess.run(["echo", "child"], check=True)
+
+
+def work(payload): ...
+"""
+
+
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_nothing_that_an_import_starts_reaches_stdout(project, unbuffered):
+    (project / "tasks.py").write_text(LOUD)
+
+    ran = kongflow("validate", "--import", "--format", "json", PYTHONUNBUFFERED=unbuffered)
+
+    assert json.loads(ran.stdout)["findings"] == []
+    assert sorted(ran.stderr.splitlines()) == ["child", "descriptor", "original", "print"]
+
+
+@pytest.mark.parametrize("closed", [">&-", "2>&-", ">&- 2>&-"])
+def test_an_import_works_without_a_stdout_or_stderr(project, closed):
+    (project / "tasks.py").write_text("print('noise')\n\n\ndef work(payload): ...\n")
+
+    shell = ["sh", "-c", f'"$0" -m kongflow validate --import {closed}', sys.executable]
+
+    assert subprocess.run(shell, check=False, capture_output=True).returncode == 0
+
+
+# --- from stdin ------------------------------------------------------------------------------------------------------
+
+
+def test_a_configuration_is_read_from_stdin_with_paths_from_the_working_directory(project):
+    (project / "catalog").mkdir()
+    (project / "catalog/more.yaml").write_text("queues: {letters: {}}\n")
+
+    ran = kongflow("validate", "-", stdin=INCLUDING)
+
+    assert (ran.returncode, ran.stderr) == (0, "")
+    assert ran.stdout == "✓ <stdin>: 1 task · 2 queues · 1 retry policy · 2 files\n"
+
+
+@pytest.mark.parametrize("args", [("-",), ("-c", "-")])
+def test_findings_in_stdin_are_placed_there(project, args):
+    ran = kongflow("validate", *args, stdin=BAD)
+
+    assert ran.returncode == 1
+    assert ran.stdout.startswith("<stdin>:3:44: error[queue-not-declared]")
+    assert "3 | tasks: {work: {handler: tasks.work, queue: mial}}" in ran.stdout
+
+
+def test_what_is_no_text_or_too_large_is_a_finding_from_stdin_too(project):
+    assert "error[file-too-large]" in kongflow("validate", "-", stdin="#" * (4 << 20) + "\n").stdout
+    assert "error[yaml-empty]" in kongflow("validate", "-", stdin="").stdout
+
+
+def test_a_stdin_that_is_closed_is_wrong_usage(project):
+    done = subprocess.run(
+        ["sh", "-c", '"$0" -m kongflow validate - <&-', sys.executable], capture_output=True, text=True, check=False
+    )
+
+    assert done.returncode == 2
+    assert "stdin is closed" in done.stderr
+
+
+# --- colour, explain, schema -----------------------------------------------------------------------------------------
 
 
 def test_colour_is_for_terminals_and_those_who_force_it(project):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from kongflow.core.catalog import DatabaseSettings, Retention, RunnerSettings, Secret
+from kongflow.core.catalog import DatabaseSettings, Lint, Retention, RunnerSettings, Secret
 from kongflow.core.queue import Queue
 from kongflow.core.retry import Backoff, RetryPolicy
 from kongflow.core.task import Isolation, JobKeyMode, Keep, Tombstone
@@ -25,6 +25,7 @@ def test_the_smallest_file_gives_every_default(tmp_path):
     assert catalog.database == DatabaseSettings(f"sqlite:///{tmp_path}/kongflow.db", "kongflow", 10, "auto")
     assert catalog.runner == RunnerSettings()
     assert catalog.retention == Retention()
+    assert catalog.lint == Lint()
     assert catalog.retry_policies == {"default": RetryPolicy()}
     assert (catalog.queues.queues, catalog.tombstones, catalog.secrets) == ({}, {}, {})
 
@@ -53,6 +54,7 @@ runner: {concurrency: 9, poll_interval: 2s, queues: [mail], forbidden_flags: [gp
          shutdown_timeout: 1m, stall_limit: off}
 queues: {mail: {concurrency: unlimited, max_wait: 1m, description: outgoing}}
 retention: {succeeded: 1d, failed: 2d, cancelled: 3d}
+lint: {strict: true, ignore: [include-empty]}
 tasks:
   work:
     handler: tasks:work
@@ -88,6 +90,7 @@ tasks:
     assert catalog.runner == RunnerSettings(9, 2.0, ("mail",), ("gpu",), 1.0, 9.0, 60.0, None)
     assert catalog.queues.queues == {"mail": Queue("mail", None, 60.0, "outgoing")}
     assert catalog.retention == Retention(86_400.0, 172_800.0, 259_200.0)
+    assert catalog.lint == Lint(strict=True, ignore=("include-empty",))
     assert catalog.tombstones == {"moved": Tombstone("moved", "work"), "gone": Tombstone("gone", None)}
     task = catalog.tasks["work"]
     assert task.payload_schema is not None

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from kongflow.config.environment import Environment, fill
+from kongflow.config.environment import Environment, fill, unfill
 
 VARIABLES = {"A": "one", "EMPTY": "", "BRACES": "{x}", "DOLLAR": "${A}", "MARK": "<< payload.id >>"}
 
@@ -100,3 +102,9 @@ def test_without_the_environment_a_default_holds_and_anything_else_is_unknown():
     assert text_of("${A:-default}", use=False) == "default"
     assert text_of("${A}", use=False) is None
     assert text_of("x-${A}-${B:?say}", use=False) is None
+
+
+@given(st.text(alphabet="${}A:-", max_size=12), st.sampled_from(["", "<< '$$' >>", "<< a >>", "<< '>>$$' >>", "<< $$"]))
+def test_any_text_can_be_written_so_that_it_is_filled_to_itself(text: str, template: str) -> None:
+    for whole in (text + template, template + text if template.endswith(">>") else text):
+        assert text_of(unfill(whole)) == whole

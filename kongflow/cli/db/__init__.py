@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from kongflow.cli.lazy import Entry, LazyGroup
-from kongflow.cli.options import epilogue
+from kongflow.cli.options import DATABASE, epilogue
 
 ENTRIES = (
     Entry("upgrade", "kongflow.cli.db.upgrade", "Apply every missing migration."),
@@ -14,7 +14,7 @@ ENTRIES = (
 
 
 @click.group(
-    "db", cls=LazyGroup, entries=ENTRIES, epilog=epilogue("kongflow db status || kongflow db upgrade", 0, 3, 4)
+    "db", cls=LazyGroup, entries=ENTRIES, epilog=epilogue("kongflow db status || kongflow db upgrade", DATABASE)
 )
 def command() -> None:
     """Upgrade the tables, or show their state."""

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from kongflow.cli.options import config_option, epilogue, json_option, load_catalog
+from kongflow.cli.options import DATABASE, config_option, epilogue, json_option, load_catalog
 from kongflow.cli.output import emit_json, note
 from kongflow.errors import SchemaOutOfDate
 from kongflow.store.records import SchemaStatus
@@ -20,9 +20,7 @@ from kongflow.store.records import SchemaStatus
         kongflow db status
         kongflow db status --json
         """,
-        0,
-        3,
-        4,
+        DATABASE,
     ),
 )
 @json_option

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from kongflow.cli.options import config_option, epilogue, load_catalog
+from kongflow.cli.options import DATABASE, config_option, epilogue, load_catalog
 from kongflow.cli.output import note
 from kongflow.store.records import SchemaStatus
 
@@ -18,9 +18,7 @@ from kongflow.store.records import SchemaStatus
         """
         kongflow db upgrade
         """,
-        0,
-        3,
-        4,
+        DATABASE,
     ),
 )
 @config_option

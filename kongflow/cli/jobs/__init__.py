@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from kongflow.cli.lazy import Entry, LazyGroup
-from kongflow.cli.options import epilogue
+from kongflow.cli.options import DATABASE, epilogue
 
 ENTRIES = (
     Entry("list", "kongflow.cli.jobs.list", "List jobs, newest first."),
@@ -27,11 +27,12 @@ ENTRIES = (
         kongflow jobs show 17
         kongflow jobs retry 17
         """,
-        0,
-        1,
-        2,
-        3,
+        DATABASE,
         5,
+        10,
+        11,
+        124,
+        130,
     ),
 )
 def command() -> None:

@@ -9,7 +9,7 @@ import click
 
 from kongflow.cli.jobs.several import for_each
 from kongflow.cli.jobs.shape import job_json
-from kongflow.cli.options import config_option, epilogue, json_option, opened
+from kongflow.cli.options import DATABASE, config_option, epilogue, json_option, opened
 from kongflow.cli.output import note
 from kongflow.core.job import Job, JobState
 from kongflow.core.json import Json
@@ -22,9 +22,7 @@ from kongflow.core.json import Json
         kongflow jobs cancel 17
         kongflow jobs cancel 17 18 19 --json
         """,
-        0,
-        2,
-        3,
+        DATABASE,
         5,
     ),
 )

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from kongflow.cli.jobs.several import for_each
-from kongflow.cli.options import config_option, epilogue, json_option, opened
+from kongflow.cli.options import DATABASE, config_option, epilogue, json_option, opened
 from kongflow.cli.output import note
 from kongflow.core.json import Json
 
@@ -19,10 +19,7 @@ from kongflow.core.json import Json
         """
         kongflow jobs delete 17
         """,
-        0,
-        1,
-        2,
-        3,
+        DATABASE,
         5,
     ),
 )

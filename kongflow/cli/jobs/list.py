@@ -10,8 +10,8 @@ from typing import TypedDict, Unpack
 import click
 
 from kongflow.cli.jobs.shape import attempts_text, error_line, job_json, state_word
-from kongflow.cli.options import age_or_instant, config_option, epilogue, json_option, opened
-from kongflow.cli.output import emit_json, escape, note, print_table, relative
+from kongflow.cli.options import DATABASE, age_or_instant, config_option, epilogue, json_option, opened
+from kongflow.cli.output import emit_items, escape, note, print_table, relative
 from kongflow.core.catalog import Catalog
 from kongflow.core.job import Job, JobState
 from kongflow.store.records import Page
@@ -38,10 +38,7 @@ class Filters(TypedDict):
         kongflow jobs list --task startRun --queue runs:42 --limit 200
         kongflow jobs list --tag customer:7 --json
         """,
-        0,
-        2,
-        3,
-        4,
+        DATABASE,
     ),
 )
 @click.option(
@@ -69,8 +66,7 @@ async def _list(config: Path, as_json: bool, filters: Filters) -> None:
     async with opened(config) as flow:
         page = await flow.jobs(**filters)
     if as_json:
-        items = [job_json(job, flow.catalog) for job in page.items]
-        emit_json({"items": items, "next_cursor": page.next_cursor})
+        emit_items([job_json(job, flow.catalog) for job in page.items], page.next_cursor)
     else:
         _print(page, flow.catalog)
 

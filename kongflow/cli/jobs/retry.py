@@ -9,7 +9,7 @@ import click
 
 from kongflow.cli.jobs.several import for_each
 from kongflow.cli.jobs.shape import job_json
-from kongflow.cli.options import config_option, epilogue, json_option, opened
+from kongflow.cli.options import DATABASE, config_option, epilogue, json_option, opened
 from kongflow.cli.output import note
 from kongflow.core.json import Json
 
@@ -21,10 +21,7 @@ from kongflow.core.json import Json
         kongflow jobs retry 17
         kongflow jobs retry 17 18 19
         """,
-        0,
-        1,
-        2,
-        3,
+        DATABASE,
         5,
     ),
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 
-from kongflow.cli.output import emit_json, error
+from kongflow.cli.output import emit_items, error
 from kongflow.core.json import Json
 from kongflow.errors import KongFlowError
 
@@ -20,5 +20,5 @@ async def for_each(ids: Sequence[str], act: Callable[[str], Awaitable[Json]], as
             error(str(failure))
             code = code or failure.exit_code
     if as_json:
-        emit_json({"items": items})
+        emit_items(items)
     return code

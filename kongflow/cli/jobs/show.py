@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 
 from kongflow.cli.jobs.shape import attempts_text, error_line, job_json, outcome_text
-from kongflow.cli.options import config_option, epilogue, json_option, opened
+from kongflow.cli.options import DATABASE, config_option, epilogue, json_option, opened
 from kongflow.cli.output import emit_json, escape, hint, iso, json_text, relative
 from kongflow.core.catalog import Catalog
 from kongflow.core.job import Job, JobState
@@ -25,9 +25,7 @@ from kongflow.core.json import Json
         kongflow jobs show 17 --payload
         kongflow jobs show 17 --json | jq .errors
         """,
-        0,
-        2,
-        3,
+        DATABASE,
         5,
     ),
 )

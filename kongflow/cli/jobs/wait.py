@@ -9,7 +9,7 @@ import click
 
 from kongflow.cli.jobs.several import for_each
 from kongflow.cli.jobs.shape import job_json
-from kongflow.cli.options import config_option, duration, epilogue, json_option, opened
+from kongflow.cli.options import DATABASE, config_option, duration, epilogue, json_option, opened
 from kongflow.core.json import Json
 
 
@@ -20,9 +20,7 @@ from kongflow.core.json import Json
         kongflow jobs wait 17 --timeout 5m
         kongflow jobs wait 17 18 && echo both succeeded
         """,
-        0,
-        2,
-        3,
+        DATABASE,
         5,
         10,
         11,

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from kongflow.cli.options import config_option, epilogue, json_option, opened
-from kongflow.cli.output import emit_json, escape, note, print_table
+from kongflow.cli.options import DATABASE, config_option, epilogue, json_option, opened
+from kongflow.cli.output import emit_items, escape, note, print_table
 from kongflow.core.job import JobState
 from kongflow.core.json import Json
 from kongflow.core.queue import Queue, QueueRules
@@ -34,6 +34,11 @@ class Row:
     """False before any runner has come: then there is no rule in force at all."""
     counts: Mapping[JobState, int]
 
+    @property
+    def description(self) -> str:
+        """What the file says about the queue, or about the pattern that it comes from."""
+        return "" if self.declared is None else self.declared.description
+
 
 @click.command(
     "list",
@@ -42,10 +47,7 @@ class Row:
         kongflow queues list
         kongflow queues list --json | jq '.items[] | select(.counts.blocked > 0)'
         """,
-        0,
-        2,
-        3,
-        4,
+        DATABASE,
     ),
 )
 @json_option
@@ -57,11 +59,15 @@ def command(as_json: bool, config: Path) -> None:
     """
     rows = asyncio.run(_rows(config))
     if as_json:
-        emit_json({"items": [_shape(row) for row in rows]})
+        emit_items([_shape(row) for row in rows])
         return
     states = [state for state in LIVE if any(row.counts.get(state) for row in rows)]
-    headers = ("QUEUE", "RULE", "DECLARED", "EFFECTIVE", *(state.upper() for state in states))
-    print_table(headers, [_cells(row, states) for row in rows])
+    headers = ["QUEUE", "RULE", "DECLARED", "EFFECTIVE", *(state.upper() for state in states)]
+    cells = [_cells(row, states) for row in rows]
+    if any(row.description for row in rows):
+        headers.append("DESCRIPTION")
+        cells = [(*line, escape(row.description)) for line, row in zip(cells, rows, strict=True)]
+    print_table(headers, cells)
     if not all(row.in_force for row in rows):
         note("no runner has come yet: nothing is in force")
 
@@ -91,6 +97,7 @@ def _rule(rules: QueueRules | None, name: str | None) -> Queue | None:
 def _shape(row: Row) -> Json:
     return {
         "queue": row.name,
+        "description": row.description or None,
         "declared": _rule_json(row.declared),
         "effective": _rule_json(row.effective),
         "counts": {str(state): row.counts.get(state, 0) for state in LIVE},

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import click
 
-from kongflow.cli.options import config_option, epilogue, json_option, opened
-from kongflow.cli.output import emit_json, escape, note, print_table, rough_duration
+from kongflow.cli.options import DATABASE, config_option, epilogue, json_option, opened
+from kongflow.cli.output import emit_items, escape, note, print_table, rough_duration
 from kongflow.core.json import Json
 from kongflow.store.records import RunnerView
 
@@ -20,10 +20,7 @@ from kongflow.store.records import RunnerView
         kongflow workers list
         kongflow workers list --json | jq '[.items[] | select(.alive)] | length'
         """,
-        0,
-        2,
-        3,
-        4,
+        DATABASE,
     ),
 )
 @json_option
@@ -32,7 +29,7 @@ def command(as_json: bool, config: Path) -> None:
     """List the runners: alive or not, what they serve and run."""
     runners = asyncio.run(_runners(config))
     if as_json:
-        emit_json({"items": [_shape(runner) for runner in runners]})
+        emit_items([_shape(runner) for runner in runners])
     elif runners:
         headers = ("ID", "RUNNER", "ALIVE", "SEEN", "RUNNING", "QUEUES", "TASKS", "CONFIG", "IN FORCE")
         print_table(headers, [_cells(runner) for runner in runners])
