@@ -9,7 +9,7 @@ from functools import cached_property
 
 from kongflow.config.findings import Place, Span
 
-_BREAK = re.compile("\r\n|[\n\r\x85\u2028\u2029]")  # what YAML 1.1 counts as the end of a line, PyYAML's marks too
+_BREAK = re.compile("\r\n|[\n\r]")  # as in YAML 1.2, JSON, Python and editors; str.splitlines knows more
 
 
 @dataclass(frozen=True)

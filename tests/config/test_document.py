@@ -114,6 +114,15 @@ def test_line_ends_and_a_byte_order_mark_do_not_move_columns(line_end):
     assert document.value_place(("b", "c", 2)).span == Span(3, 14, 3, 15)
 
 
+@pytest.mark.parametrize("mark", ["\x85", "\u2028", "\u2029"])
+def test_a_line_ends_where_editors_end_it(mark):
+    document, findings = read(f'a: "x{mark}y"\nb: 1\n')
+
+    assert findings == ()
+    assert document.value_place(("b",)).span == Span(2, 4, 2, 5)
+    assert document.value_place(("a",)).span == Span(1, 4, 1, 9)
+
+
 def test_places_are_exact_in_every_style():
     document, _ = read(
         "a: plain\nb: 'single'\nc: \"double\"\nd: |\n  literal\n  more\ne: {f: [1, two]}\ng: &x anchored\n"
