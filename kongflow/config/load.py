@@ -10,11 +10,12 @@ from pathlib import Path
 from kongflow.config.build import build
 from kongflow.config.checks.all import CHECKS
 from kongflow.config.checks.facts import facts_of
-from kongflow.config.document import Document, KeyPath, read_document, refuse_irregular
+from kongflow.config.document import Document, KeyPath, read_document
 from kongflow.config.environment import Environment
 from kongflow.config.findings import Finding, finding, has_errors, in_order, raised_to_errors
 from kongflow.config.include import included_files
 from kongflow.config.law import law
+from kongflow.config.paths import refuse_irregular
 from kongflow.config.project import SECTIONS, Project, declare
 from kongflow.config.report import text_report
 from kongflow.config.shape import Shaped, shape_included, shape_main
@@ -79,7 +80,7 @@ class _Files:
         self.path = path
         try:
             # abspath, not resolve: a link to the file keeps the folder that it stands in.
-            self.root = Path(os.path.abspath(path)).parent.resolve()  # noqa: PTH100
+            self.root = Path(os.path.realpath(Path(os.path.abspath(path)).parent))  # noqa: PTH100
         except FileNotFoundError:
             raise ConfigUnreadable("the working directory does not exist any more; change to another") from None
         self.environment = environment

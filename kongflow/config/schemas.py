@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import TypeAlias, TypeGuard
 from urllib.parse import quote, unquote, urldefrag, urljoin, urlsplit
 
-from kongflow.config.document import KeyPath, refuse_irregular
+from kongflow.config.document import KeyPath
 from kongflow.config.findings import Finding, Place, finding, quoted, suggestion
 from kongflow.config.json_document import JsonDocument, read_json
+from kongflow.config.paths import is_inside, names_in, refuse_irregular
 from kongflow.config.project import Entry, Project
 from kongflow.core.json import Json
 from kongflow.core.schema import PayloadSchema, schema_problems
@@ -82,8 +83,7 @@ class _Library:
     def _name(self, folder: str, reference: str, place: Place) -> str | None:
         """Return the path of a file inside the project, or None with a finding where it leads out of it."""
         name = posixpath.normpath(posixpath.join(folder, reference))
-        outside = posixpath.isabs(reference) or name.startswith("..")
-        if outside or not (self.root / name).resolve().is_relative_to(self.root):
+        if posixpath.isabs(reference) or name.startswith("..") or not is_inside(self.root, self.root / name):
             advice = "schemas live in the folder of kongflow.yaml or below"
             self._add("schema-outside-project", place, f"{quoted(reference)} leads out of the project", advice)
             return None
@@ -111,8 +111,7 @@ class _Library:
         if isinstance(error, IsADirectoryError):
             self._add(slug, place, f"{name} is a folder", "name a file in it")
         elif isinstance(error, FileNotFoundError | NotADirectoryError):
-            siblings = [item.name for item in path.parent.iterdir()] if path.parent.is_dir() else []
-            advice = suggestion(path.name, siblings, "paths are relative to the file that they stand in")
+            advice = suggestion(path.name, names_in(path.parent), "paths are relative to the file that they stand in")
             self._add(slug, place, f"{name} does not exist", advice)
         else:
             self._add("file-unreadable", place, f"{quoted(name)} cannot be read: {error.strerror}")

@@ -72,6 +72,79 @@ def test_a_link_that_leads_nowhere_is_one_finding(tmp_path):
     assert [(found.slug, found.line, found.col) for found in loaded.findings] == [("file-unreadable", 2, 11)]
 
 
+@pytest.mark.parametrize("config", ["include: [l.yaml]", "include: ['l*.yaml']", "include: ['**/l.yaml']"])
+def test_a_symlink_loop_that_is_included_is_a_finding(tmp_path, config):
+    (tmp_path / "l.yaml").symlink_to("l.yaml")
+
+    assert slugs(load_project(tmp_path, f"version: 1\n{config}")) == ["file-unreadable"]
+
+
+@pytest.mark.parametrize("payload", ["loop.json", "{$ref: loop.json}", "deep/loop.json"])
+def test_a_symlink_loop_as_a_schema_is_a_finding(tmp_path, payload):
+    (tmp_path / "loop.json").symlink_to("loop.json")
+    (tmp_path / "deep").symlink_to("deep")
+    task = f"tasks: {{work: {{handler: tasks.work, payload: {payload}}}}}"
+
+    assert slugs(load_project(tmp_path, f"version: 1\n{task}")) == ["file-unreadable"]
+
+
+def test_a_symlink_loop_on_the_way_to_the_configuration_is_no_configuration(tmp_path):
+    (tmp_path / "loop").symlink_to("loop")
+
+    with pytest.raises(ConfigUnreadable, match="cannot be read: Too many levels of symbolic links"):
+        load(tmp_path / "loop/kongflow.yaml", env={})
+
+
+@pytest.mark.parametrize("name", ["a\\u0000b.json", "a%00b.json", "\\ud800.json"])
+def test_a_name_that_no_file_can_have_is_a_finding(tmp_path, name):
+    task = "version: 1\ntasks: {work: {handler: tasks.work, payload: schema.json}}"
+
+    loaded = load_project(tmp_path, task, {"schema.json": f'{{"$ref": "{name}"}}'})
+
+    assert slugs(loaded) == ["file-unreadable"]
+
+
+@pytest.mark.parametrize(
+    ("config", "slug"),
+    [
+        ("include: [nope.yaml]", "include-not-found"),
+        ("include: [nope/a.yaml]", "include-not-found"),
+        ("tasks: {work: {handler: tasks.work, payload: sub/x.json}}", "schema-not-found"),
+    ],
+)
+def test_a_folder_that_may_not_be_listed_gives_no_suggestion(tmp_path, monkeypatch, config, slug):
+    def refuse(path):
+        raise PermissionError(13, "Permission denied", str(path))
+
+    path = write(tmp_path, {"kongflow.yaml": f"version: 1\n{config}", "sub/y.json": "{}"})
+    monkeypatch.setattr(os, "listdir", refuse)
+
+    assert slugs(load(path, env={})) == [slug]
+
+
+def test_links_in_a_circle_are_walked_once(tmp_path):
+    files = {"a/one.yaml": "queues: {one: {}}", "a/b/two.yaml": "queues: {two: {}}"}
+    path = write(tmp_path, {"kongflow.yaml": "version: 1\ninclude: ['**/*.yaml']", **files})
+    for name in ("l1", "l2", "b/up"):
+        (tmp_path / "a" / name).symlink_to(tmp_path / "a")
+    path.write_text("version: 1\ninclude: ['*/**/*.yaml', 'a/*/*/*/*/*/*/*/*/*/*/*/*/*/*/*/*/*/*/*/*/*/*/*/*.yaml']")
+
+    assert sorted(load(path, env={}).catalog.queues.queues) == ["one", "two"]
+
+
+def test_a_link_to_a_folder_is_followed_once_and_never_out_of_the_project(tmp_path):
+    files = {"shared/tasks/one.yaml": "queues: {one: {}}", "catalog/sub/two.yaml": "queues: {two: {}}"}
+    path = write(tmp_path / "project", {"kongflow.yaml": "version: 1\ninclude: ['catalog/**/*.yaml']", **files})
+    (tmp_path / "project/catalog/linked").symlink_to(tmp_path / "project/shared")
+    (tmp_path / "project/catalog/twice").symlink_to(tmp_path / "project/shared")
+
+    assert sorted(load(path, env={}).catalog.queues.queues) == ["one", "two"]
+
+    write(tmp_path / "outside", {"kongflow.yaml": "version: 1", "deep/three.yaml": "queues: {three: {}}"})
+    (tmp_path / "project/catalog/out").symlink_to(tmp_path / "outside")
+    assert slugs(load(path, env={})) == ["path-escape"]
+
+
 def test_a_name_in_a_file_that_cannot_be_read_is_not_missed(tmp_path):
     task = "tasks: {work: {handler: tasks.work, queue: mail, retry: patient}}"
 
