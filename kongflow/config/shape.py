@@ -7,14 +7,15 @@ take a default in its place.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 
 from kongflow.config.document import Document, KeyPath
-from kongflow.config.environment import Environment, Filled, fill
+from kongflow.config.environment import Environment, Filled, Piece, fill
 from kongflow.config.findings import Finding, Place, finding, listing, quoted, suggestion
 from kongflow.config.law import INCLUDABLE, TEMPLATED, Rule, included_law, law
 from kongflow.config.scalars import Refused, accepts, check_scalar, wanted, wrong_type
-from kongflow.config.template_positions import offset_in_file
+from kongflow.config.template_positions import place_in_scalar
 from kongflow.config.yaml_values import scalar
 from kongflow.core.json import Json
 
@@ -36,6 +37,8 @@ class Shaped:
     value: dict[str, Json]
     findings: tuple[Finding, ...] = ()
     broken: frozenset[KeyPath] = frozenset()
+    filled: Mapping[KeyPath, tuple[Piece, ...]] = field(default_factory=dict)
+    """The texts with variables in them, as they are written."""
 
 
 def shape_main(document: Document, environment: Environment) -> Shaped:
@@ -65,13 +68,14 @@ def shape_included(document: Document, environment: Environment) -> Shaped:
     )
     kept = {key: value for key, value in document.value.items() if key not in elsewhere}
     shaped = _shape(document, kept, included_law(), environment)
-    return Shaped(document, shaped.value, findings + shaped.findings, shaped.broken)
+    return replace(shaped, findings=findings + shaped.findings)
 
 
 def _shape(document: Document, value: Json, rule: Rule, environment: Environment) -> Shaped:
     walk = _Walk(document, environment)
     shaped = walk.visit(value, rule, ())
-    return Shaped(document, shaped if isinstance(shaped, dict) else {}, tuple(walk.findings), frozenset(walk.broken))
+    kept = shaped if isinstance(shaped, dict) else {}
+    return Shaped(document, kept, tuple(walk.findings), frozenset(walk.broken), walk.filled)
 
 
 @dataclass
@@ -80,6 +84,7 @@ class _Walk:
     environment: Environment
     findings: list[Finding] = field(default_factory=list)
     broken: set[KeyPath] = field(default_factory=set)
+    filled: dict[KeyPath, tuple[Piece, ...]] = field(default_factory=dict)
 
     def visit(self, value: Json, rule: Rule, path: KeyPath) -> Json:
         """Return the shaped value, or `_BROKEN`."""
@@ -211,11 +216,11 @@ class _Walk:
 
     def _filled(self, text: str, path: KeyPath) -> Filled:
         filled = fill(text, self.environment)
+        self.filled[path] = filled.pieces
         node = self.document.scalar_node(path)
         for problem in filled.problems:
             assert node is not None
-            start, end = (offset_in_file(self.document.source, node, at) for at in (problem.start, problem.end - 1))
-            place = self.document.source.place(start, end + 1)
+            place = place_in_scalar(self.document.source, node, problem.start, problem.end)
             self.findings.append(finding(problem.slug, place, problem.message, problem.help))
         return filled
 

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from kongflow.config.findings import Place
 from kongflow.config.law import TEMPLATED
 from kongflow.config.project import Entry, Project
-from kongflow.config.template_positions import offset_before_filling, offset_in_file
 from kongflow.core.expression import TemplateSyntaxProblem
 from kongflow.core.template import Template
 
@@ -25,15 +24,7 @@ class TemplateUse:
 
     def place(self, start: int, end: int) -> Place:
         """Return the place of the characters from `start` up to `end` of the template's text."""
-        document = self.entry.document
-        node = document.scalar_node((*self.entry.path, self.key))
-        if node is None:
-            return self.entry.value_place(self.key)
-        first, last = (
-            offset_in_file(document.source, node, offset_before_filling(self.text, node.value, offset))
-            for offset in (start, max(start, end - 1))
-        )
-        return document.source.place(first, last + 1)
+        return self.entry.text_place(self.key, start, end)
 
     @property
     def is_plain(self) -> bool:

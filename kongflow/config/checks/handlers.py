@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from kongflow.config.checks.facts import Facts
-from kongflow.config.findings import Finding, Place, finding
+from kongflow.config.findings import Finding, finding
 from kongflow.config.handler_path import HandlerFault, HandlerProblem
 from kongflow.config.handlers import HandlerSignature
-from kongflow.config.project import Entry
-from kongflow.config.template_positions import offset_in_file
 
 
 def handler_path(facts: Facts) -> Iterator[Finding]:
@@ -68,7 +66,7 @@ def handler_unresolvable(facts: Facts) -> Iterator[Finding]:
         found = facts.handlers.get(task.name)
         if isinstance(found, HandlerSignature) and found.is_async is None:
             name = task.value["handler"]
-            place = _place(task, max(name.rfind("."), name.rfind(":")) + 1, len(name))
+            place = task.text_place("handler", max(name.rfind("."), name.rfind(":")) + 1, len(name))
             message = "this is decorated, or made at run time; its source does not tell how to call it"
             yield finding("handler-unresolvable", place, message, "`kongflow validate --import` checks it")
 
@@ -77,14 +75,4 @@ def _of_fault(facts: Facts, fault: HandlerFault, slug: str) -> Iterator[Finding]
     for task in facts.project.tasks.values():
         found = facts.handlers.get(task.name)
         if isinstance(found, HandlerProblem) and found.fault is fault:
-            yield finding(slug, _place(task, found.start, found.end), found.message, found.help or "")
-
-
-def _place(task: Entry, start: int, end: int) -> Place:
-    """Return the place of a part of the dotted path."""
-    document = task.document
-    node = document.scalar_node((*task.path, "handler"))
-    if node is None or node.value != task.value["handler"]:  # a variable was filled in
-        return task.value_place("handler")
-    first, last = (offset_in_file(document.source, node, offset) for offset in (start, max(start, end - 1)))
-    return document.source.place(first, last + 1)
+            yield finding(slug, task.text_place("handler", found.start, found.end), found.message, found.help or "")
