@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from kongflow.config.document import Document, KeyPath
 from kongflow.config.environment import Environment, Filled, Piece, fill
 from kongflow.config.findings import Finding, Place, finding, listing, quoted, suggestion
-from kongflow.config.law import INCLUDABLE, TEMPLATED, Rule, included_law, law
+from kongflow.config.law import INCLUDABLE, TEMPLATED, Rule, included_law, is_later, law
 from kongflow.config.scalars import Refused, accepts, check_scalar, wanted, wrong_type
 from kongflow.config.template_positions import place_in_scalar
 from kongflow.config.yaml_values import scalar
@@ -56,13 +56,14 @@ def shape_included(document: Document, environment: Environment) -> Shaped:
         return Shaped(document, {}, (nothing,))
     if not isinstance(document.value, dict):
         return _shape(document, document.value, included_law(), environment)
+    allowed = [name for name in INCLUDABLE if not is_later(law()["properties"][name])]
     elsewhere = [key for key in document.value if key in law()["properties"] and key not in INCLUDABLE]
     findings = tuple(
         finding(
             "include-section",
             document.key_place((key,)),
             f"{key!r} may stand in kongflow.yaml only",
-            f"move it there; an included file holds {listing(INCLUDABLE)}",
+            f"move it there; an included file holds {listing(allowed)}",
         )
         for key in elsewhere
     )
@@ -88,7 +89,7 @@ class _Walk:
 
     def visit(self, value: Json, rule: Rule, path: KeyPath) -> Json:
         """Return the shaped value, or `_BROKEN`."""
-        if rule.get("x-later") is True:
+        if is_later(rule):
             return self._later(path)
         if rule.get("x-kind") == "json":
             return self._any_json(value, path)
@@ -115,7 +116,7 @@ class _Walk:
         others = rule.get("additionalProperties", False)
         result: dict[str, Json] = {}
         for key, child in value.items():
-            if properties and key.startswith("x-"):
+            if key.startswith("x-"):
                 continue
             inner = properties.get(key)
             if inner is None and not isinstance(others, dict):
@@ -183,6 +184,9 @@ class _Walk:
         place = self.document.key_place(path)
         snake = _CAMEL.sub(r"_\1", key).lower().replace("-", "_")
         self.broken.add(path)
+        if is_later(properties.get(snake, {})):
+            self._later(path)
+            return
         if snake in properties:
             message, advice = f"{quoted(key)} is spelt {snake!r} here", f"rename it to {snake}"
             self.findings.append(finding("renamed-key", place, message, advice))
@@ -190,7 +194,8 @@ class _Walk:
         where = f" in {quoted(path[-2])}" if len(path) > 1 else ""
         if where and not isinstance(path[-2], str):
             where = ""
-        advice = suggestion(key, properties, f"known here: {listing(properties)}; own data goes under x-…")
+        known = [name for name, rule in properties.items() if not is_later(rule)]
+        advice = suggestion(key, known, f"known here: {listing(known)}; own data goes under x-…")
         message = f"unknown key {quoted(key)}{where}"
         self.findings.append(finding("unknown-key", place, message, advice))
 

@@ -173,6 +173,11 @@ def test_a_folder_without_init_is_a_package(project: Path) -> None:
     assert signature(project, "bare.inner.tasks.pay").takes_context is False
 
 
+def test_names_of_every_alphabet_are_found(project: Path) -> None:
+    write(project, "größen.py", "def messe(payload): ...\ndef größe(payload): ...\n")
+    assert signature(project, "größen.größe").takes_context is False
+
+
 def test_imports_in_a_circle_end(project: Path) -> None:
     write(project, "a.py", "from b import x\nfrom b import *\n")
     write(project, "b.py", "from a import x\nfrom a import *\ny = z\nz = y\n")
