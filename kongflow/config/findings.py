@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
@@ -77,6 +77,19 @@ def finding(slug: str, place: Place, message: str, help: str = "", related: Iter
         span.end_col,
         tuple(related),
     )
+
+
+MAX_RELATED = 5
+"""Places that one finding lists."""
+
+
+def related_to(places: Sequence[Place], message: str) -> tuple[Related, ...]:
+    """Return the first of many places with what is there; the last that is listed says how many more there are."""
+    more = len(places) - MAX_RELATED
+    listed = [Related(place, message) for place in places[:MAX_RELATED]]
+    if more > 0:
+        listed[-1] = Related(listed[-1].place, f"{message}; and {more} more places")
+    return tuple(listed)
 
 
 def in_order(findings: Iterable[Finding]) -> tuple[Finding, ...]:

@@ -22,6 +22,7 @@ class Entry:
     """One declaration: its shaped value, and where in which file it stands. Steps are keys below its own path."""
 
     name: str
+    """That of a task, queue or policy; a section of kongflow.yaml has none, whatever its key."""
     value: dict[str, Json]
     document: Document
     path: KeyPath
@@ -57,7 +58,7 @@ class Entry:
         for step in steps:
             inner = value.get(step)
             value = inner if isinstance(inner, dict) else {}
-        return Entry(steps[-1], value, self.document, (*self.path, *steps), self.broken, self.filled)
+        return Entry("", value, self.document, (*self.path, *steps), self.broken, self.filled)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +76,10 @@ class Project:
     def task_defaults(self) -> Entry:
         """`defaults.task` of kongflow.yaml; empty where it is not given."""
         return self.main.below("defaults", "task")
+
+    def heirs(self, key: str) -> tuple[Entry, ...]:
+        """Return the tasks for which a key of `defaults.task` holds: those that do not give it themselves."""
+        return tuple(task for task in self.tasks.values() if key not in task.value and not task.failed(key))
 
 
 def declare(root: Path, shaped: Sequence[Shaped]) -> tuple[Project, tuple[Finding, ...]]:
