@@ -55,7 +55,7 @@ def load(
     catalog = None
     if files.complete:
         facts = facts_of(project, files.shown, imports=imports)
-        files.texts.update(facts.schemas.texts)
+        files.texts.update(facts.texts)
         findings += facts.schemas.findings
         findings += [found for check in CHECKS for found in check(facts)]
         findings = _silenced(findings, project)

@@ -40,6 +40,12 @@ class SourceText:
         """Return the place of the characters from `start` up to `end`, at least one."""
         return Place(self.file, Span(*self.position(start), *self.position(max(end, start + 1))))
 
+    def place_near(self, line: int, col: int) -> Place:
+        """Return the place of a character by line and column, or of the nearest that the text has."""
+        line = max(1, min(line, len(self._starts)))
+        col = max(1, min(col, len(self.line(line)) + 1))
+        return Place(self.file, Span(line, col, line, col + 1))
+
     def first_line(self, start: int, end: int) -> int:
         """Return `end`, or the end of the line in which `start` stands if that comes first."""
         found = _BREAK.search(self.text, start, end)
