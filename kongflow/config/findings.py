@@ -137,7 +137,7 @@ include-not-found include-duplicate include-section include-self path-escape
 env-missing env-syntax env-type env-in-key env-in-template
 language-version not-in-this-version
 unknown-key renamed-key missing-key wrong-type wrong-choice wrong-format out-of-range duplicate-item name-invalid
-duration-invalid size-invalid
+duration-invalid
 unknown-retry-policy queue-not-declared queue-pattern-no-match queue-pattern-ambiguous runner-queue-unknown
 schema-not-found schema-not-json schema-invalid schema-remote-ref schema-outside-project schema-ref-not-found
 example-invalid

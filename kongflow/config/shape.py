@@ -31,7 +31,7 @@ _BROKEN = _Broken()
 
 @dataclass(frozen=True, slots=True)
 class Shaped:
-    """A document's shaped value: durations are seconds, sizes bytes. `broken`: the paths that were left out."""
+    """A document's shaped value: durations are seconds. `broken`: the paths that were left out."""
 
     document: Document
     value: dict[str, Json]
