@@ -120,7 +120,10 @@ class _Files:
 
     def shown(self, path: Path) -> str:
         """Return a path as people see it: from the working directory where it lies below, else absolute."""
-        here = Path.cwd()
+        try:
+            here = Path.cwd()
+        except FileNotFoundError:  # it was deleted, which stands in the way of relative paths only
+            return path.as_posix()
         return path.relative_to(here).as_posix() if path.is_relative_to(here) else path.as_posix()
 
     def _shaped(self, document: Document, findings: tuple[Finding, ...], shaped: Shaped | None) -> Shaped:

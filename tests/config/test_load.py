@@ -199,6 +199,15 @@ def test_files_are_shown_from_the_working_directory(tmp_path, monkeypatch):
     assert [found.file for found in load(path, env={}).findings] == [str(tmp_path / "deploy/catalog/a.yaml")]
 
 
+def test_an_absolute_path_is_loaded_from_a_working_directory_that_is_gone(tmp_path, monkeypatch):
+    path = write(tmp_path / "project", {"kongflow.yaml": "version: 1\ntaks: {}"})
+    (tmp_path / "gone").mkdir()
+    monkeypatch.chdir(tmp_path / "gone")
+    (tmp_path / "gone").rmdir()
+
+    assert [found.file for found in load(path, env={}).findings] == [str(path)]
+
+
 # --- what is an error ------------------------------------------------------------------------------------------------
 
 
@@ -313,12 +322,23 @@ def test_importing_tells_what_the_source_does_not(tmp_path, monkeypatch):
     assert slugs(imported) == ["handler-signature"]
 
 
-def test_a_handler_whose_module_is_not_python_is_one_finding(tmp_path):
-    files = {"broken.py": "def work(payload:\n"}
+def test_a_module_that_is_not_python_is_one_finding_at_its_place(tmp_path):
+    files = {"broken.py": "x = 1\ndef work(payload:\n"}
+    config = "version: 1\ntasks: {one: &a {handler: broken.work}, two: *a, three: {handler: broken.more}}"
 
-    loaded = load_project(tmp_path, "version: 1\ntasks: {work: {handler: broken.work}}", files)
+    (found,) = load_project(tmp_path, config, files).findings
 
-    assert slugs(loaded) == ["handler-syntax"]
+    assert (found.slug, found.file, found.line) == ("handler-syntax", str(tmp_path / "broken.py"), 2)
+    assert [related.place.span.col for related in found.related] == [27, 67]  # an alias stands once
+
+
+def test_many_tasks_of_one_missing_module_are_one_finding(tmp_path):
+    tasks = "".join(f"  t{number}: {{handler: nowhere.f{number}}}\n" for number in range(100))
+
+    (found,) = load_project(tmp_path, f"version: 1\ntasks:\n{tasks}").findings
+
+    assert (found.slug, found.line, len(found.related)) == ("handler-module", 3, 5)
+    assert found.related[-1].message == "the same here; and 94 more places"
 
 
 # --- what is never loaded --------------------------------------------------------------------------------------------
