@@ -172,12 +172,13 @@ class _Search:
         target = None if module is None else self._read(module)
         if target is None or origin is None:
             return source, None
-        if name in target.bound.names if target.bound.exported is None else name in target.bound.exported:
+        bound, listed = target.bound.names, target.bound.exported
+        if name in bound if listed is None else name in listed:
             self._refuse_pythons(origin, name)
-            return self._follow(target, name, hops)
-        if target.bound.exported is not None:
+            return self._follow(target, name, hops) if name in bound or target.module.in_project else (source, None)
+        if listed is not None:
             return None
-        if "__all__" in target.bound.names or not target.module.in_project:
+        if "__all__" in bound or not target.module.in_project:
             return source, None
         inner = (self._of_star(target, star, name, hops) for star in reversed(target.bound.stars))
         return next((found for found in inner if found is not None), None)

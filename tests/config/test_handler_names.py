@@ -130,6 +130,13 @@ def test_a_star_that_reading_cannot_follow_leaves_names_open(project: Path, init
     assert signature(project, "pkg.f").takes_context is None
 
 
+def test_a_name_that_a_package_lists_without_binding_it_is_left_open(project: Path, monkeypatch) -> None:
+    write(project, "elsewhere/installed.py", '__all__ = ["f"]\nglobals().update(f=print)\n')
+    monkeypatch.syspath_prepend(project / "elsewhere")
+    stars(project, "from installed import *")
+    assert signature(project, "pkg.f").takes_context is None
+
+
 def test_python_s_own_are_no_handlers_through_a_star_either(project: Path) -> None:
     stars(project, "from textwrap import *")
     assert "is Python's own, from textwrap" in problem(project, "pkg.dedent").message
