@@ -9,7 +9,7 @@ from pathlib import Path
 
 from kongflow.config.database_url import absolute_url
 from kongflow.config.document import KeyPath
-from kongflow.config.law import Rule, law
+from kongflow.config.law import Rule, is_later, law
 from kongflow.config.project import Entry, Project
 from kongflow.config.scalars import check_scalar
 from kongflow.config.schemas import Schemas
@@ -60,9 +60,7 @@ def _with_defaults(section: str, main: Mapping[str, Json]) -> dict[str, Json]:
 
 def _defaults_of(rule: Rule) -> dict[str, Json]:
     return {
-        key: _meant(inner)
-        for key, inner in rule["properties"].items()
-        if "default" in inner and inner.get("x-later") is not True
+        key: _meant(inner) for key, inner in rule["properties"].items() if "default" in inner and not is_later(inner)
     }
 
 

@@ -41,6 +41,12 @@ def url_problem(url: str, root: Path) -> UrlProblem | None:
     return None
 
 
+def relative_path(url: str) -> str | None:
+    """Return the path of an SQLite URL where it is relative, else None."""
+    match = _SQLITE.fullmatch(url)
+    return None if match is None or match["path"].startswith("/") else match["path"]
+
+
 def absolute_url(url: str, root: Path) -> str:
     """Return an SQLite URL whose relative path starts at the project folder, whatever the working directory."""
     match = _SQLITE.fullmatch(url)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import errno
 import re
-import stat
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
@@ -97,15 +95,6 @@ def read_document(path: Path, file: str) -> tuple[Document, tuple[Finding, ...]]
     with path.open("rb") as stream:
         data = stream.read(MAX_FILE + 1)
     return parse_document(path, file, data)
-
-
-def refuse_irregular(path: Path) -> None:
-    """Do nothing for a regular file. Raises: OSError for anything else: a named pipe would be waited for."""
-    mode = path.stat().st_mode
-    if stat.S_ISDIR(mode):
-        raise IsADirectoryError(errno.EISDIR, "it is a directory", str(path))
-    if not stat.S_ISREG(mode):
-        raise OSError(errno.EINVAL, "it is not a regular file", str(path))
 
 
 def parse_document(path: Path, file: str, data: bytes) -> tuple[Document, tuple[Finding, ...]]:

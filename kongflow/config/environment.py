@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from kongflow.config.findings import quoted
@@ -40,6 +40,19 @@ class Problem:
 
 
 @dataclass(frozen=True, slots=True)
+class Piece:
+    """A range of a text as it is written, and what stands for it now: None where that is unknown."""
+
+    start: int
+    end: int
+    text: str | None
+    is_variable: bool = False
+    """True for `$$` too: then no character of `text` stands at a place of its own."""
+    origin: str = ""
+    problems: tuple[Problem, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Filled:
     """A text with its variables filled in. `text` None: it is unknown, or has problems.
 
@@ -51,43 +64,51 @@ class Filled:
     whole: bool = False
     origin: str = ""
     problems: tuple[Problem, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class _Value:
-    """What one variable gives: its text (None: unknown) and where that came from, or a problem."""
-
-    text: str | None = None
-    origin: str = ""
-    problem: Problem | None = None
+    pieces: tuple[Piece, ...] = ()
 
 
 def fill(text: str, environment: Environment) -> Filled:
     """Return a text with its variables filled in, or every problem with them."""
-    parts: list[str] = []
-    problems: list[Problem] = []
-    position, unknown, whole, origin = 0, False, False, ""
-    while found := _PIECE.search(text, position):
-        parts.append(text[position : found.start()])
+    pieces = tuple(_pieces(text, environment))
+    problems = tuple(problem for piece in pieces for problem in piece.problems)
+    parts = [piece.text for piece in pieces if piece.text is not None]
+    if problems or len(parts) < len(pieces):
+        return Filled(None, problems=problems)
+    whole = len(pieces) == 1 and pieces[0].is_variable and text != "$$"
+    return Filled("".join(parts), whole, pieces[0].origin if whole else "", pieces=pieces)
+
+
+def range_as_written(pieces: Iterable[Piece], start: int, end: int) -> tuple[int, int]:
+    """Return the range of a text as it is written for one of it filled in; a variable that it touches is all in it."""
+    touched: list[tuple[int, int]] = []
+    at = last = 0
+    for piece in pieces:
+        length = len(piece.text or "")
+        if at < end and start < at + length:
+            inner = (piece.start + max(start - at, 0), piece.start + min(end - at, length))
+            touched.append((piece.start, piece.end) if piece.is_variable else inner)
+        at, last = at + length, piece.end
+    return (touched[0][0], touched[-1][1]) if touched else (max(last - 1, 0), last)
+
+
+def _pieces(text: str, environment: Environment) -> Iterator[Piece]:
+    at = 0
+    while found := _PIECE.search(text, at):
+        start = found.start()
+        if at < start:
+            yield Piece(at, start, text[at:start])
         if found.group() == "$$":
-            parts.append("$")
-            position = found.end()
+            at = found.end()
+            yield Piece(start, at, "$", is_variable=True)
         elif found.group() == "${":
-            position = _end_of_variable(text, found.end())
-            value = _value(text, found.start(), position, environment)
-            whole, origin = (found.start(), position) == (0, len(text)), value.origin
-            unknown = unknown or value.text is None
-            parts.append(value.text or "")
-            problems.extend([value.problem] if value.problem else [])
+            at = _end_of_variable(text, found.end())
+            yield _variable(text, start, at, environment)
         else:
             rest = _TEMPLATE_REST.match(text, found.end())
-            position = rest.end() if rest else len(text)
-            parts.append(text[found.start() : position])
-            problems.extend(_inside_template(text, found.start(), position))
-    parts.append(text[position:])
-    if problems or unknown:
-        return Filled(None, problems=tuple(problems))
-    return Filled("".join(parts), whole, origin)
+            at = rest.end() if rest else len(text)
+            yield Piece(start, at, text[start:at], problems=_inside_template(text, start, at))
+    if at < len(text):
+        yield Piece(at, len(text), text[at:])
 
 
 def unfill(text: str) -> str:
@@ -112,44 +133,48 @@ def _end_of_variable(text: str, start: int) -> int:
     return len(text)
 
 
-def _value(text: str, start: int, end: int, environment: Environment) -> _Value:
+def _variable(text: str, start: int, end: int, environment: Environment) -> Piece:
+    """Return the piece of one variable."""
+
+    def problem(slug: str, message: str, help: str) -> Piece:
+        return Piece(start, end, None, True, problems=(Problem(slug, message, help, start, end),))
+
+    def value(given: str | None, origin: str = "") -> Piece:
+        return Piece(start, end, given, True, origin)
+
     inner = text[start + 2 : end - 1]
-    name = _NAME.match(inner)
-    rest = inner[name.end() :] if name else inner
-    if text[end - 1] != "}" or end - start < 4 or name is None or not (not rest or rest[:2] in (":-", ":?")):
-        message = f"{quoted(text[start:end])} is not a variable"
+    match = _NAME.match(inner)
+    rest = inner[match.end() :] if match else inner
+    if text[end - 1] != "}" or end - start < 4 or match is None or not (not rest or rest[:2] in (":-", ":?")):
         advice = "write ${NAME}, ${NAME:-default} or ${NAME:?message}; $$ is a plain $"
-        return _Value("", problem=Problem("env-syntax", message, advice, start, end))
-    given = environment.get(name.group())
+        return problem("env-syntax", f"{quoted(text[start:end])} is not a variable", advice)
+    name = match.group()
+    given = environment.get(name)
     if given or (given == "" and not rest):
         if _TEMPLATE in given:
-            message = f"the value of {name.group()} holds '<<', which begins a template"
             advice = "templates are written in the file, where they can be checked"
-            return _Value("", problem=Problem("env-in-template", message, advice, start, end))
-        return _Value(given, f"the value of {name.group()}")
+            return problem("env-in-template", f"the value of {name} holds '<<', which begins a template", advice)
+        return value(given, f"the value of {name}")
     if rest.startswith(":-"):
-        return _default(rest[2:], name.group(), start, end)
-    if not environment.use:
-        return _Value()
-    return _Value("", problem=_missing(name.group(), rest, start, end))
+        if "${" in rest or _TEMPLATE in rest:
+            message = f"the default of {name} holds another variable or a template"
+            return problem("env-syntax", message, "give a plain text as the default")
+        return value(rest[2:].replace("$$", "$"), f"the default of {name}")
+    return problem("env-missing", *_missing(name, rest)) if environment.use else value(None)
 
 
-def _default(default: str, name: str, start: int, end: int) -> _Value:
-    if "${" in default or _TEMPLATE in default:
-        message = f"the default of {name} holds another variable or a template"
-        return _Value("", problem=Problem("env-syntax", message, "give a plain text as the default", start, end))
-    return _Value(default.replace("$$", "$"), f"the default of {name}")
-
-
-def _missing(name: str, rest: str, start: int, end: int) -> Problem:
-    if rest:
-        return Problem("env-missing", f"{name} is not set: {rest[2:].strip()}", f"set {name}", start, end)
+def _missing(name: str, rest: str) -> tuple[str, str]:
+    """Return message and help for a variable that is not set."""
+    said = rest[2:].strip()
+    if said:
+        return f"{name} is not set: {said}", f"set {name}"
+    state = "is not set or empty" if rest else "is not set and has no default"
     advice = f"set it, or write ${{{name}:-default}}; `validate --no-env` checks the rest without it"
-    return Problem("env-missing", f"{name} is not set and has no default", advice, start, end)
+    return f"{name} {state}", advice
 
 
-def _inside_template(text: str, start: int, end: int) -> list[Problem]:
-    return [
+def _inside_template(text: str, start: int, end: int) -> tuple[Problem, ...]:
+    return tuple(
         Problem(
             "env-in-template",
             "variables are not filled in inside << >>",
@@ -158,4 +183,4 @@ def _inside_template(text: str, start: int, end: int) -> list[Problem]:
             _end_of_variable(text, found.end()),
         )
         for found in re.compile(r"\$\{").finditer(text, start, end)
-    ]
+    )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
@@ -79,6 +79,19 @@ def finding(slug: str, place: Place, message: str, help: str = "", related: Iter
     )
 
 
+MAX_RELATED = 5
+"""Places that one finding lists."""
+
+
+def related_to(places: Sequence[Place], message: str) -> tuple[Related, ...]:
+    """Return the first of many places with what is there; the last that is listed says how many more there are."""
+    more = len(places) - MAX_RELATED
+    listed = [Related(place, message) for place in places[:MAX_RELATED]]
+    if more > 0:
+        listed[-1] = Related(listed[-1].place, f"{message}; and {more} more places")
+    return tuple(listed)
+
+
 def in_order(findings: Iterable[Finding]) -> tuple[Finding, ...]:
     """Return the findings by file, line and column; one that was found twice stands once."""
     unique = dict.fromkeys(findings)
@@ -124,7 +137,7 @@ include-not-found include-duplicate include-section include-self path-escape
 env-missing env-syntax env-type env-in-key env-in-template
 language-version not-in-this-version
 unknown-key renamed-key missing-key wrong-type wrong-choice wrong-format out-of-range duplicate-item name-invalid
-duration-invalid size-invalid
+duration-invalid
 unknown-retry-policy queue-not-declared queue-pattern-no-match queue-pattern-ambiguous runner-queue-unknown
 schema-not-found schema-not-json schema-invalid schema-remote-ref schema-outside-project schema-ref-not-found
 example-invalid

@@ -6,6 +6,7 @@ import keyword
 import sys
 from dataclasses import dataclass
 from enum import StrEnum
+from pathlib import Path
 
 MAX_ATTRIBUTES = 2
 """Names after the colon: a function, or a class and its static method."""
@@ -31,22 +32,41 @@ class HandlerFault(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class FilePlace:
+    """A character of a Python file; line and column count from 1, and may lie behind its end."""
+
+    file: Path
+    line: int
+    col: int
+
+
+@dataclass(frozen=True, slots=True)
 class HandlerProblem:
-    """Why a dotted path leads to no handler. `start` and `end` are the characters of the path that are wrong."""
+    """Why a dotted path leads to no handler. `start` and `end` are the characters of the path that are wrong; `place`
+    is where the cause stands, if that is in a file of its own.
+    """
 
     fault: HandlerFault
     message: str
     start: int
     end: int
     help: str | None = None
+    place: FilePlace | None = None
 
 
 class BadHandler(Exception):
     """Carries a HandlerProblem out of the search for a handler."""
 
-    def __init__(self, fault: HandlerFault, message: str, span: tuple[int, int], help: str | None = None) -> None:
+    def __init__(
+        self,
+        fault: HandlerFault,
+        message: str,
+        span: tuple[int, int],
+        help: str | None = None,
+        place: FilePlace | None = None,
+    ) -> None:
         super().__init__(message)
-        self.problem = HandlerProblem(fault, message, *span, help)
+        self.problem = HandlerProblem(fault, message, *span, help, place)
 
 
 @dataclass(frozen=True, slots=True)

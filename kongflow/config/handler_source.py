@@ -6,40 +6,14 @@ import ast
 import functools
 import sys
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.machinery import ModuleSpec, PathFinder
+from importlib.util import decode_source
 from pathlib import Path
-from types import MappingProxyType
 
-
-@dataclass(frozen=True, slots=True)
-class ImportedName:
-    """`from module import name`; `level` counts the leading dots."""
-
-    module: str
-    name: str
-    level: int
-    line: int
-
-
-@dataclass(frozen=True, slots=True)
-class ImportedModule:
-    """`import module`."""
-
-    module: str
-    line: int
-
-
-@dataclass(frozen=True, slots=True)
-class Several:
-    """Bound in several branches: only running them tells which one holds."""
-
-    line: int
-
-
-Definition = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.expr | ImportedName | ImportedModule | Several
-"""What a name of a module or class is bound to; an expression where it was assigned."""
+from kongflow.config.handler_bindings import Bindings, ImportedName, bindings_of_module
+from kongflow.config.paths import names_in
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +25,8 @@ class Module:
     """Its file; None for a folder without `__init__.py`."""
     folders: tuple[str, ...] | None
     """Where its submodules are; None where it is no package."""
+    in_project: bool
+    """False where Python finds it elsewhere: it may be written in ways that reading does not follow."""
 
     @property
     def package(self) -> str:
@@ -60,18 +36,21 @@ class Module:
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """What a module binds at its top."""
+    """A module whose text was read, and what it binds."""
 
     module: Module
     file: Path
-    names: Mapping[str, Definition]
-    stars: tuple[ImportedName, ...]
-    """`from module import *`"""
+    bound: Bindings
 
     @property
     def public(self) -> tuple[str, ...]:
         """The names that a handler may have."""
-        return tuple(name for name in self.names if not name.startswith("_"))
+        return tuple(name for name in self.bound.names if not name.startswith("_"))
+
+    @property
+    def is_open(self) -> bool:
+        """True where the module may have names that its text does not show."""
+        return bool(self.bound.stars) or "__getattr__" in self.bound.names
 
     def absolute(self, imported: ImportedName) -> str | None:
         """Return the whole name of the module that is imported from; None where its dots lead out of the package."""
@@ -87,7 +66,8 @@ class Source:
 def find_module(name: str, root: Path) -> Module | None:
     """Return where a module is, looked for in `root` first, then where Python looks. No parent package is run."""
     first, *rest = name.split(".")
-    spec = _below(first, [str(root)]) or _installed(first)
+    own = _below(first, [str(root)])
+    spec = own or _installed(first)
     for part in rest:
         if spec is None or spec.submodule_search_locations is None:
             return None
@@ -96,7 +76,7 @@ def find_module(name: str, root: Path) -> Module | None:
     if spec is None:
         return None
     folders = spec.submodule_search_locations
-    return Module(name, spec.origin, None if folders is None else tuple(folders))
+    return Module(name, spec.origin, None if folders is None else tuple(folders), in_project=own is not None)
 
 
 def read_module(module: Module) -> Source | None:
@@ -107,14 +87,14 @@ def read_module(module: Module) -> Source | None:
     if module.origin is None or not module.origin.endswith(".py"):
         return None
     file = Path(module.origin)
-    names, stars = _parse(file, file.stat().st_mtime_ns)
-    return Source(module, file, names, stars)
+    return Source(module, file, _parse(file, file.stat().st_mtime_ns))
 
 
-def class_names(node: ast.ClassDef) -> Mapping[str, Definition]:
-    """Return what a class body binds."""
-    names, _ = _bound(node.body)
-    return names
+def modules_in(package: Module) -> list[str]:
+    """Return the whole names of the modules and packages right in a package, as they can be written in a path."""
+    files = [Path(folder) / name for folder in package.folders or () for name in names_in(Path(folder))]
+    inner = {path.stem for path in files if path.suffix == ".py" or (not path.suffix and path.is_dir())}
+    return sorted(f"{package.name}.{name}" for name in inner if name.isidentifier() and not name.startswith("_"))
 
 
 def _below(name: str, folders: Sequence[str]) -> ModuleSpec | None:
@@ -136,57 +116,18 @@ def _installed(name: str) -> ModuleSpec | None:
 
 
 @functools.lru_cache(maxsize=512)
-def _parse(file: Path, changed: int) -> tuple[Mapping[str, Definition], tuple[ImportedName, ...]]:  # noqa: ARG001
+def _parse(file: Path, changed: int) -> Bindings:  # noqa: ARG001
     """Parse each version of a file once: a module holds many handlers."""
+    data = file.read_bytes()
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # an invalid escape in the user's file, say: not ours to report
-            tree = ast.parse(file.read_bytes(), str(file))
+            tree = ast.parse(decode_source(data), str(file))  # of bytes, errors would count bytes
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise SyntaxError(
+            f"the byte 0x{data[error.start]:02x} is not {error.encoding}", (str(file), line, 1, "")
+        ) from None
     except (ValueError, RecursionError, MemoryError) as error:
         raise SyntaxError(str(error) or type(error).__name__) from None
-    names, stars = _bound(tree.body)
-    return MappingProxyType(names), tuple(stars)
-
-
-def _bound(body: list[ast.stmt]) -> tuple[dict[str, Definition], list[ImportedName]]:
-    names: dict[str, Definition] = {}
-    stars: list[ImportedName] = []
-    for statement, is_branch in _statements(body):
-        for name, definition in _bindings(statement):
-            if name == "*" and isinstance(definition, ImportedName):
-                stars.append(definition)
-            elif is_branch and name in names:
-                names[name] = Several(statement.lineno)
-            else:
-                names[name] = definition
-    return names, stars
-
-
-def _statements(body: list[ast.stmt], is_branch: bool = False) -> Iterator[tuple[ast.stmt, bool]]:
-    """Yield the statements that bind names here, in order, and whether each stands in a branch or block."""
-    for statement in body:
-        yield statement, is_branch
-        if isinstance(statement, ast.If | ast.For | ast.While | ast.With | ast.Try):
-            for field in ("body", "handlers", "orelse", "finalbody"):
-                for inner in getattr(statement, field, []):
-                    yield from _statements(inner.body if isinstance(inner, ast.ExceptHandler) else [inner], True)
-
-
-def _bindings(statement: ast.stmt) -> Iterator[tuple[str, Definition]]:
-    match statement:
-        case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef():
-            yield statement.name, statement
-        case ast.ImportFrom():
-            for alias in statement.names:
-                imported = ImportedName(statement.module or "", alias.name, statement.level, statement.lineno)
-                yield alias.asname or alias.name, imported
-        case ast.Import():
-            for alias in statement.names:
-                whole = alias.name if alias.asname else alias.name.split(".")[0]
-                yield alias.asname or whole, ImportedModule(whole, statement.lineno)
-        case ast.Assign():
-            for target in statement.targets:
-                if isinstance(target, ast.Name):
-                    yield target.id, statement.value
-        case ast.AnnAssign(target=ast.Name(id=name), value=ast.expr() as value):
-            yield name, value
+    return bindings_of_module(tree)

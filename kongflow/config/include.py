@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from glob import glob
 from pathlib import Path
 
 from kongflow.config.findings import Finding, Place, finding, quoted, suggestion
+from kongflow.config.paths import is_inside, matching, names_in
 from kongflow.config.shape import Shaped
 
 
 @dataclass(frozen=True, slots=True)
 class Included:
-    """The files that `include` names, each once, sorted within a pattern; and what is wrong with the patterns."""
+    """The files that `include` names, sorted within a pattern, each once whatever links lead to it; and what is wrong
+    with the patterns.
+    """
 
     paths: Mapping[Path, Place]
     """Each file, with the place of the pattern that names it first."""
@@ -23,14 +26,16 @@ class Included:
 def included_files(main: Shaped, root: Path) -> Included:
     """Return the files that a kongflow.yaml includes. `root` is the project's folder, without symbolic links."""
     paths: dict[Path, Place] = {}
+    seen: set[str] = set()
     findings: list[Finding] = []
     patterns = main.value.get("include", []) if ("include",) not in main.broken else []
     for index, pattern in enumerate(patterns):
         for found in _matches(main, root, pattern, index):
             if isinstance(found, Finding):
                 findings.append(found)
-            else:
-                paths.setdefault(found, main.document.value_place(("include", index)))
+            elif (real := os.path.realpath(found)) not in seen:
+                seen.add(real)
+                paths[found] = main.document.value_place(("include", index))
     return Included(paths, tuple(findings))
 
 
@@ -40,17 +45,16 @@ def _matches(main: Shaped, root: Path, pattern: str, index: int) -> Iterator[Pat
         message = f"{quoted(pattern)} leads out of the project"
         yield finding("path-escape", place, message, "included files live in the folder of kongflow.yaml or below")
         return
-    names = sorted(glob(pattern, root_dir=root, recursive=True))  # noqa: PTH207 - Path.glob shows hidden files
-    files = [root / name for name in names if not (root / name).is_dir()]
+    names = matching(root, pattern)
+    files = [root / name for name in names if not os.path.isdir(root / name)]  # noqa: PTH112 - Path.is_dir raises
     if not files:
         advice = f"write {pattern.rstrip('/')}/*.yaml" if names else _nearest_folder(root, pattern)
         yield finding("include-not-found", place, f"{quoted(pattern)} matches no file", advice)
     for path in files:
-        real = path.resolve()
-        if not real.is_relative_to(root):
+        if not is_inside(root, path):
             message = f"{path.relative_to(root)} is a link that leads out of the project"
             yield finding("path-escape", place, message, "included files live in the folder of kongflow.yaml or below")
-        elif real == main.document.path.resolve():
+        elif os.path.realpath(path) == os.path.realpath(main.document.path):
             advice = "put what is included into a folder of its own, such as catalog/*.yaml"
             yield finding("include-self", place, f"{quoted(pattern)} matches {path.name} itself", advice)
         else:
@@ -59,7 +63,11 @@ def _matches(main: Shaped, root: Path, pattern: str, index: int) -> Iterator[Pat
 
 def _nearest_folder(root: Path, pattern: str) -> str:
     first, _, rest = pattern.partition("/")
-    names = [path.name for path in root.iterdir() if path.is_dir() == bool(rest) and not path.name.startswith(".")]
+    names = [
+        name
+        for name in names_in(root)
+        if not name.startswith(".") and os.path.isdir(root / name) == bool(rest)  # noqa: PTH112
+    ]
     nearest = suggestion(first, names)
     if nearest and first not in names:
         return nearest.replace("'?", f"/{rest}'?") if rest else nearest

@@ -16,8 +16,11 @@ from kongflow.config.text import SourceText
 from kongflow.core.json import Json
 
 _SPACE = re.compile(r"[ \t\r\n]*")
-_CONSTANT = re.compile(r'"(?:\\.|[^"\\])*"|(NaN|-?Infinity)')
-_DECODER = json.JSONDecoder()
+_STRING = r'"[^"\\]*(?:\\.[^"\\]*)*"'
+_CONSTANT = re.compile(rf"{_STRING}|(NaN|-?Infinity)")
+_MARK = re.compile(rf"(?P<key>{_STRING})(?=[ \t\r\n]*:)|{_STRING}|(?P<open>[{{\[])|(?P<close>[}}\]])")
+"""What a walk through valid JSON must know: keys, brackets, and texts, in which neither counts."""
+_SCALAR = re.compile(rf"{_STRING}|[^ \t\r\n,}}\]]+")
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,12 +56,6 @@ class _Constant(ValueError):
     """NaN or an infinity."""
 
 
-class _DuplicateKey(ValueError):
-    def __init__(self, key: str) -> None:
-        super().__init__(key)
-        self.key = key
-
-
 def read_json(path: Path, file: str) -> tuple[JsonDocument, tuple[Finding, ...]]:
     """Return a JSON file and why it is none. `file` is the path as it is shown. Raises: OSError."""
     with path.open("rb") as stream:
@@ -69,22 +66,35 @@ def read_json(path: Path, file: str) -> tuple[JsonDocument, tuple[Finding, ...]]
         return JsonDocument(path, source, None), (finding("file-too-large", source.place(0, 1), message),)
     try:
         data.decode("utf-8")
-        value = json.loads(source.text, object_pairs_hook=_unique, parse_constant=_refuse_constant)
+        value, twice = _parse(source.text)
     except UnicodeDecodeError as error:
         at = len(data[: error.start].decode("utf-8-sig"))
         return _not_json(path, source, at, "this byte is not UTF-8", "save the file with UTF-8 encoding")
     except json.JSONDecodeError as error:
         advice = "the file must be JSON: double quotes, no comments, no comma before a closing bracket"
         return _not_json(path, source, error.pos, error.msg[0].lower() + error.msg[1:], advice)
-    except _DuplicateKey as error:
-        at = _duplicate(source.text, error.key)
-        return _not_json(path, source, at, f"the key {error.key!r} stands twice in one object", "delete one of the two")
     except _Constant as error:
         at = next(found.start() for found in _CONSTANT.finditer(source.text) if found[1])
         return _not_json(path, source, at, f"{error} is not JSON", "give a finite number")
     except (ValueError, RecursionError):  # a number of thousands of digits, or thousands of brackets
         return _not_json(path, source, 0, "this is nested too deeply, or a number is too long", "")
+    if twice:
+        key, at = _first_duplicate(source.text)
+        return _not_json(path, source, at, f"the key {key!r} stands twice in one object", "delete one of the two")
     return JsonDocument(path, source, value), ()
+
+
+def _parse(text: str) -> tuple[Json, bool]:
+    """Return the value of a JSON text, and whether a key stands twice in any object of it. Raises: as json.loads."""
+    twice = False
+
+    def members(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
+        nonlocal twice
+        found = dict(pairs)
+        twice = twice or len(found) < len(pairs)
+        return found
+
+    return json.loads(text, object_pairs_hook=members, parse_constant=_refuse_constant), twice
 
 
 def _not_json(
@@ -116,7 +126,7 @@ def _members(text: str, start: int) -> Iterator[_Member]:
             key_start = at
             key, key_end = scanstring(text, at + 1, True)
             at = _skip(text, _skip(text, key_end) + 1)
-        _, end = _DECODER.raw_decode(text, at)
+        end = _end(text, at)
         yield _Member(key if opening == "{" else index, key_start, key_end, at, end)
         index += 1
         at = _skip(text, end)
@@ -124,31 +134,40 @@ def _members(text: str, start: int) -> Iterator[_Member]:
             at = _skip(text, at + 1)
 
 
-def _duplicate(text: str, key: str) -> int:
-    """Return where a key stands for the second time in its object."""
-    pending = [_skip(text, 0)]
-    while pending:
-        members = list(_members(text, pending.pop()))
-        same = [member for member in members if member.step == key and member.key_end]
-        if len(same) > 1:
-            return same[1].key_start
-        pending.extend(member.start for member in reversed(members))
-    return 0
+def _end(text: str, start: int) -> int:
+    """Return where the value that begins at `start` ends; by counting brackets, since it may be nested deeply."""
+    if text[start] not in "{[":
+        scalar = _SCALAR.match(text, start)
+        assert scalar is not None  # the text is valid
+        return scalar.end()
+    depth = 0
+    for mark in _MARK.finditer(text, start):
+        depth += bool(mark["open"]) - bool(mark["close"])
+        if depth == 0:
+            return mark.end()
+    return len(text)
+
+
+def _first_duplicate(text: str) -> tuple[str, int]:
+    """Return the first key of a valid text that stands twice in its object, and where it does so again."""
+    keys: list[set[str]] = []
+    for mark in _MARK.finditer(text):
+        if mark["open"]:
+            keys.append(set())
+        elif mark["close"]:
+            keys.pop()
+        elif mark["key"]:
+            key = json.loads(mark["key"])
+            if key in keys[-1]:
+                return key, mark.start()
+            keys[-1].add(key)
+    raise AssertionError("no key stands twice")
 
 
 def _skip(text: str, at: int) -> int:
     match = _SPACE.match(text, at)
     assert match is not None  # the pattern matches nothing too
     return match.end()
-
-
-def _unique(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
-    result: dict[str, Json] = {}
-    for key, value in pairs:
-        if key in result:
-            raise _DuplicateKey(key)
-        result[key] = value
-    return result
 
 
 def _refuse_constant(name: str) -> Json:

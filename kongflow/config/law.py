@@ -35,6 +35,11 @@ def included_law() -> Rule:
     return {**law(), "properties": properties, "required": []}
 
 
+def is_later(rule: Rule) -> bool:
+    """Say whether a key is part of the language, but not of this release."""
+    return rule.get("x-later") is True
+
+
 TEMPLATED = ("queue", "job_key", "priority")
 """The keys of a task that take a template."""
 INCLUDABLE = ("tasks", "queues", "retry_policies", "events", "schedules", "workflows")
@@ -58,9 +63,11 @@ def _resolved(rule: Rule, definitions: dict[str, Rule]) -> Rule:
 
 
 def _with_branches(rule: Rule, branches: list[Rule]) -> Rule:
-    """Return a rule with its alternatives flat; those for variables are left out, since they are filled in before."""
+    """Return a rule with its alternatives flat; left out are those that never come to be checked: variables, which
+    are filled in before, and names of own data, which are ignored.
+    """
     own = {key: value for key, value in rule.items() if key != "anyOf"}
     flat = [inner for branch in branches for inner in branch.get("anyOf", [branch])]
     inherited = {key: value for key, value in own.items() if key.startswith("x-")}
-    left = [{**branch, **inherited} for branch in flat if branch.get("x-kind") != "variable"]
+    left = [{**branch, **inherited} for branch in flat if branch.get("x-kind") not in ("variable", "own")]
     return {**left[0], **own} if len(left) == 1 else {**own, "anyOf": left}

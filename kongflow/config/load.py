@@ -10,11 +10,12 @@ from pathlib import Path
 from kongflow.config.build import build
 from kongflow.config.checks.all import CHECKS
 from kongflow.config.checks.facts import facts_of
-from kongflow.config.document import Document, KeyPath, parse_document, read_document, refuse_irregular
+from kongflow.config.document import Document, KeyPath, parse_document, read_document
 from kongflow.config.environment import Environment
 from kongflow.config.findings import Finding, finding, has_errors, in_order, raised_to_errors
 from kongflow.config.include import included_files
 from kongflow.config.law import law
+from kongflow.config.paths import refuse_irregular
 from kongflow.config.project import SECTIONS, Project, declare
 from kongflow.config.report import text_report
 from kongflow.config.shape import Shaped, shape_included, shape_main
@@ -60,7 +61,7 @@ def load(
     catalog = None
     if files.complete:
         facts = facts_of(project, files.shown, imports=imports)
-        files.texts.update(facts.schemas.texts)
+        files.texts.update(facts.texts)
         findings += facts.schemas.findings
         findings += [found for check in CHECKS for found in check(facts)]
         findings = _silenced(findings, project)
@@ -86,7 +87,7 @@ class _Files:
         self.data = data
         try:
             # abspath, not resolve: a link to the file keeps the folder that it stands in.
-            self.root = Path(os.path.abspath(path)).parent.resolve()  # noqa: PTH100
+            self.root = Path(os.path.realpath(Path(os.path.abspath(path)).parent))  # noqa: PTH100
         except FileNotFoundError:
             raise ConfigUnreadable("the working directory does not exist any more; change to another") from None
         self.environment = environment
@@ -128,7 +129,10 @@ class _Files:
 
     def shown(self, path: Path) -> str:
         """Return a path as people see it: from the working directory where it lies below, else absolute."""
-        here = Path.cwd()
+        try:
+            here = Path.cwd()
+        except FileNotFoundError:  # it was deleted, which stands in the way of relative paths only
+            return path.as_posix()
         return path.relative_to(here).as_posix() if path.is_relative_to(here) else path.as_posix()
 
     def _shaped(self, document: Document, findings: tuple[Finding, ...], shaped: Shaped | None) -> Shaped:

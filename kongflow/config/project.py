@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from kongflow.config.document import Document, KeyPath
+from kongflow.config.environment import Piece, range_as_written
 from kongflow.config.findings import Finding, Place, Related, finding, quoted
 from kongflow.config.shape import Shaped
+from kongflow.config.template_positions import place_in_scalar
 from kongflow.core.json import Json
 
 SECTIONS = {"tasks": "task", "queues": "queue", "retry_policies": "retry policy"}
@@ -20,10 +22,12 @@ class Entry:
     """One declaration: its shaped value, and where in which file it stands. Steps are keys below its own path."""
 
     name: str
+    """That of a task, queue or policy; a section of kongflow.yaml has none, whatever its key."""
     value: dict[str, Json]
     document: Document
     path: KeyPath
     broken: frozenset[KeyPath]
+    filled: Mapping[KeyPath, tuple[Piece, ...]]
 
     def failed(self, *steps: str | int) -> bool:
         """Say whether the value at these steps, or what it stands in, was left out for a finding of its own."""
@@ -38,13 +42,23 @@ class Entry:
         """Return the place of a value below this entry."""
         return self.document.value_place((*self.path, *steps))
 
+    def text_place(self, key: str, start: int, end: int) -> Place:
+        """Return the place of the characters from `start` up to `end` of the text at a key, variables filled in."""
+        path = (*self.path, key)
+        node = self.document.scalar_node(path)
+        if node is None:
+            return self.value_place(key)
+        if path in self.filled:
+            start, end = range_as_written(self.filled[path], start, end)
+        return place_in_scalar(self.document.source, node, start, end)
+
     def below(self, *steps: str) -> Entry:
         """Return a mapping inside this entry as an entry; it is empty where nothing stands there."""
         value: Json = self.value
         for step in steps:
             inner = value.get(step)
             value = inner if isinstance(inner, dict) else {}
-        return Entry(steps[-1], value, self.document, (*self.path, *steps), self.broken)
+        return Entry("", value, self.document, (*self.path, *steps), self.broken, self.filled)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +77,10 @@ class Project:
         """`defaults.task` of kongflow.yaml; empty where it is not given."""
         return self.main.below("defaults", "task")
 
+    def heirs(self, key: str) -> tuple[Entry, ...]:
+        """Return the tasks for which a key of `defaults.task` holds: those that do not give it themselves."""
+        return tuple(task for task in self.tasks.values() if key not in task.value and not task.failed(key))
+
 
 def declare(root: Path, shaped: Sequence[Shaped]) -> tuple[Project, tuple[Finding, ...]]:
     """Return the project of shaped files, kongflow.yaml first, and every name that is declared twice."""
@@ -71,7 +89,7 @@ def declare(root: Path, shaped: Sequence[Shaped]) -> tuple[Project, tuple[Findin
     gone = {name for name, entry in tasks.items() if {"renamed_to", "removed"} & _keys(entry)}
     project = Project(
         root,
-        Entry("", shaped[0].value, shaped[0].document, (), shaped[0].broken),
+        Entry("", shaped[0].value, shaped[0].document, (), shaped[0].broken, shaped[0].filled),
         {name: entry for name, entry in tasks.items() if name not in gone},
         {name: entry for name, entry in tasks.items() if name in gone},
         queues,
@@ -93,7 +111,7 @@ def _named(section: str, shaped: Sequence[Shaped], findings: list[Finding]) -> d
     entries: dict[str, Entry] = {}
     for file in shaped:
         for name, value in file.value.get(section, {}).items():
-            entry = Entry(name, value, file.document, (section, name), file.broken)
+            entry = Entry(name, value, file.document, (section, name), file.broken, file.filled)
             if name in entries:
                 findings.append(_declared_twice(section, entries[name], entry))
             else:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from kongflow.config.findings import quoted, suggestion
 from kongflow.config.law import Rule
-from kongflow.core.duration import format_duration, parse_duration, parse_size
+from kongflow.core.duration import format_duration, parse_duration
 from kongflow.core.json import Json
 from kongflow.core.new_job import MAX_JOB_KEY
 from kongflow.core.queue import check_queue_name
@@ -51,7 +51,7 @@ def accepts(rule: Rule, value: Json) -> bool:
 
 
 def check_scalar(rule: Rule, value: Json) -> Json:
-    """Return what a value of the right type means: seconds for a duration, bytes for a size. Raises: Refused."""
+    """Return what a value of the right type means: seconds for a duration. Raises: Refused."""
     if "enum" in rule:
         return _choice(rule, value)
     if "const" in rule and value != rule["const"]:
@@ -71,10 +71,10 @@ def wanted(rule: Rule) -> str:
     if "anyOf" in rule:
         return " or ".join(dict.fromkeys(wanted(branch) for branch in rule["anyOf"]))
     if "enum" in rule:
-        return "one of " + ", ".join(rule["enum"])
+        return "one of " + ", ".join(_choices(rule))
     if "const" in rule:
         return str(rule["const"]).lower() if isinstance(rule["const"], bool) else str(rule["const"])
-    special = {"duration": "a duration such as 30s", "size": "a size such as 256KiB", "path": "a path"}
+    special = {"duration": "a duration such as 30s", "path": "a path"}
     named = special.get(rule.get("x-kind", ""))
     kinds = {"string": "text", "boolean": "true or false", "array": "a list", "object": "a mapping"}
     return named or kinds.get(_type(rule)) or f"{_article(rule)} {_range(rule)}".strip()
@@ -102,8 +102,6 @@ def wrong_type(rule: Rule, value: Json) -> Refused:
     number = isinstance(value, (int, float)) and not isinstance(value, bool)
     if number and any(branch.get("x-kind") == "duration" for branch in branches):
         return Refused("duration-invalid", "a duration needs a unit", f"write {value}s for seconds (w d h m s ms)")
-    if number and any(branch.get("x-kind") == "size" for branch in branches):
-        return Refused("size-invalid", "a size needs a unit", f"write {value}B for bytes (B KiB MiB GiB)")
     if isinstance(value, str) and _TEMPLATE in value:
         message = "this key is read when the file is loaded and takes no template"
         return Refused("template-not-allowed", message, f"write {wanted(rule)}, or ${{NAME}}")
@@ -153,10 +151,14 @@ def _choice(rule: Rule, value: Json) -> Json:
     if value in rule.get("x-later", ()):
         raise Refused("not-in-this-version", f"{quoted(value)} is not in this version of KongFlow", "choose another")
     if value not in rule["enum"]:
-        choices = [choice for choice in rule["enum"] if choice not in rule.get("x-later", ())]
+        choices = _choices(rule)
         message = f"{quoted(value)} is not one of {', '.join(choices)}"
         raise Refused("wrong-choice", message, suggestion(str(value), choices, "choose one of them"))
     return value
+
+
+def _choices(rule: Rule) -> list[str]:
+    return [choice for choice in rule["enum"] if choice not in rule.get("x-later", ())]
 
 
 def _number(rule: Rule, value: float) -> Json:
@@ -195,13 +197,6 @@ def _duration(rule: Rule, value: str) -> float:
     if seconds < shortest:
         raise Refused("out-of-range", f"{value} is too short", f"at least {format_duration(shortest)}")
     return seconds
-
-
-def _size(value: str) -> int:
-    try:
-        return parse_size(value)
-    except InvalidOption as problem:
-        raise Refused("size-invalid", str(problem)) from None
 
 
 def _name(value: str) -> str:
@@ -254,7 +249,6 @@ def _priority(value: str) -> str:
 
 
 _KINDS: dict[str, Callable[[str], Json]] = {
-    "size": _size,
     "name": _name,
     "queue-name": _queue_name,
     "queue": _queue,

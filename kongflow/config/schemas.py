@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import TypeAlias, TypeGuard
 from urllib.parse import quote, unquote, urldefrag, urljoin, urlsplit
 
-from kongflow.config.document import KeyPath, refuse_irregular
-from kongflow.config.findings import Finding, Place, finding, quoted, suggestion
+from kongflow.config.document import KeyPath
+from kongflow.config.findings import Finding, Place, finding, quoted, related_to, suggestion
 from kongflow.config.json_document import JsonDocument, read_json
+from kongflow.config.paths import is_inside, names_in, refuse_irregular
 from kongflow.config.project import Entry, Project
 from kongflow.core.json import Json
 from kongflow.core.schema import PayloadSchema, schema_problems
@@ -45,7 +46,21 @@ def read_schemas(project: Project, shown: Callable[[Path], str]) -> Schemas:
                 schema = library.schema_of(task, key)
                 if schema is not None:
                     compiled[task.name, key] = schema
-    return Schemas(compiled, tuple(library.findings), library.texts)
+    return Schemas(compiled, (*library.findings, *map(_Absent.finding, library.absent.values())), library.texts)
+
+
+@dataclass(frozen=True, slots=True)
+class _Absent:
+    """A file that cannot be read, and every place that names it."""
+
+    slug: str
+    message: str
+    help: str
+    places: list[Place]
+
+    def finding(self) -> Finding:
+        first, *others = dict.fromkeys(self.places)
+        return finding(self.slug, first, self.message, self.help, related_to(others, "named here too"))
 
 
 @dataclass
@@ -56,6 +71,8 @@ class _Library:
     shown: Callable[[Path], str]
     files: dict[str, JsonDocument | None] = field(default_factory=dict)
     """By path inside the project; None: it is not JSON, which has its finding."""
+    absent: dict[str, _Absent] = field(default_factory=dict)
+    """By path inside the project, too."""
     texts: dict[str, str] = field(default_factory=dict)
     findings: list[Finding] = field(default_factory=list)
     _compiled: dict[str, PayloadSchema | None] = field(default_factory=dict)
@@ -82,8 +99,7 @@ class _Library:
     def _name(self, folder: str, reference: str, place: Place) -> str | None:
         """Return the path of a file inside the project, or None with a finding where it leads out of it."""
         name = posixpath.normpath(posixpath.join(folder, reference))
-        outside = posixpath.isabs(reference) or name.startswith("..")
-        if outside or not (self.root / name).resolve().is_relative_to(self.root):
+        if posixpath.isabs(reference) or name.startswith("..") or not is_inside(self.root, self.root / name):
             advice = "schemas live in the folder of kongflow.yaml or below"
             self._add("schema-outside-project", place, f"{quoted(reference)} leads out of the project", advice)
             return None
@@ -91,13 +107,14 @@ class _Library:
 
     def _file(self, name: str, place: Place, slug: str = "schema-not-found") -> JsonDocument | None:
         """Return a file of the project; where it cannot be read, the finding stands at the `place` that names it."""
-        if name not in self.files:
+        if name not in self.files and name not in self.absent:
             try:
                 self.files[name] = self._read(self.root / name)
             except OSError as error:
-                self._add_unreadable(name, error, place, slug)
-                return None
-        return self.files[name]
+                self.absent[name] = self._why_absent(name, error, slug)
+        if name in self.absent:
+            self.absent[name].places.append(place)
+        return self.files.get(name)
 
     def _read(self, path: Path) -> JsonDocument | None:
         refuse_irregular(path)
@@ -106,16 +123,14 @@ class _Library:
         self.findings.extend(findings)
         return None if findings else document
 
-    def _add_unreadable(self, name: str, error: OSError, place: Place, slug: str) -> None:
+    def _why_absent(self, name: str, error: OSError, slug: str) -> _Absent:
         path = self.root / name
         if isinstance(error, IsADirectoryError):
-            self._add(slug, place, f"{name} is a folder", "name a file in it")
-        elif isinstance(error, FileNotFoundError | NotADirectoryError):
-            siblings = [item.name for item in path.parent.iterdir()] if path.parent.is_dir() else []
-            advice = suggestion(path.name, siblings, "paths are relative to the file that they stand in")
-            self._add(slug, place, f"{name} does not exist", advice)
-        else:
-            self._add("file-unreadable", place, f"{quoted(name)} cannot be read: {error.strerror}")
+            return _Absent(slug, f"{name} is a folder", "name a file in it", [])
+        if isinstance(error, FileNotFoundError | NotADirectoryError):
+            advice = suggestion(path.name, names_in(path.parent), "paths are relative to the file that they stand in")
+            return _Absent(slug, f"{name} does not exist", advice, [])
+        return _Absent("file-unreadable", f"{quoted(name)} cannot be read: {error.strerror}", "", [])
 
     def _add(self, slug: str, place: Place, message: str, help: str = "") -> None:
         self.findings.append(finding(slug, place, message, help))

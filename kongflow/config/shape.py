@@ -7,14 +7,15 @@ take a default in its place.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 
 from kongflow.config.document import Document, KeyPath
-from kongflow.config.environment import Environment, Filled, fill
+from kongflow.config.environment import Environment, Filled, Piece, fill
 from kongflow.config.findings import Finding, Place, finding, listing, quoted, suggestion
-from kongflow.config.law import INCLUDABLE, TEMPLATED, Rule, included_law, law
+from kongflow.config.law import INCLUDABLE, TEMPLATED, Rule, included_law, is_later, law
 from kongflow.config.scalars import Refused, accepts, check_scalar, wanted, wrong_type
-from kongflow.config.template_positions import offset_in_file
+from kongflow.config.template_positions import place_in_scalar
 from kongflow.config.yaml_values import scalar
 from kongflow.core.json import Json
 
@@ -30,12 +31,14 @@ _BROKEN = _Broken()
 
 @dataclass(frozen=True, slots=True)
 class Shaped:
-    """A document's shaped value: durations are seconds, sizes bytes. `broken`: the paths that were left out."""
+    """A document's shaped value: durations are seconds. `broken`: the paths that were left out."""
 
     document: Document
     value: dict[str, Json]
     findings: tuple[Finding, ...] = ()
     broken: frozenset[KeyPath] = frozenset()
+    filled: Mapping[KeyPath, tuple[Piece, ...]] = field(default_factory=dict)
+    """The texts with variables in them, as they are written."""
 
 
 def shape_main(document: Document, environment: Environment) -> Shaped:
@@ -53,25 +56,27 @@ def shape_included(document: Document, environment: Environment) -> Shaped:
         return Shaped(document, {}, (nothing,))
     if not isinstance(document.value, dict):
         return _shape(document, document.value, included_law(), environment)
+    allowed = [name for name in INCLUDABLE if not is_later(law()["properties"][name])]
     elsewhere = [key for key in document.value if key in law()["properties"] and key not in INCLUDABLE]
     findings = tuple(
         finding(
             "include-section",
             document.key_place((key,)),
             f"{key!r} may stand in kongflow.yaml only",
-            f"move it there; an included file holds {listing(INCLUDABLE)}",
+            f"move it there; an included file holds {listing(allowed)}",
         )
         for key in elsewhere
     )
     kept = {key: value for key, value in document.value.items() if key not in elsewhere}
     shaped = _shape(document, kept, included_law(), environment)
-    return Shaped(document, shaped.value, findings + shaped.findings, shaped.broken)
+    return replace(shaped, findings=findings + shaped.findings)
 
 
 def _shape(document: Document, value: Json, rule: Rule, environment: Environment) -> Shaped:
     walk = _Walk(document, environment)
     shaped = walk.visit(value, rule, ())
-    return Shaped(document, shaped if isinstance(shaped, dict) else {}, tuple(walk.findings), frozenset(walk.broken))
+    kept = shaped if isinstance(shaped, dict) else {}
+    return Shaped(document, kept, tuple(walk.findings), frozenset(walk.broken), walk.filled)
 
 
 @dataclass
@@ -80,10 +85,11 @@ class _Walk:
     environment: Environment
     findings: list[Finding] = field(default_factory=list)
     broken: set[KeyPath] = field(default_factory=set)
+    filled: dict[KeyPath, tuple[Piece, ...]] = field(default_factory=dict)
 
     def visit(self, value: Json, rule: Rule, path: KeyPath) -> Json:
         """Return the shaped value, or `_BROKEN`."""
-        if rule.get("x-later") is True:
+        if is_later(rule):
             return self._later(path)
         if rule.get("x-kind") == "json":
             return self._any_json(value, path)
@@ -110,7 +116,7 @@ class _Walk:
         others = rule.get("additionalProperties", False)
         result: dict[str, Json] = {}
         for key, child in value.items():
-            if properties and key.startswith("x-"):
+            if key.startswith("x-"):
                 continue
             inner = properties.get(key)
             if inner is None and not isinstance(others, dict):
@@ -178,6 +184,9 @@ class _Walk:
         place = self.document.key_place(path)
         snake = _CAMEL.sub(r"_\1", key).lower().replace("-", "_")
         self.broken.add(path)
+        if is_later(properties.get(snake, {})):
+            self._later(path)
+            return
         if snake in properties:
             message, advice = f"{quoted(key)} is spelt {snake!r} here", f"rename it to {snake}"
             self.findings.append(finding("renamed-key", place, message, advice))
@@ -185,7 +194,8 @@ class _Walk:
         where = f" in {quoted(path[-2])}" if len(path) > 1 else ""
         if where and not isinstance(path[-2], str):
             where = ""
-        advice = suggestion(key, properties, f"known here: {listing(properties)}; own data goes under x-…")
+        known = [name for name, rule in properties.items() if not is_later(rule)]
+        advice = suggestion(key, known, f"known here: {listing(known)}; own data goes under x-…")
         message = f"unknown key {quoted(key)}{where}"
         self.findings.append(finding("unknown-key", place, message, advice))
 
@@ -211,11 +221,11 @@ class _Walk:
 
     def _filled(self, text: str, path: KeyPath) -> Filled:
         filled = fill(text, self.environment)
+        self.filled[path] = filled.pieces
         node = self.document.scalar_node(path)
         for problem in filled.problems:
             assert node is not None
-            start, end = (offset_in_file(self.document.source, node, at) for at in (problem.start, problem.end - 1))
-            place = self.document.source.place(start, end + 1)
+            place = place_in_scalar(self.document.source, node, problem.start, problem.end)
             self.findings.append(finding(problem.slug, place, problem.message, problem.help))
         return filled
 

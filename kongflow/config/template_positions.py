@@ -1,4 +1,4 @@
-"""From an offset in a scalar's value to the offset in the file, whatever style the scalar is written in.
+"""From an offset in a scalar's value to the place in the file, whatever style the scalar is written in.
 
 Value and raw text are walked together: any run of white space equals any other (lines are folded and indented), a
 doubled quote is one in single quotes, a backslash sequence is one character in double quotes.
@@ -11,9 +11,9 @@ from collections.abc import Iterator
 
 import yaml
 
+from kongflow.config.findings import Place
 from kongflow.config.text import SourceText
 
-_MARK = re.compile("<<")
 _SPACE = re.compile(r"\s+")
 _BLANK_IN_QUOTES = re.compile(r"(?:\s|\\[ntr ]|\\\r?\n)+")
 _ESCAPE = re.compile(r"\\(?:x[0-9a-fA-F]{2}|u[0-9a-fA-F]{4}|U[0-9a-fA-F]{8}|.)", re.DOTALL)
@@ -32,17 +32,10 @@ def offset_in_file(source: SourceText, node: yaml.ScalarNode, offset: int) -> in
     return min(at, end - 1)
 
 
-def offset_before_filling(filled: str, raw: str, offset: int) -> int:
-    """Return where the character at `offset` of a text with variables filled in stood before.
-
-    Variables never touch a template, so the n-th template of one text is that of the other. An offset outside of
-    templates counts from the start.
-    """
-    marks = [match.start() for match in _MARK.finditer(filled) if match.start() <= offset]
-    if not marks:
-        return min(offset, len(raw))
-    raw_marks = [match.start() for match in _MARK.finditer(raw)]
-    return raw_marks[len(marks) - 1] + offset - marks[-1]
+def place_in_scalar(source: SourceText, node: yaml.ScalarNode, start: int, end: int) -> Place:
+    """Return where in the file the characters from `start` up to `end` of a scalar's value are written."""
+    first, last = (offset_in_file(source, node, offset) for offset in (start, max(start, end - 1)))
+    return source.place(first, last + 1)
 
 
 def _content_start(text: str, node: yaml.ScalarNode) -> int:

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from kongflow.config.findings import Place
 from kongflow.config.law import TEMPLATED
 from kongflow.config.project import Entry, Project
-from kongflow.config.template_positions import offset_before_filling, offset_in_file
 from kongflow.core.expression import TemplateSyntaxProblem
 from kongflow.core.template import Template
 
@@ -18,22 +17,16 @@ class TemplateUse:
     """One template as it stands in a file; it has a `problem` where it could not be parsed."""
 
     entry: Entry
+    tasks: tuple[Entry, ...]
+    """Whose template it is: of a default, every task that inherits it."""
     key: str
     text: str
     template: Template | None
-    problem: TemplateSyntaxProblem | None = None
+    problem: TemplateSyntaxProblem | None
 
     def place(self, start: int, end: int) -> Place:
         """Return the place of the characters from `start` up to `end` of the template's text."""
-        document = self.entry.document
-        node = document.scalar_node((*self.entry.path, self.key))
-        if node is None:
-            return self.entry.value_place(self.key)
-        first, last = (
-            offset_in_file(document.source, node, offset_before_filling(self.text, node.value, offset))
-            for offset in (start, max(start, end - 1))
-        )
-        return document.source.place(first, last + 1)
+        return self.entry.text_place(self.key, start, end)
 
     @property
     def is_plain(self) -> bool:
@@ -48,15 +41,16 @@ def parse_templates(project: Project) -> tuple[TemplateUse, ...]:
 
 
 def _uses(project: Project) -> Iterator[TemplateUse]:
-    for entry in (project.task_defaults, *project.tasks.values()):
-        for key in TEMPLATED:
+    for key in TEMPLATED:
+        for entry in (project.task_defaults, *project.tasks.values()):
             text = entry.value.get(key)
             if isinstance(text, str):
-                yield _use(entry, key, text)
+                tasks = (entry,) if entry.name else project.heirs(key)
+                yield TemplateUse(entry, tasks, key, text, *_parsed(text))
 
 
-def _use(entry: Entry, key: str, text: str) -> TemplateUse:
+def _parsed(text: str) -> tuple[Template | None, TemplateSyntaxProblem | None]:
     try:
-        return TemplateUse(entry, key, text, Template.parse(text))
+        return Template.parse(text), None
     except TemplateSyntaxProblem as problem:
-        return TemplateUse(entry, key, text, None, problem)
+        return None, problem

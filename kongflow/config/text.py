@@ -9,7 +9,7 @@ from functools import cached_property
 
 from kongflow.config.findings import Place, Span
 
-_BREAK = re.compile("\r\n|[\n\r\x85\u2028\u2029]")  # what YAML 1.1 counts as the end of a line, PyYAML's marks too
+_BREAK = re.compile("\r\n|[\n\r]")  # as in YAML 1.2, JSON, Python and editors; str.splitlines knows more
 
 
 @dataclass(frozen=True)
@@ -39,6 +39,12 @@ class SourceText:
     def place(self, start: int, end: int) -> Place:
         """Return the place of the characters from `start` up to `end`, at least one."""
         return Place(self.file, Span(*self.position(start), *self.position(max(end, start + 1))))
+
+    def place_near(self, line: int, col: int) -> Place:
+        """Return the place of a character by line and column, or of the nearest that the text has."""
+        line = max(1, min(line, len(self._starts)))
+        col = max(1, min(col, len(self.line(line)) + 1))
+        return Place(self.file, Span(line, col, line, col + 1))
 
     def first_line(self, start: int, end: int) -> int:
         """Return `end`, or the end of the line in which `start` stands if that comes first."""

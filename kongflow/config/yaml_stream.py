@@ -1,12 +1,13 @@
 """The first look at a YAML text, event by event: what must be known before anything is composed.
 
 The C composer takes deep nesting by recursion and dies of it at some 300 000 levels, so depth, aliases, documents
-and tags are counted on the event stream, which is flat.
+and tags are counted on the event stream, which is flat; so are keys and values, since composing many takes seconds.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import yaml
@@ -17,6 +18,8 @@ from kongflow.config.text import SourceText
 MAX_DEPTH = 50
 """Levels of nesting; nobody goes deeper by hand."""
 MAX_ALIASES = 200
+MAX_NODES = 200_000
+"""Keys and values of one file, written or by aliases; a thousand tasks have some 30,000."""
 
 Loader: type[Any] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
@@ -45,34 +48,51 @@ def range_of(item: yaml.Event | yaml.Node) -> tuple[int, int]:
 
 
 def _walk(source: SourceText) -> Iterator[Finding]:
-    depth = aliases = documents = 0
+    counts = _Counts()
     for event in yaml.parse(source.text, Loader=Loader):
-        if isinstance(event, yaml.CollectionStartEvent):
-            depth += 1
-        elif isinstance(event, yaml.CollectionEndEvent):
-            depth -= 1
-        elif isinstance(event, yaml.AliasEvent):
-            aliases += 1
-        elif isinstance(event, yaml.DocumentStartEvent):
-            documents += 1
+        counts.add(event)
         start, end = range_of(event)
-        if depth > MAX_DEPTH:
-            yield _too_deep(source.place(start, start + 1))
-            return
-        if aliases > MAX_ALIASES:
-            message = f"more than {MAX_ALIASES} aliases in one file"
-            advice = "use `defaults` or a named retry policy instead of repeating an anchor"
-            yield finding("yaml-anchor-limit", source.place(start, end), message, advice)
-            return
-        if documents > 1:
-            message = "a second document begins here; a file holds one"
-            advice = "delete the line, or move what follows into a file that `include` names"
-            yield finding("yaml-multiple-documents", source.place(start, min(end, start + 3)), message, advice)
+        passed = _limit_passed(counts, source, start, end)
+        if passed is not None:
+            yield passed
             return
         if getattr(event, "tag", None) is not None:
             tag = source.text.index("!", start)  # an anchor may stand before it
             place = source.place(tag, source.first_line(tag, end))
             yield finding("yaml-tag", place, "tags are not read", "delete the tag; quote the value to make it text")
+
+
+@dataclass
+class _Counts:
+    """What has been met so far; `depth` is that of the place where the walk is."""
+
+    depth: int = 0
+    nodes: int = 0
+    aliases: int = 0
+    documents: int = 0
+
+    def add(self, event: yaml.Event) -> None:
+        self.depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        self.nodes += isinstance(event, yaml.NodeEvent)
+        self.aliases += isinstance(event, yaml.AliasEvent)
+        self.documents += isinstance(event, yaml.DocumentStartEvent)
+
+
+def _limit_passed(counts: _Counts, source: SourceText, start: int, end: int) -> Finding | None:
+    if counts.depth > MAX_DEPTH:
+        return _too_deep(source.place(start, start + 1))
+    if counts.nodes > MAX_NODES:
+        message = f"the file holds more than {MAX_NODES:,} keys and values"
+        return finding("file-too-large", source.place(start, end), message, "split it into files that `include` names")
+    if counts.aliases > MAX_ALIASES:
+        message = f"more than {MAX_ALIASES} aliases in one file"
+        advice = "use `defaults` or a named retry policy instead of repeating an anchor"
+        return finding("yaml-anchor-limit", source.place(start, end), message, advice)
+    if counts.documents > 1:
+        message = "a second document begins here; a file holds one"
+        advice = "delete the line, or move what follows into a file that `include` names"
+        return finding("yaml-multiple-documents", source.place(start, min(end, start + 3)), message, advice)
+    return None
 
 
 def _too_deep(place: Place) -> Finding:

@@ -10,11 +10,8 @@ import yaml
 
 from kongflow.config.findings import Finding, Place, Related, finding, quoted
 from kongflow.config.text import SourceText
-from kongflow.config.yaml_stream import MAX_DEPTH, Loader, range_of
+from kongflow.config.yaml_stream import MAX_DEPTH, MAX_NODES, Loader, range_of
 from kongflow.core.json import MAX_INTEGER, MIN_INTEGER, Json
-
-MAX_NODES = 100_000
-"""How far aliases may blow a file up, counted in values."""
 
 _STR = "tag:yaml.org,2002:str"
 _NULL, _BOOL, _INT, _FLOAT = (f"tag:yaml.org,2002:{kind}" for kind in ("null", "bool", "int", "float"))
@@ -59,7 +56,7 @@ def values(source: SourceText, root: yaml.Node) -> tuple[Json, tuple[Finding, ..
     """Return the plain value of a node tree and every finding in it; aliased nodes share one value."""
     reader = _Reader(source)
     value, size, height = reader.read(root)
-    if not reader.findings and size > MAX_NODES:
+    if not reader.findings and size > MAX_NODES:  # `stream_findings` let pass what is written: aliases are the cause
         reader.findings.append(_too_large(source, root))
     if not reader.findings and height > MAX_DEPTH:
         reader.findings.append(_too_deep(source, root))
@@ -108,7 +105,7 @@ class _Reader:
         total, highest = 1, 0
         for key_node, value_node in node.value:
             value, size, height = self.read(value_node)  # the value of a duplicate is looked at too
-            total, highest = total + size, max(highest, height)
+            total, highest = total + 1 + size, max(highest, height)
             key = self._key(key_node)
             if key is None:
                 continue
@@ -192,7 +189,7 @@ def _integer(text: str) -> int:
 
 
 def _too_large(source: SourceText, root: yaml.Node) -> Finding:
-    message = f"aliases blow this file up to more than {MAX_NODES:,} values"
+    message = f"aliases blow this file up to more than {MAX_NODES:,} keys and values"
     advice = "use `defaults` or a named retry policy instead of nested anchors"
     return finding("yaml-anchor-limit", _first_alias(source, root), message, advice)
 

@@ -108,6 +108,8 @@ def _sentence(error: jsonschema_rs.ValidationError) -> str:
     match error.kind:
         case Kind.Type(types=types):
             return f"expected {_any_of(types)}, got {got}"
+        case Kind.Enum(options=[]):
+            return "is not allowed here: the schema's `enum` is empty"
         case Kind.Enum(options=options):
             texts = [option for option in options if isinstance(option, str)]
             near = did_you_mean(error.instance, texts) if isinstance(error.instance, str) else ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,7 +25,8 @@ class Case:
 
     def load(self, monkeypatch) -> Loaded:
         monkeypatch.chdir(self.config.parent)
-        return load(Path(self.config.name), env=ENVIRONMENT)
+        monkeypatch.setattr(sys, "path", sys.path[:])
+        return load(Path(self.config.name), env=ENVIRONMENT, imports=self.name == "handler-import-error")
 
     def report(self, loaded: Loaded) -> str:
         counts = " · ".join(f"{number} {what}" for what, number in loaded.counts.items())

@@ -108,11 +108,65 @@ def test_any_text_with_variables(text):
     assert all(0 <= problem.start < problem.end <= len(text) for problem in filled.problems)
 
 
-@LITTLE
-@given(st.text(alphabet='{}[]",:0123 \\ua\nNIt', max_size=60))
-def test_any_text_as_json(tmp_path, text):
+KEYS_OF_JSON = st.sampled_from(["a", "b", "a b", "{", '"', "\\", "é"])
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(KEYS_OF_JSON, inner, max_size=4),
+    max_leaves=30,
+)
+EDITS = st.tuples(st.integers(0, 200), st.integers(0, 8), st.sampled_from(["", *'{}[]",:\\', "NaN", '"a":1,', "[["]))
+
+
+def edited(text: str, edits: list[tuple[int, int, str]]) -> str:
+    for start, length, new in edits:
+        start %= len(text) + 1
+        text = text[:start] + new + text[start + length :]
+    return text
+
+
+def why_refused(text: str) -> str | None:
+    """Say what is wrong with a text by Python's own reader; None for JSON in which every key stands once."""
+
+    def once(pairs):
+        twice.extend(key for key, _ in pairs if [other for other, _ in pairs].count(key) > 1)
+        return dict(pairs)
+
+    def refuse(name):
+        raise ValueError(name)
+
+    twice: list[str] = []
+    try:
+        json.loads(text, object_pairs_hook=once, parse_constant=refuse)
+    except ValueError as error:
+        return str(error)
+    return "stands twice" if twice else None
+
+
+def paths(value, path=()):
+    yield path, value
+    inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for step, child in inner:
+        yield from paths(child, (*path, step))
+
+
+@settings(LITTLE, max_examples=300)
+@given(JSON, st.sampled_from([None, 1]), st.lists(EDITS, max_size=3))
+@example({"a": {"b": 1}, "c": 0}, None, [(6, 0, '"b":1,'), (23, 1, "")])
+@example({"a": 1}, None, [(1, 0, '"a":1,')])
+def test_any_text_that_was_json(tmp_path, value, indent, edits):
+    text = edited(json.dumps(value, indent=indent, ensure_ascii=False), edits)
     path = tmp_path / "x.json"
-    path.write_text(text)
+    path.write_text(text, newline="")
     document, findings = read_json(path, "x.json")
 
-    assert document.value_place(("a", 0)) is not None if not findings else len(findings) == 1
+    wrong = why_refused(text)
+    assert len(findings) == (wrong is not None)
+    if wrong:
+        assert document.value is None
+        assert ("stands twice" in findings[0].message) == (wrong == "stands twice")
+        return
+    for steps, inner in paths(document.value):
+        span = document.value_place(steps).span
+        if not isinstance(inner, dict | list):
+            line = document.source.line(span.line)
+            assert json.loads(line[span.col - 1 : span.end_col - 1]) == inner

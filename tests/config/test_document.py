@@ -68,6 +68,18 @@ def test_four_hundred_kilobytes_of_brackets_are_one_finding():
     assert slugs("- " * 200_000) == ["yaml-nesting"]
 
 
+def test_a_file_of_many_values_is_refused_where_they_get_too_many_and_before_they_are_composed(monkeypatch):
+    monkeypatch.setattr("kongflow.config.document.compose", None)
+    _, findings = read("x-data:\n" + "- 1\n" * 250_000)
+
+    assert [(found.slug, found.line, found.col) for found in findings] == [("file-too-large", 199_999, 3)]
+    assert findings[0].message == "the file holds more than 200,000 keys and values"
+
+
+def test_many_values_without_an_alias_are_not_laid_to_aliases():
+    assert len(value_of("x-data:\n" + "- 1\n" * 199_996)["x-data"]) == 199_996
+
+
 def test_an_alias_bomb_is_one_finding():
     lines = ["a0: &a0 [x, x, x, x, x, x, x, x, x, x]"]
     lines += [f"a{level}: &a{level} [{', '.join([f'*a{level - 1}'] * 10)}]" for level in range(1, 15)]
@@ -112,6 +124,15 @@ def test_line_ends_and_a_byte_order_mark_do_not_move_columns(line_end):
 
     assert findings == ()
     assert document.value_place(("b", "c", 2)).span == Span(3, 14, 3, 15)
+
+
+@pytest.mark.parametrize("mark", ["\x85", "\u2028", "\u2029"])
+def test_a_line_ends_where_editors_end_it(mark):
+    document, findings = read(f'a: "x{mark}y"\nb: 1\n')
+
+    assert findings == ()
+    assert document.value_place(("b",)).span == Span(2, 4, 2, 5)
+    assert document.value_place(("a",)).span == Span(1, 4, 1, 9)
 
 
 def test_places_are_exact_in_every_style():

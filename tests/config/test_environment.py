@@ -92,6 +92,13 @@ def test_the_message_of_a_variable_is_shown():
     assert problem.message == "B is not set: the folder of the database"
 
 
+def test_a_variable_without_a_message_of_its_own_has_one_of_ours():
+    (problem,) = fill("${B:?}", Environment({})).problems
+
+    assert problem.message == "B is not set or empty"
+    assert problem.help.startswith("set it, or write ${B:-default}")
+
+
 def test_only_one_whole_variable_takes_the_type_of_its_key():
     assert fill("${A}", Environment(VARIABLES)).whole
     assert not fill("${A}${A}", Environment(VARIABLES)).whole

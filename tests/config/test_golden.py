@@ -10,8 +10,8 @@ from kongflow.config.findings import SEVERITIES, Severity
 from tests.config.golden import cases
 
 REWRITE = os.environ.get("KONGFLOW_REWRITE_GOLDEN") == "1"
-ELSEWHERE = {"file-too-large", "file-unreadable", "handler-import-error", "handler-syntax", "size-invalid"}
-"""Findings that no file beside this one can show; test_reading, test_scalars and test_imports do."""
+ELSEWHERE = {"file-too-large"}
+"""What no file of a size to be kept can show: test_document and test_json_document do."""
 
 
 @pytest.mark.parametrize("case", cases("err"), ids=lambda case: case.name)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from textwrap import dedent
 
 import pytest
 
-from kongflow.config.handler_path import HandlerFault, HandlerProblem
+from kongflow.config.handler_path import FilePlace, HandlerFault, HandlerProblem
 from kongflow.config.handlers import HandlerSignature, find_handler
+from tests.config.python_files import problem, signature, write
 
 EXPLODES = "raise RuntimeError('this line must never run')\n"
 
@@ -70,24 +70,6 @@ def project(tmp_path: Path) -> Path:
     write(tmp_path, "jobs/__init__.py", EXPLODES)
     write(tmp_path, "jobs/fast.py", EXPLODES)
     return tmp_path
-
-
-def write(root: Path, name: str, text: str) -> None:
-    file = root / name
-    file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text(dedent(text), encoding="utf-8")
-
-
-def signature(root: Path, dotted: str) -> HandlerSignature:
-    found = find_handler(root, dotted)
-    assert isinstance(found, HandlerSignature), found
-    return found
-
-
-def problem(root: Path, dotted: str) -> HandlerProblem:
-    found = find_handler(root, dotted)
-    assert isinstance(found, HandlerProblem), found
-    return found
 
 
 # --- what is found ---------------------------------------------------------------------------------------------------
@@ -171,6 +153,11 @@ def test_a_package_exports_what_its_init_imports(project: Path) -> None:
 def test_a_folder_without_init_is_a_package(project: Path) -> None:
     write(project, "bare/inner/tasks.py", "def pay(payload): ...\n")
     assert signature(project, "bare.inner.tasks.pay").takes_context is False
+
+
+def test_names_of_every_alphabet_are_found(project: Path) -> None:
+    write(project, "größen.py", "def messe(payload): ...\ndef größe(payload): ...\n")
+    assert signature(project, "größen.größe").takes_context is False
 
 
 def test_imports_in_a_circle_end(project: Path) -> None:
@@ -264,13 +251,23 @@ def test_a_generator_is_no_handler(project: Path, code: str, is_generator: bool)
     assert isinstance(found, HandlerProblem) is is_generator
 
 
-@pytest.mark.parametrize("text", ["def f(:\n", "f = '\0'\n", "(" * 500 + ")" * 500, "\tx\n  y\n"])
-def test_a_file_that_cannot_be_parsed_is_named_with_its_line(project: Path, text: str) -> None:
-    write(project, "broken.py", text)
+@pytest.mark.parametrize(
+    ("text", "line", "col"),
+    [
+        ("x = 1\ndef f(:\n", 2, 7),
+        ("f = '\0'\n", 1, 1),
+        ("(" * 500 + ")" * 500, 1, 201),
+        ("\tx\n  y\n", 1, 1),
+        ("ä = '人' 5\n", 1, 9),
+        ("x = 1\ny = '\udcff'\n", 2, 1),
+    ],
+)
+def test_a_file_that_cannot_be_parsed_is_a_problem_at_its_place(project: Path, text: str, line: int, col: int) -> None:
+    (project / "broken.py").write_text(text, errors="surrogateescape")
     found = problem(project, "broken.f")
     assert found.fault is HandlerFault.SYNTAX
-    assert found.message.startswith("broken.py")
-    assert "is not valid Python" in found.message
+    assert found.message.startswith("this is not valid Python: ")
+    assert found.place == FilePlace(project / "broken.py", line, col)
 
 
 def test_an_escape_that_python_warns_about_is_not_our_business(project: Path) -> None:

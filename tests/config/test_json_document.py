@@ -64,6 +64,11 @@ def test_a_key_has_its_place(tmp_path):
         ('{"a": "NaN", "b": [NaN]}', 1, 20),
         ('{"a": -Infinity}', 1, 7),
         ('{"x": [{"a": 1,\n "b": {"a": 1}, "a": 2}]}', 2, 17),
+        ('{"a}": [{}], "a\\u007d": 1}', 1, 14),
+        ('{"x": {"b": 1, "b": 2}, "c": }', 1, 30),  # the syntax first: what follows cannot be read
+        ('{"x": {"b": 1, "b": 2}, "y": ' + "[" * 100_000, 1, 1),
+        ('{"x": {"b": 1, "b": 2}, "y": NaN}', 1, 30),
+        ('{"x": ' + "[" * 900 + '{"b": 1, "b": 2}' + "]" * 900 + "}", 1, 916),
         ("// comment\n{}", 1, 1),
         ("[" * 100_000, 1, 1),
         ("9" * 5_000, 1, 1),
@@ -75,6 +80,17 @@ def test_a_mistake_is_placed_exactly(tmp_path, text, line, col):
     _, findings = read(tmp_path, text)
 
     assert [(found.slug, found.line, found.col) for found in findings] == [("schema-not-json", line, col)]
+
+
+def test_a_value_beside_one_of_many_levels_has_its_place(tmp_path):
+    deep = "[" * 900 + "]" * 900
+    document, findings = read(tmp_path, f'{{"x": {deep}, "y": 5}}')
+
+    def place_from(level: int) -> int:
+        return place_from(level - 1) if level else document.value_place(("y",)).span.col
+
+    assert findings == ()
+    assert place_from(60) == len(deep) + 14
 
 
 def test_a_byte_order_mark_is_no_mistake(tmp_path):

@@ -132,6 +132,35 @@ def test_what_comes_later_is_refused_by_name_whatever_its_value(tmp_path, sectio
         assert [found.slug for found in loaded.findings] == ["not-in-this-version"]
 
 
+@pytest.mark.parametrize("wrong", ["schedule", "workflow", "event"])
+def test_what_comes_later_is_not_suggested(tmp_path, wrong):
+    (found,) = load_project(tmp_path, f"version: 1\n{wrong}: {{}}").findings
+
+    assert found.slug == "unknown-key"
+    assert found.help.startswith("known here: ")
+    assert wrong not in found.help
+
+
+def test_what_comes_later_is_named_in_no_list(tmp_path):
+    config = """
+version: 1
+runner: {paralellism: 3}
+queues: {mail: {rate_limits: 1, rateLimit: 1}}
+tasks: {work: {handler: tasks.work, isolation: [process]}}
+"""
+    loaded = load_project(tmp_path, config, {})
+
+    assert [found.slug for found in loaded.findings] == [
+        "unknown-key",
+        "unknown-key",
+        "not-in-this-version",
+        "wrong-type",
+    ]
+    shown = " ".join(found.message + found.help for found in loaded.findings)
+    assert [key for keys in LATER.values() for key in keys if key in shown.replace("rate_limits", "")] == []
+    assert "process" not in shown
+
+
 @pytest.mark.parametrize("section", [section for section in DEFAULTS if section] + ["secrets", "defaults"])
 def test_every_key_says_what_it_means(section):
     rule = law()["properties"][section]

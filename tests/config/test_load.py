@@ -53,6 +53,20 @@ def test_a_link_that_leads_out_of_the_project_is_not_followed(tmp_path):
     assert slugs(load_project(tmp_path / "project", f"version: 1\n{task}")) == ["schema-outside-project"]
 
 
+def test_a_relative_path_through_a_link_leads_out_of_the_project_too(tmp_path):
+    (tmp_path / "project").mkdir()
+    (tmp_path / "project/out").symlink_to(tmp_path)
+    config = "version: 1\ndatabase: {url: sqlite:///out/x.db}\nsecrets: {a: {file: out/token}}"
+
+    assert slugs(load_project(tmp_path / "project", config)) == ["path-escape", "path-escape"]
+
+
+def test_an_absolute_path_of_a_database_or_secret_is_a_choice(tmp_path):
+    config = f"version: 1\ndatabase: {{url: sqlite:///{tmp_path}/x.db}}\nsecrets: {{a: {{file: {tmp_path}/token}}}}"
+
+    assert load_project(tmp_path / "project", config).findings == ()
+
+
 def test_a_link_to_the_configuration_keeps_the_project_where_the_link_is(tmp_path):
     real = tmp_path / "data/real.yaml"
     real.parent.mkdir()
@@ -70,6 +84,79 @@ def test_a_link_that_leads_nowhere_is_one_finding(tmp_path):
     loaded = load_project(tmp_path, INCLUDING)
 
     assert [(found.slug, found.line, found.col) for found in loaded.findings] == [("file-unreadable", 2, 11)]
+
+
+@pytest.mark.parametrize("config", ["include: [l.yaml]", "include: ['l*.yaml']", "include: ['**/l.yaml']"])
+def test_a_symlink_loop_that_is_included_is_a_finding(tmp_path, config):
+    (tmp_path / "l.yaml").symlink_to("l.yaml")
+
+    assert slugs(load_project(tmp_path, f"version: 1\n{config}")) == ["file-unreadable"]
+
+
+@pytest.mark.parametrize("payload", ["loop.json", "{$ref: loop.json}", "deep/loop.json"])
+def test_a_symlink_loop_as_a_schema_is_a_finding(tmp_path, payload):
+    (tmp_path / "loop.json").symlink_to("loop.json")
+    (tmp_path / "deep").symlink_to("deep")
+    task = f"tasks: {{work: {{handler: tasks.work, payload: {payload}}}}}"
+
+    assert slugs(load_project(tmp_path, f"version: 1\n{task}")) == ["file-unreadable"]
+
+
+def test_a_symlink_loop_on_the_way_to_the_configuration_is_no_configuration(tmp_path):
+    (tmp_path / "loop").symlink_to("loop")
+
+    with pytest.raises(ConfigUnreadable, match="cannot be read: Too many levels of symbolic links"):
+        load(tmp_path / "loop/kongflow.yaml", env={})
+
+
+@pytest.mark.parametrize("name", ["a\\u0000b.json", "a%00b.json", "\\ud800.json"])
+def test_a_name_that_no_file_can_have_is_a_finding(tmp_path, name):
+    task = "version: 1\ntasks: {work: {handler: tasks.work, payload: schema.json}}"
+
+    loaded = load_project(tmp_path, task, {"schema.json": f'{{"$ref": "{name}"}}'})
+
+    assert slugs(loaded) == ["file-unreadable"]
+
+
+@pytest.mark.parametrize(
+    ("config", "slug"),
+    [
+        ("include: [nope.yaml]", "include-not-found"),
+        ("include: [nope/a.yaml]", "include-not-found"),
+        ("tasks: {work: {handler: tasks.work, payload: sub/x.json}}", "schema-not-found"),
+    ],
+)
+def test_a_folder_that_may_not_be_listed_gives_no_suggestion(tmp_path, monkeypatch, config, slug):
+    def refuse(path):
+        raise PermissionError(13, "Permission denied", str(path))
+
+    path = write(tmp_path, {"kongflow.yaml": f"version: 1\n{config}", "sub/y.json": "{}"})
+    monkeypatch.setattr(os, "listdir", refuse)
+
+    assert slugs(load(path, env={})) == [slug]
+
+
+def test_links_in_a_circle_are_walked_once(tmp_path):
+    files = {"a/one.yaml": "queues: {one: {}}", "a/b/two.yaml": "queues: {two: {}}"}
+    path = write(tmp_path, {"kongflow.yaml": "version: 1\ninclude: ['**/*.yaml']", **files})
+    for name in ("l1", "l2", "b/up"):
+        (tmp_path / "a" / name).symlink_to(tmp_path / "a")
+    path.write_text("version: 1\ninclude: ['*/**/*.yaml', 'a/*/*/*/*/*/*/*/*/*/*/*/*/*/*/*/*/*/*/*/*/*/*/*/*.yaml']")
+
+    assert sorted(load(path, env={}).catalog.queues.queues) == ["one", "two"]
+
+
+def test_a_link_to_a_folder_is_followed_once_and_never_out_of_the_project(tmp_path):
+    files = {"shared/tasks/one.yaml": "queues: {one: {}}", "catalog/sub/two.yaml": "queues: {two: {}}"}
+    path = write(tmp_path / "project", {"kongflow.yaml": "version: 1\ninclude: ['catalog/**/*.yaml']", **files})
+    (tmp_path / "project/catalog/linked").symlink_to(tmp_path / "project/shared")
+    (tmp_path / "project/catalog/twice").symlink_to(tmp_path / "project/shared")
+
+    assert sorted(load(path, env={}).catalog.queues.queues) == ["one", "two"]
+
+    write(tmp_path / "outside", {"kongflow.yaml": "version: 1", "deep/three.yaml": "queues: {three: {}}"})
+    (tmp_path / "project/catalog/out").symlink_to(tmp_path / "outside")
+    assert slugs(load(path, env={})) == ["path-escape"]
 
 
 def test_a_name_in_a_file_that_cannot_be_read_is_not_missed(tmp_path):
@@ -110,6 +197,15 @@ def test_files_are_shown_from_the_working_directory(tmp_path, monkeypatch):
     (tmp_path / "elsewhere").mkdir()
     monkeypatch.chdir(tmp_path / "elsewhere")
     assert [found.file for found in load(path, env={}).findings] == [str(tmp_path / "deploy/catalog/a.yaml")]
+
+
+def test_an_absolute_path_is_loaded_from_a_working_directory_that_is_gone(tmp_path, monkeypatch):
+    path = write(tmp_path / "project", {"kongflow.yaml": "version: 1\ntaks: {}"})
+    (tmp_path / "gone").mkdir()
+    monkeypatch.chdir(tmp_path / "gone")
+    (tmp_path / "gone").rmdir()
+
+    assert [found.file for found in load(path, env={}).findings] == [str(path)]
 
 
 # --- what is an error ------------------------------------------------------------------------------------------------
@@ -226,12 +322,23 @@ def test_importing_tells_what_the_source_does_not(tmp_path, monkeypatch):
     assert slugs(imported) == ["handler-signature"]
 
 
-def test_a_handler_whose_module_is_not_python_is_one_finding(tmp_path):
-    files = {"broken.py": "def work(payload:\n"}
+def test_a_module_that_is_not_python_is_one_finding_at_its_place(tmp_path):
+    files = {"broken.py": "x = 1\ndef work(payload:\n"}
+    config = "version: 1\ntasks: {one: &a {handler: broken.work}, two: *a, three: {handler: broken.more}}"
 
-    loaded = load_project(tmp_path, "version: 1\ntasks: {work: {handler: broken.work}}", files)
+    (found,) = load_project(tmp_path, config, files).findings
 
-    assert slugs(loaded) == ["handler-syntax"]
+    assert (found.slug, found.file, found.line) == ("handler-syntax", str(tmp_path / "broken.py"), 2)
+    assert [related.place.span.col for related in found.related] == [27, 67]  # an alias stands once
+
+
+def test_many_tasks_of_one_missing_module_are_one_finding(tmp_path):
+    tasks = "".join(f"  t{number}: {{handler: nowhere.f{number}}}\n" for number in range(100))
+
+    (found,) = load_project(tmp_path, f"version: 1\ntasks:\n{tasks}").findings
+
+    assert (found.slug, found.line, len(found.related)) == ("handler-module", 3, 5)
+    assert found.related[-1].message == "the same here; and 94 more places"
 
 
 # --- what is never loaded --------------------------------------------------------------------------------------------

@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 
 from kongflow.config.document import parse_document
-from kongflow.config.template_positions import offset_before_filling, offset_in_file
+from kongflow.config.environment import Environment, fill, range_as_written
+from kongflow.config.template_positions import offset_in_file
+from tests.config.projects import load_project
 
 STYLES = {
     "plain": "a: x-<< paylod.id >>",
@@ -46,12 +48,53 @@ def test_an_offset_behind_the_end_is_that_of_the_last_character():
     assert offset_in_file(document.source, node, 1_000) == len("a: 'x << y") - 1
 
 
-def test_variables_before_a_template_do_not_move_what_is_in_it():
-    raw, filled = "${A}-<< a >>-${LONG_NAME}-<< b >>", "1-<< a >>-2-<< b >>"
-
-    assert offset_before_filling(filled, raw, filled.index("a")) == raw.index("a ")
-    assert offset_before_filling(filled, raw, filled.index("b")) == raw.index("b ")
+LONG = {"Q": "a long value with >> in it", "EMPTY": ""}
 
 
-def test_an_offset_before_any_template_counts_from_the_start():
-    assert offset_before_filling("x >>", "${A} >>", 2) == 2
+@pytest.mark.parametrize(
+    ("raw", "filled", "written"),
+    [
+        ("${A:-1}-<< a >>-${LONG_NAME:-2}-<< b >>", "<< b >>", "<< b >>"),
+        ("${LONG_NAME:-a}-bbbb >> c", ">>", ">>"),
+        ("q:<< payload.id >>${LONG_NAME:-x} >> y", " >> ", " >> "),
+        ("${Q:?use << here}-<< zz >>", "zz", "zz"),
+        ("$$5-$$-<< zz >>", "zz", "zz"),
+        ("<< a >>-${Q}-b", ">> in", "${Q}"),
+        ("x${Q}y", "xa", "x${Q}"),
+        ("x${Q}y", "ity", "${Q}y"),
+        ("${EMPTY}x", "x", "x"),
+        ("a$$b", "$", "$$"),
+    ],
+)
+def test_a_range_of_a_filled_text_is_that_of_what_is_written(raw, filled, written):
+    given = fill(raw, Environment(LONG))
+    start = given.text.rindex(filled) if filled == ">>" else given.text.index(filled)
+
+    first, last = range_as_written(given.pieces, start, start + len(filled))
+    assert raw[first:last] == written
+
+
+def test_a_place_behind_a_filled_text_is_its_last_character():
+    given = fill("$$5", Environment({}))
+
+    assert range_as_written(given.pieces, 9, 10) == (2, 3)
+    assert range_as_written(fill("${A}", Environment({"A": ""})).pieces, 0, 1) == (3, 4)
+
+
+@pytest.mark.parametrize(
+    ("task", "marked"),
+    [
+        ('job_key: "${LONG_NAME:-a}-bbbb >> c"', ">>"),
+        ('job_key: "q:<< payload.id >>${LONG_NAME:-x} >> y"', ">> y"),
+        ('job_key: "${Q:?use << here}-<< zz >>"', "zz"),
+        ("job_key: '$$it''s ${EMPTY} << zz >>'", "zz"),
+        ('handler: "${LONG_NAME:-tasks}.wrok"', "wrok"),
+        ('handler: "${LONG_NAME:-wrong}.work"', "${LONG"),
+    ],
+)
+def test_a_finding_behind_a_variable_stands_where_it_is_written(tmp_path, task, marked):
+    handler = "" if task.startswith("handler") else "handler: tasks.work, "
+    config = f"version: 1\ntasks: {{work: {{{handler}{task}}}}}"
+
+    (found,) = load_project(tmp_path, config, env={**LONG, "Q": "1"}).findings
+    assert found.col == config.splitlines()[1].rindex(marked) + 1

@@ -230,3 +230,9 @@ def test_dynamic_references_that_come_back_do_not_crash_the_check() -> None:
     schema = PayloadSchema.compile({"$dynamicAnchor": "x", "$dynamicRef": "#x", "type": "object"})
     assert schema.check_added({}) == {}
     assert timed(schema.check_added, 5)
+
+
+@pytest.mark.parametrize("value", [{}, "a", None])
+def test_an_empty_enum_is_told_as_what_it_is(value: Any) -> None:
+    with pytest.raises(InvalidPayload, match=r"\$: is not allowed here: the schema's `enum` is empty"):
+        PayloadSchema.compile({"enum": []}).check_added(value)

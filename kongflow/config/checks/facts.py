@@ -14,6 +14,7 @@ from kongflow.config.handlers import HandlerSignature, find_handler
 from kongflow.config.project import Project
 from kongflow.config.schemas import Schemas, read_schemas
 from kongflow.config.templates import TemplateUse, parse_templates
+from kongflow.config.text import SourceText
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +26,13 @@ class Facts:
     templates: tuple[TemplateUse, ...]
     handlers: Mapping[str, HandlerSignature | HandlerProblem]
     """What was found at the handler of each task that has one."""
+    python: Mapping[Path, SourceText]
+    """The Python files that findings stand in."""
+
+    @property
+    def texts(self) -> dict[str, str]:
+        """Text of every file that was read for the checks, by its path as it is shown."""
+        return {**self.schemas.texts, **{source.file: source.text for source in self.python.values()}}
 
 
 def facts_of(project: Project, shown: Callable[[Path], str], *, imports: bool = False) -> Facts:
@@ -34,7 +42,17 @@ def facts_of(project: Project, shown: Callable[[Path], str], *, imports: bool = 
     """
     dotted = {task.name: task.value["handler"] for task in project.tasks.values() if "handler" in task.value}
     find = _imported if imports else _read
-    return Facts(project, read_schemas(project, shown), parse_templates(project), find(project.root, dotted))
+    handlers = find(project.root, dotted)
+    broken = {found.place.file for found in handlers.values() if isinstance(found, HandlerProblem) and found.place}
+    python = {file: SourceText(shown(file), _text(file)) for file in broken}
+    return Facts(project, read_schemas(project, shown), parse_templates(project), handlers, python)
+
+
+def _text(file: Path) -> str:
+    try:
+        return file.read_bytes().decode("utf-8-sig", errors="replace")
+    except OSError:  # it was there a moment ago
+        return ""
 
 
 def _read(root: Path, dotted: dict[str, str]) -> dict[str, HandlerSignature | HandlerProblem]:

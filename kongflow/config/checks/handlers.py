@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from kongflow.config.checks.facts import Facts
-from kongflow.config.findings import Finding, Place, finding
-from kongflow.config.handler_path import HandlerFault, HandlerProblem
+from kongflow.config.findings import Finding, Place, finding, related_to
+from kongflow.config.handler_path import FilePlace, HandlerFault, HandlerProblem
 from kongflow.config.handlers import HandlerSignature
-from kongflow.config.project import Entry
-from kongflow.config.template_positions import offset_in_file
 
 
 def handler_path(facts: Facts) -> Iterator[Finding]:
@@ -19,17 +17,17 @@ def handler_path(facts: Facts) -> Iterator[Finding]:
 
 def handler_module(facts: Facts) -> Iterator[Finding]:
     """The module of a handler exists."""
-    return _of_fault(facts, HandlerFault.MODULE, "handler-module")
+    return _of_cause(facts, HandlerFault.MODULE, "handler-module")
 
 
 def handler_syntax(facts: Facts) -> Iterator[Finding]:
     """The module of a handler is valid Python."""
-    return _of_fault(facts, HandlerFault.SYNTAX, "handler-syntax")
+    return _of_cause(facts, HandlerFault.SYNTAX, "handler-syntax")
 
 
 def handler_import_error(facts: Facts) -> Iterator[Finding]:
     """With `--import`: the module of a handler can be imported."""
-    return _of_fault(facts, HandlerFault.IMPORT, "handler-import-error")
+    return _of_cause(facts, HandlerFault.IMPORT, "handler-import-error")
 
 
 def handler_attribute(facts: Facts) -> Iterator[Finding]:
@@ -68,7 +66,7 @@ def handler_unresolvable(facts: Facts) -> Iterator[Finding]:
         found = facts.handlers.get(task.name)
         if isinstance(found, HandlerSignature) and found.is_async is None:
             name = task.value["handler"]
-            place = _place(task, max(name.rfind("."), name.rfind(":")) + 1, len(name))
+            place = task.text_place("handler", max(name.rfind("."), name.rfind(":")) + 1, len(name))
             message = "this is decorated, or made at run time; its source does not tell how to call it"
             yield finding("handler-unresolvable", place, message, "`kongflow validate --import` checks it")
 
@@ -77,14 +75,20 @@ def _of_fault(facts: Facts, fault: HandlerFault, slug: str) -> Iterator[Finding]
     for task in facts.project.tasks.values():
         found = facts.handlers.get(task.name)
         if isinstance(found, HandlerProblem) and found.fault is fault:
-            yield finding(slug, _place(task, found.start, found.end), found.message, found.help or "")
+            yield finding(slug, task.text_place("handler", found.start, found.end), found.message, found.help or "")
 
 
-def _place(task: Entry, start: int, end: int) -> Place:
-    """Return the place of a part of the dotted path."""
-    document = task.document
-    node = document.scalar_node((*task.path, "handler"))
-    if node is None or node.value != task.value["handler"]:  # a variable was filled in
-        return task.value_place("handler")
-    first, last = (offset_in_file(document.source, node, offset) for offset in (start, max(start, end - 1)))
-    return document.source.place(first, last + 1)
+def _of_cause(facts: Facts, fault: HandlerFault, slug: str) -> Iterator[Finding]:
+    """Yield one finding for each cause that tasks have in common: where it stands, or at the first of them."""
+    causes: dict[tuple[str, FilePlace | None], list[tuple[HandlerProblem, Place]]] = {}
+    for task in facts.project.tasks.values():
+        found = facts.handlers.get(task.name)
+        if isinstance(found, HandlerProblem) and found.fault is fault:
+            place = task.text_place("handler", found.start, found.end)
+            causes.setdefault((found.message, found.place), []).append((found, place))
+    for (message, at), meeting in causes.items():
+        places = list(dict.fromkeys(place for _, place in meeting))  # an alias stands once
+        if at is not None:
+            places.insert(0, facts.python[at.file].place_near(at.line, at.col))
+        related = related_to(places[1:], "a handler that needs it" if at else "the same here")
+        yield finding(slug, places[0], message, meeting[0][0].help or "", related)

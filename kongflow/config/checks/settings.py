@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 from kongflow.config.checks.facts import Facts
-from kongflow.config.database_url import url_problem
+from kongflow.config.database_url import relative_path, url_problem
 from kongflow.config.findings import SEVERITIES, Finding, Severity, finding, quoted, suggestion
+from kongflow.config.paths import is_inside
+from kongflow.config.project import Entry
 from kongflow.core.catalog import RunnerSettings
 from kongflow.core.duration import format_duration
 
@@ -20,6 +23,26 @@ def database_url(facts: Facts) -> Iterator[Finding]:
     problem = url_problem(database.value["url"], facts.project.root) if "url" in database.value else None
     if problem:
         yield finding(problem.slug, database.value_place("url"), problem.message, problem.help)
+
+
+def path_escape(facts: Facts) -> Iterator[Finding]:
+    """A relative path of the database or of a secret stays inside the project; an absolute one is a choice."""
+    for entry, key, path, absolute in _paths(facts):
+        if not Path(path).is_absolute() and not is_inside(facts.project.root, facts.project.root / path):
+            message = f"{quoted(path)} leads out of the project, the folder of kongflow.yaml"
+            yield finding("path-escape", entry.value_place(key), message, f"write an absolute path: {absolute}")
+
+
+def _paths(facts: Facts) -> Iterator[tuple[Entry, str, str, str]]:
+    """Yield every path of kongflow.yaml that may be absolute, by entry and key, and an example of an absolute one."""
+    database = facts.project.main.below("database")
+    path = relative_path(database.value.get("url", ""))
+    if path is not None:
+        yield database, "url", path, "sqlite:////srv/shop.db"
+    for name in facts.project.main.below("secrets").value:
+        secret = facts.project.main.below("secrets", name)
+        if "file" in secret.value:
+            yield secret, "file", secret.value["file"], "/run/secrets/token"
 
 
 def heartbeat_too_slow(facts: Facts) -> Iterator[Finding]:

@@ -6,8 +6,10 @@ import re
 from collections.abc import Iterator
 
 from kongflow.config.checks.facts import Facts
-from kongflow.config.findings import Finding, finding, quoted, suggestion
+from kongflow.config.findings import Finding, finding, quoted, related_to, suggestion
+from kongflow.config.project import Entry
 from kongflow.config.templates import TemplateUse
+from kongflow.core.expression import NameUse
 from kongflow.core.json import Json
 
 SCOPE: dict[str, tuple[str, ...] | None] = {"payload": None, "task": ("name",)}
@@ -53,17 +55,22 @@ def template_unknown_name(facts: Facts) -> Iterator[Finding]:
 def template_unknown_key(facts: Facts) -> Iterator[Finding]:
     """No template reads a key that no payload of its task can have, because the schema is closed there."""
     for use in facts.templates:
-        schema = facts.schemas.compiled.get((use.entry.name, "payload"))
-        if use.template is None or schema is None:
-            continue
-        for name in use.template.names():
-            root, *keys = name.path
-            declared = _closed_keys(schema.schema, keys) if root == "payload" else None
-            if declared is not None:
-                path, key, known = declared
-                message = f"no payload of {quoted(use.entry.name)} has {quoted('.'.join(path))}: its schema is closed"
+        for name in use.template.names() if use.template else ():
+            refusing = [(task, closed) for task in use.tasks if (closed := _closed_to(facts, task, name)) is not None]
+            if refusing:
+                task, (path, key, known) = refusing[0]
+                message = f"no payload of {quoted(task.name)} has {quoted('.'.join(path))}: its schema is closed"
                 advice = suggestion(key, known, f"the schema declares {', '.join(known) or 'no key'}")
-                yield finding("template-unknown-key", use.place(name.start, name.end), message, advice)
+                heirs = [task.key_place() for task, _ in refusing if task is not use.entry]
+                related = related_to(heirs, "a task that inherits the template")
+                yield finding("template-unknown-key", use.place(name.start, name.end), message, advice, related)
+
+
+def _closed_to(facts: Facts, task: Entry, name: NameUse) -> tuple[list[str], str, list[str]] | None:
+    """Return as `_closed_keys`, for a name in a template of a task."""
+    root, *keys = name.path
+    schema = facts.schemas.compiled.get((task.name, "payload"))
+    return None if schema is None or root != "payload" else _closed_keys(schema.schema, keys)
 
 
 def _closed_keys(schema: Json, keys: list[str]) -> tuple[list[str], str, list[str]] | None:

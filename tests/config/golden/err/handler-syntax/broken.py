@@ -1,0 +1,5 @@
+import os
+
+
+def work(payload:
+    return os.environ[payload["name"]]
