@@ -18,8 +18,8 @@ from kongflow.config.binding import bind
 from kongflow.config.load import load_catalog
 from kongflow.core.catalog import Catalog
 from kongflow.core.job import Job, JobState
-from kongflow.core.json import Json, dump
-from kongflow.core.new_job import check_job_key
+from kongflow.core.json import Json
+from kongflow.core.new_job import check_job_key, retried_payload
 from kongflow.core.spelling import did_you_mean
 from kongflow.engine.client import Addition, Client, EnqueueOptions, additions, job_options
 from kongflow.engine.events import Events, RunnerStarted
@@ -199,9 +199,7 @@ class KongFlow:
         Raises: JobNotFound, UnknownTask, InvalidPayload, JobStateConflict.
         """
         job = await self.get(id)
-        schema = self.catalog.task(job.task).payload_schema
-        payload = job.payload if schema is None else schema.check_added(job.payload)
-        retried = await self.store.retry(id, dump(payload))
+        retried = await self.store.retry(id, retried_payload(self.catalog, job.task, job.payload))
         self.wake()
         return retried
 

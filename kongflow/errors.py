@@ -104,6 +104,10 @@ class StoreUnavailable(StoreError):
     """The database cannot be reached, opened, read or written."""
 
 
+class StoreReplaced(StoreUnavailable):
+    """The database is not the one that was opened: its file was deleted, or another stands in its place."""
+
+
 class SchemaOutOfDate(StoreError):
     """The tables are older than this release and `migrate` is manual, or newer than this release works with."""
 

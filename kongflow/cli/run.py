@@ -46,7 +46,7 @@ def command(queues: str | None, concurrency: int | None, once: bool, log_format:
     """Work: claim jobs and run them until stopped.
 
     The first SIGTERM or Ctrl-C drains within `shutdown_timeout`, the second gives running jobs back at once, the third
-    ends the process. Nothing is lost by any of them.
+    ends the process, which counts as a crash of the jobs that it ran. Nothing is lost by any of them.
     """
     names = None if queues is None else [name.strip() for name in queues.split(",") if name.strip()]
     if names == []:

@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+_POSTGRESQL = re.compile(r"(postgresql|postgres)(\+psycopg)?://[^\s]+")
 _SQLITE = re.compile(r"sqlite:///(?P<path>[^?]*)(?P<query>\?.*)?")
 _QUERIES = ("", "?synchronous=full", "?synchronous=normal")
 
@@ -21,14 +22,12 @@ class UrlProblem:
 
 def url_problem(url: str, root: Path) -> UrlProblem | None:
     """Return why this version does not take a URL, or None. Passwords in it are never repeated."""
-    scheme = url.partition(":")[0]
-    if scheme.partition("+")[0] in ("postgresql", "postgres"):
-        message = "PostgreSQL is not in this version of KongFlow"
-        return UrlProblem("not-in-this-version", message, "use sqlite:///kongflow.db")
+    if url.startswith("postgres"):
+        return _postgresql_problem(url)
     match = _SQLITE.fullmatch(url)
     if match is None:
-        known = "write sqlite:///relative/path.db or sqlite:////absolute/path.db"
-        return UrlProblem("database-url", "expected a URL of the form sqlite:///path", known)
+        known = "write sqlite:///relative/path.db, sqlite:////absolute/path.db or postgresql://user@host/database"
+        return UrlProblem("database-url", "expected a URL of the form sqlite:///path or postgresql://…", known)
     if not match["path"] or match["path"].startswith((":memory:", "file:")):
         message = "jobs must outlive the process: an SQLite database in memory, or a file: URI, is not taken"
         return UrlProblem("database-url", message, "write sqlite:///kongflow.db")
@@ -39,6 +38,16 @@ def url_problem(url: str, root: Path) -> UrlProblem | None:
         message = "the path of the project folder holds '?', which a URL cannot hold"
         return UrlProblem("database-url", message, "rename the folder")
     return None
+
+
+def _postgresql_problem(url: str) -> UrlProblem | None:
+    if _POSTGRESQL.fullmatch(url):
+        return None
+    driver = url.partition(":")[0].partition("+")[2]
+    if driver not in ("", "psycopg"):
+        message = f"KongFlow connects with psycopg 3, not with {driver!r}"
+        return UrlProblem("database-url", message, "write postgresql://; connection= of your own may use any driver")
+    return UrlProblem("database-url", "expected a URL of the form postgresql://user@host/database", "")
 
 
 def relative_path(url: str) -> str | None:

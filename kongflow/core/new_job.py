@@ -40,6 +40,15 @@ def new_job(catalog: Catalog, task_name: str, payload: Json, options: JobOptions
     return job
 
 
+def retried_payload(catalog: Catalog, task_name: str, payload: Json) -> str:
+    """Return the payload of a job that is run again, checked as when it was added, as the text that is stored.
+
+    Raises: UnknownTask; InvalidPayload, with every problem.
+    """
+    task = _task(catalog, task_name)
+    return _payload(task, payload, None if task.payload_schema is None else task.payload_schema.check_added)[1]
+
+
 def route(catalog: Catalog, unrouted: UnroutedJob) -> NewJob:
     """Return the rendered job for one that was added by SQL; options of its row win over the catalog.
 

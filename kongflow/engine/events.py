@@ -242,6 +242,14 @@ class JobFailedAfterCommit(JobEvent):
 
 
 @dataclass(frozen=True, slots=True)
+class JobResultIgnored(JobEvent):
+    """The handler returned something after its transaction had completed the job: say it with `tx.result(…)`."""
+
+    name: ClassVar[str] = "job.result_ignored"
+    level: ClassVar[int] = logging.WARNING
+
+
+@dataclass(frozen=True, slots=True)
 class JobRescued(Event):
     """A job whose runner was lost was taken from it."""
 

@@ -6,16 +6,19 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from kongflow.core.expression import kind_of
 from kongflow.core.json import Json
 from kongflow.core.outcome import Outcome, Released
 from kongflow.engine.attempt import Attempt, Stop
 from kongflow.engine.context import JobContext, Surroundings, SyncJobContext
-from kongflow.engine.events import Events, JobFailedAfterCommit, JobStarted, ref
-from kongflow.engine.failure import Mask, failed_with, name_of, payload_refused, result_refused, timed_out
+from kongflow.engine.endings import error_line
+from kongflow.engine.events import Events, JobFailedAfterCommit, JobResultIgnored, JobStarted, ref
+from kongflow.engine.failure import Mask, attempt_error, failed_with, payload_refused, result_refused, timed_out
 from kongflow.engine.job_log import bind_job
 from kongflow.engine.overruns import Overruns
 from kongflow.engine.result import meaning_of
 from kongflow.engine.threads import Ended, Threads
+from kongflow.errors import InvalidPayload
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +65,7 @@ class Executor:
     def _outcome(self, attempt: Attempt, ended: Ended) -> Outcome | None:
         number = attempt.job.attempt
         if attempt.committed:
-            self._tell_late_error(attempt, ended)
+            self._tell_what_comes_too_late(attempt, ended)
             return None
         if attempt.stop_reason is Stop.LOST:
             return None
@@ -77,14 +80,20 @@ class Executor:
         except BaseException as error:
             return result_refused(error, number, self.mask)
 
-    def _tell_late_error(self, attempt: Attempt, ended: Ended) -> None:
+    def _tell_what_comes_too_late(self, attempt: Attempt, ended: Ended) -> None:
+        """The job's own transaction has completed it; its result is what `tx.result()` said."""
         if ended.error is not None:
-            self.events.emit(JobFailedAfterCommit(ref(attempt.job), name_of(type(ended.error))))
+            kept = attempt_error(ended.error, attempt.job.attempt, self.mask)
+            self.events.emit(JobFailedAfterCommit(ref(attempt.job), error_line(kept)))
+        elif ended.value is not None:
+            self.events.emit(JobResultIgnored(ref(attempt.job)))
 
 
 def _argument(attempt: Attempt) -> Json:
     """Return what the handler gets: the payload by today's schema, in the type that the handler asks for."""
     payload = attempt.job.payload
+    if not isinstance(payload, dict):
+        raise InvalidPayload(f"the payload must be a JSON object, and this is {kind_of(payload)}")
     if attempt.task.payload_schema is not None:
         payload = attempt.task.payload_schema.check_run(payload)
     return attempt.handler.convert(payload)

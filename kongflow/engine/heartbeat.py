@@ -14,7 +14,7 @@ from kongflow.core.catalog import RunnerSettings
 from kongflow.engine.events import Events, RunnerStalled
 from kongflow.engine.outage import FIRST_WAIT, Outage
 from kongflow.engine.stall import Stall, all_stacks, end_in
-from kongflow.errors import StoreBusy, StoreError, StoreUnavailable
+from kongflow.errors import StoreBusy, StoreError, StoreReplaced, StoreUnavailable
 from kongflow.store.base import LeaseKeeper
 from kongflow.store.records import Renewal
 
@@ -29,6 +29,8 @@ class Ward:
     leases: Callable[[], Sequence[int]]
     renewed: Callable[[Renewal], None]
     expiring: Callable[[], None]
+    replaced: Callable[[str], None]
+    """The database is not the one that this runner began with: there is nothing more to do here."""
 
 
 class Heartbeat:
@@ -96,6 +98,9 @@ class Heartbeat:
             # Somebody holds the lock of the whole file: nobody else can take our jobs either, until he lets go of it.
             self._outage.failed("heartbeat", error)
             return min(FIRST_WAIT, self._settings.heartbeat)
+        except StoreReplaced as error:
+            self._on_loop(self._ward.replaced, str(error))
+            return self._not_renewed(error)
         except Exception as error:
             return self._not_renewed(error)
         if self._was_away or self._rescues_from == math.inf:

@@ -89,7 +89,7 @@ class Shift:
         self._settler = Settler(store, runner, self._outage, self._events)
         crew = Crew(catalog, handlers, store, runner, executor, self._settler, self._outage, self._events)
         self.worker = Worker(crew)
-        ward = Ward(self.worker.leases, self.worker.renewed, self._lease_expires)
+        ward = Ward(self.worker.leases, self.worker.renewed, self._lease_expires, self._replaced)
         self._heartbeat = Heartbeat(store.lease_keeper(runner), settings, ward, self._outage, self._events)
         self._maintenance = Maintenance(
             catalog, store, runner, self._heartbeat, self._outage, self._events, mask, self.worker.wake
@@ -177,6 +177,9 @@ class Shift:
         if self.worker.running:
             self._events.emit(LeaseExpiring(self.worker.running))
             self.worker.release_all()
+
+    def _replaced(self, why: str) -> None:
+        self._stopping.request(why, exit_code=1)
 
     def _summary(self, until_idle: bool, left: Pending, running_on: int) -> RunSummary:
         tally = self._tally

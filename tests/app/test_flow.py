@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import text
 
 from kongflow import InvalidConfig, InvalidPayload, KongFlow
 from kongflow.core.job import JobState
@@ -284,3 +285,13 @@ async def test_queues_count_their_live_jobs(flow: KongFlow) -> None:
     (counts,) = await flow.queues()
 
     assert (counts.queue, counts.counts[JobState.READY]) == ("runs:1", 1)
+
+
+@pytest.mark.parametrize("payload", ["[1]", '"text"', "5"])
+async def test_a_payload_that_is_no_object_is_refused_by_a_retry_too(flow: KongFlow, payload: str) -> None:
+    async with flow.transaction() as tx:
+        await tx.execute(text("insert into kongflow_job (task, payload) values ('anything', :it)"), {"it": payload})
+    await flow.run(until_idle=True)
+    assert (await flow.get("1")).reason == "invalid_payload"
+    with pytest.raises(InvalidPayload, match="must be a JSON object"):
+        await flow.retry("1")

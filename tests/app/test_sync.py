@@ -209,7 +209,7 @@ def test_stop_ends_the_waits_of_other_threads(sync_flow: SyncKongFlow) -> None:
     job, ended = sync_flow.enqueue("anything"), threading.Event()
 
     def wait() -> None:
-        with pytest.raises(NotInitialized, match="stopped while the call waited"):
+        with pytest.raises(NotInitialized):  # whichever is noticed first: the stop, or the closed store
             sync_flow.wait(job.id)
         ended.set()
 

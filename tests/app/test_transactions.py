@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from sqlalchemy.orm import Session
 
 from kongflow import KongFlow, SyncKongFlow, WrongDatabase
 from kongflow.core.job import JobState
-from kongflow.errors import InvalidOption
+from kongflow.errors import InvalidOption, StoreBusy
 
 pytestmark = pytest.mark.anyio
 
@@ -172,3 +173,15 @@ def test_an_async_session_is_refused_by_the_twin(sync_flow: SyncKongFlow, projec
 
     with pytest.raises(InvalidOption, match="AsyncSession"):
         sync_flow.enqueue("anything", connection=session)
+
+
+async def test_a_call_that_forgets_its_own_transaction_is_refused_instead_of_waiting_for_it(flow: KongFlow) -> None:
+    job = await flow.enqueue("anything")
+    async with flow.transaction() as tx:
+        for call in (flow.enqueue("anything"), flow.cancel(job.id), flow.dequeue("k")):
+            with pytest.raises(StoreBusy, match="pass the transaction as connection="):
+                await call
+        inside = await flow.enqueue("anything", connection=tx)
+        beside = asyncio.create_task(flow.enqueue("anything"))
+        await asyncio.sleep(0)
+    assert len({job.id, inside.id, (await beside).id}) == 3

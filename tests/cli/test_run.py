@@ -209,6 +209,16 @@ def test_a_signal_ends_it_in_time_also_while_somebody_else_has_the_file(
     holder.close()
 
 
+def test_a_runner_whose_file_was_replaced_says_so_and_ends_with_1(runner: subprocess.Popen[str], project: Path) -> None:
+    assert runner.stderr is not None
+    (project / "jobs.db").rename(project / "moved.db")
+
+    stopping = read_until(runner.stderr, "runner.stopping")
+
+    assert "deleted or replaced" in stopping["why"]
+    assert runner.wait(DEADLINE) == 1
+
+
 def test_a_task_of_a_handlers_that_exits_is_one_failed_job(
     runner: subprocess.Popen[str], enqueue: Enqueue, show: Show
 ) -> None:

@@ -91,7 +91,7 @@ def test_without_any_queue_no_template_meets_one(tmp_path):
 
 
 def test_the_password_of_a_url_is_repeated_in_no_message(tmp_path):
-    for url in ("postgresql://me:hunter2@db/x", "mysql://me:hunter2@db/x", "sqlite:hunter2"):
+    for url in ("postgresql+asyncpg://me:hunter2@db/x", "mysql://me:hunter2@db/x", "sqlite:hunter2"):
         (found,) = load_project(tmp_path, f'version: 1\ndatabase: {{url: "{url}"}}').findings
         assert "hunter2" not in found.message + found.help
 

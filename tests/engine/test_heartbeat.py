@@ -47,9 +47,10 @@ class Patient:
     def __init__(self, keeper: Keeper, settings: RunnerSettings = SETTINGS) -> None:
         self.learned: list[Renewal] = []
         self.expired = 0
+        self.replaced: list[str] = []
         self.told: list[Event] = []
         events = Events(self.told.append)
-        ward = Ward(lambda: [7, 8], self.learned.append, self._expire)
+        ward = Ward(lambda: [7, 8], self.learned.append, self._expire, self.replaced.append)
         self.heartbeat = Heartbeat(keeper, settings, ward, Outage(events), events)
 
     def _expire(self) -> None:

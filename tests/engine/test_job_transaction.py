@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 from kongflow.core.job import JobState, Reason
 from kongflow.engine.attempt import Stop
 from kongflow.engine.context import JobContext, SyncJobContext
-from kongflow.engine.events import JobFailedAfterCommit, JobSucceeded
+from kongflow.engine.events import JobFailedAfterCommit, JobResultIgnored, JobSucceeded
 from kongflow.errors import InvalidOption, JobStateConflict, StoreBusy
 from tests.engine.site import Site, open_site
 
@@ -138,7 +138,21 @@ async def test_an_exception_after_the_commit_is_told_and_the_job_stays_succeeded
         assert await effects(site) == ["kept"]
 
     assert (job.state, summary.exit_code) == (JobState.SUCCEEDED, 0)
-    assert site.of(JobFailedAfterCommit)[0].error == "ValueError"
+    assert site.of(JobFailedAfterCommit)[0].error == "ValueError: too late"
+
+
+async def test_what_a_handler_returns_after_the_commit_is_not_the_result_and_that_is_told(tmp_path: Path) -> None:
+    async def work(payload: Any, job: JobContext) -> str:
+        async with job.transaction() as tx:
+            tx.result("said in time")
+        return "said too late"
+
+    async with open_with_effects(tmp_path, work) as site:
+        added = await site.enqueue("work")
+        await site.run_all()
+        assert (await site.job(added)).result == "said in time"
+
+    assert [event.job.job for event in site.of(JobResultIgnored)] == [added]
 
 
 async def test_it_is_opened_once(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from kongflow.core.job import JobState, Reason
+from kongflow.core.job import JobState, NewJob, Reason
 from kongflow.core.outcome import Cancel, Snooze
 from kongflow.engine.context import JobContext, SyncJobContext
 from kongflow.engine.events import (
@@ -275,3 +275,17 @@ async def test_a_job_that_comes_due_during_a_claim_does_not_wait_for_the_next_po
         assert (await site.ended(added)).state is JobState.SUCCEEDED
 
     assert late[0] > 0
+
+
+async def test_a_payload_that_is_no_object_reaches_no_handler(tmp_path: Path) -> None:
+    ran: list[Any] = []
+
+    async def work(payload: Any) -> None:
+        ran.append(payload)
+
+    async with open_site(tmp_path, {"work": {"run": work}}) as site:
+        (added,) = await site.store.insert([NewJob("work", "[1]")])
+        await site.run_all()
+        job = await site.job(added.id)
+
+    assert (ran, job.state, job.reason) == ([], JobState.FAILED, Reason.INVALID_PAYLOAD)

@@ -85,6 +85,7 @@ class Access:
 
     async def write(self, work: Callable[[Transaction], T]) -> T:
         """Run a closure in a transaction of the writer. Raises: StoreBusy, StoreUnavailable."""
+        self.user.refuse_to_wait_for_itself()
         return await self.submit(work)
 
     async def read(self, work: Callable[[Connection], T]) -> T:

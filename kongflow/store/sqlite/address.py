@@ -13,7 +13,7 @@ from sqlalchemy.exc import ArgumentError
 
 from kongflow.errors import InvalidOption, StoreUnavailable
 from kongflow.store.sqlite.faults import busy, explain, forked
-from kongflow.store.sqlite.forks import Connection, was_open_at_fork
+from kongflow.store.sqlite.files import Connection, was_open_at_fork
 
 BUSY_TIMEOUT = 30.0
 """Seconds that we wait for the one lock of a file before StoreBusy."""
@@ -36,7 +36,7 @@ class Address:
     busy_timeout: float = BUSY_TIMEOUT
     mode: str = "rwc"
 
-    def connect(self, *, lock_slice: float = LOCK_SLICE) -> sqlite3.Connection:
+    def connect(self, *, lock_slice: float = LOCK_SLICE) -> Connection:
         """Open a connection for one thread, in WAL mode, without Python's own transactions.
 
         Raises: StoreUnavailable, StoreBusy.
@@ -63,7 +63,7 @@ class Address:
         except OSError:
             return False
 
-    def _open(self, timeout: float) -> sqlite3.Connection:
+    def _open(self, timeout: float) -> Connection:
         if was_open_at_fork(self.path):
             raise forked(self.path)
         connection = sqlite3.connect(

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from sqlalchemy.exc import DBAPIError
 
-from kongflow.errors import SchemaOutOfDate, StoreBusy, StoreError, StoreUnavailable
+from kongflow.errors import SchemaOutOfDate, StoreBusy, StoreError, StoreReplaced, StoreUnavailable
 
 
 def explain(error: BaseException, path: Path) -> StoreError | None:
@@ -42,6 +42,14 @@ def forked(path: Path) -> StoreUnavailable:
     return StoreUnavailable(
         f"{path} was open in the process that this one was forked from, and SQLite's locks do not survive a fork: what "
         "this process wrote could be lost. Call initialize() only after the fork, or start processes with spawn"
+    )
+
+
+def replaced(path: Path) -> StoreReplaced:
+    """Return the error for a file that is not there any more, or is another one."""
+    return StoreReplaced(
+        f"{path} was deleted or replaced while this process had it open: it works on a file that nobody else sees. "
+        "Stop every process before you move a database, and start them again"
     )
 
 

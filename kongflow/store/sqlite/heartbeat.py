@@ -8,7 +8,8 @@ from collections.abc import Callable, Sequence
 
 from kongflow.store.records import Renewal
 from kongflow.store.sqlite.address import Address
-from kongflow.store.sqlite.faults import explain
+from kongflow.store.sqlite.faults import explain, replaced
+from kongflow.store.sqlite.files import Connection
 from kongflow.store.sqlite.runners import renew
 from kongflow.store.sqlite.transaction import Transaction
 
@@ -26,15 +27,17 @@ class SqliteLeaseKeeper:
         self._runner = runner
         self._patience = patience
         self._begin = begin
-        self._connection: sqlite3.Connection | None = None
+        self._connection: Connection | None = None
         self._lock = threading.Lock()
 
     def renew(self, leases: Sequence[int]) -> Renewal:
-        """Renew the runner and say what became of `leases`. Raises: StoreBusy, StoreUnavailable."""
+        """Renew the runner and say what became of `leases`. Raises: StoreBusy, StoreUnavailable, StoreReplaced."""
         with self._lock:
             try:
                 if self._connection is None:
                     self._connection = self._address.connect(lock_slice=self._patience)
+                if not self._connection.is_still(self._address.path):
+                    raise replaced(self._address.path)
                 return self._renew(self._connection, leases)
             except sqlite3.Error as error:
                 raise explain(error, self._address.path) or error from error

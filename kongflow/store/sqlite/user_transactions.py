@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any
@@ -11,7 +12,7 @@ from sqlalchemy.engine import URL, Connection, Engine
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
-from kongflow.errors import WrongDatabase
+from kongflow.errors import StoreBusy, WrongDatabase
 from kongflow.store.sqlite.address import Address
 from kongflow.store.sqlite.faults import explain
 
@@ -27,6 +28,7 @@ class UserTransactions:
         }
         self._async_engine: AsyncEngine | None = None
         self._sync_engine: Engine | None = None
+        self._open_in: set[asyncio.Task[Any] | None] = set()
 
     @asynccontextmanager
     async def open(self) -> AsyncIterator[AsyncConnection]:
@@ -39,11 +41,14 @@ class UserTransactions:
             connection = await self._async_engine.connect()
         except DBAPIError as error:
             raise explain(error, self._address.path) or error from error
+        task = asyncio.current_task()
         try:
             await self._in_words(connection.begin())
+            self._open_in.add(task)
             yield connection
             await self._in_words(connection.commit())
         finally:
+            self._open_in.discard(task)
             await connection.close()
 
     @contextmanager
@@ -70,6 +75,14 @@ class UserTransactions:
             await self._async_engine.dispose()
         if self._sync_engine is not None:
             self._sync_engine.dispose()
+
+    def refuse_to_wait_for_itself(self) -> None:
+        """Raises: StoreBusy where this very task has a transaction open: its write would wait for its own lock."""
+        if asyncio.current_task() in self._open_in:
+            raise StoreBusy(
+                f"this task has a transaction open on {self._address.path}, and SQLite has one lock for a file: "
+                "pass the transaction as connection=, or do it before or after"
+            )
 
     def check(self, connection: Connection) -> None:
         """Raises: WrongDatabase where a caller's connection is not on our file."""

@@ -1,4 +1,5 @@
-"""Forks: files that were open when this process was forked off must not be opened here.
+"""Which file a connection is on: one that was open when this process was forked off must not be opened here, and one
+whose file was moved away or deleted works on something that nobody else sees.
 
 SQLite remembers its locks by process and file. A forked child inherits that memory but not the locks: it would work
 without any, and what it writes is lost when the parent closes the file (https://sqlite.org/howtocorrupt.html, "Carrying
@@ -29,6 +30,10 @@ class Connection(sqlite3.Connection):
         self._file = _identity(path)
         if self._file is not None:
             _open_here[self._file] += 1
+
+    def is_still(self, path: Path) -> bool:
+        """Say whether a path still names the file of this connection."""
+        return self._file is not None and _identity(path) == self._file
 
     def close(self) -> None:
         """Close the connection."""
