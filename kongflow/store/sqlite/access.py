@@ -18,6 +18,7 @@ from kongflow.errors import NotInitialized
 from kongflow.store.sqlite.address import Address
 from kongflow.store.sqlite.clock import Clock
 from kongflow.store.sqlite.faults import explain, forked
+from kongflow.store.sqlite.files import FileId, file_id
 from kongflow.store.sqlite.lanes import normalise_touched
 from kongflow.store.sqlite.roster import Roster, current_roster
 from kongflow.store.sqlite.transaction import Transaction
@@ -40,6 +41,8 @@ class Access:
         self._roster: Roster | None = None
         self._reading_roster: Roster | None = None
         self._reader: ThreadPoolExecutor | None = None
+        self.file: FileId | None = None
+        """The file that was opened."""
         self._pid = 0
         self._connection: Connection | None = None
 
@@ -48,6 +51,7 @@ class Access:
         if self._reader is not None:
             return
         await self.writer.start()
+        self.file = file_id(self.address.path)
         engine = create_engine("sqlite://", creator=self.address.connect, poolclass=NullPool)
         reader = ThreadPoolExecutor(max_workers=1, thread_name_prefix="kongflow-reads")
         try:

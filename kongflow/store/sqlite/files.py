@@ -14,26 +14,23 @@ from collections import Counter
 from pathlib import Path
 from typing import TypeAlias
 
-_File: TypeAlias = tuple[int, int]
+FileId: TypeAlias = tuple[int, int]
+"""Device and inode."""
 
-_open_here: Counter[_File] = Counter()
-_open_at_fork: set[_File] = set()
+_open_here: Counter[FileId] = Counter()
+_open_at_fork: set[FileId] = set()
 
 
 class Connection(sqlite3.Connection):
     """A connection whose file counts as open here until it is closed."""
 
-    _file: _File | None = None
+    _file: FileId | None = None
 
     def count(self, path: Path) -> None:
         """Count the file as open."""
-        self._file = _identity(path)
+        self._file = file_id(path)
         if self._file is not None:
             _open_here[self._file] += 1
-
-    def is_still(self, path: Path) -> bool:
-        """Say whether a path still names the file of this connection."""
-        return self._file is not None and _identity(path) == self._file
 
     def close(self) -> None:
         """Close the connection."""
@@ -45,10 +42,11 @@ class Connection(sqlite3.Connection):
 
 def was_open_at_fork(path: Path) -> bool:
     """Say whether a file was open in the process that this one was forked from."""
-    return _identity(path) in _open_at_fork
+    return file_id(path) in _open_at_fork
 
 
-def _identity(path: Path) -> _File | None:
+def file_id(path: Path) -> FileId | None:
+    """Return what tells a file from every other, also from one that takes its place; None where there is none."""
     try:
         status = path.stat()
     except OSError:

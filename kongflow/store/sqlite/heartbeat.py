@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from kongflow.store.records import Renewal
-from kongflow.store.sqlite.address import Address
+from kongflow.store.sqlite.access import Access
 from kongflow.store.sqlite.faults import explain, replaced
-from kongflow.store.sqlite.files import Connection
+from kongflow.store.sqlite.files import Connection, file_id
 from kongflow.store.sqlite.runners import renew
-from kongflow.store.sqlite.transaction import Transaction
 
 LONGEST_RENEWAL = 1.0
 """Seconds that a renewal waits for the file before it says so: the thread that renews has the event loop to watch."""
@@ -20,13 +19,12 @@ LONGEST_RENEWAL = 1.0
 class SqliteLeaseKeeper:
     """Renews one runner, from one thread; `close` may come from any."""
 
-    def __init__(
-        self, address: Address, runner: int, patience: float, begin: Callable[[sqlite3.Connection], Transaction]
-    ) -> None:
-        self._address = address
+    def __init__(self, access: Access, runner: int, patience: float) -> None:
+        self._address = access.address
+        self._file = access.file
         self._runner = runner
         self._patience = patience
-        self._begin = begin
+        self._begin = access.begun
         self._connection: Connection | None = None
         self._lock = threading.Lock()
 
@@ -34,10 +32,10 @@ class SqliteLeaseKeeper:
         """Renew the runner and say what became of `leases`. Raises: StoreBusy, StoreUnavailable, StoreReplaced."""
         with self._lock:
             try:
+                if file_id(self._address.path) != self._file:
+                    raise replaced(self._address.path)
                 if self._connection is None:
                     self._connection = self._address.connect(lock_slice=self._patience)
-                if not self._connection.is_still(self._address.path):
-                    raise replaced(self._address.path)
                 return self._renew(self._connection, leases)
             except sqlite3.Error as error:
                 raise explain(error, self._address.path) or error from error

@@ -139,7 +139,7 @@ class SqliteStore:
     def lease_keeper(self, runner: int) -> LeaseKeeper:
         """See Store.lease_keeper."""
         patience = min(self._joined[runner].info.lease / 3, self._access.address.busy_timeout, LONGEST_RENEWAL)
-        return SqliteLeaseKeeper(self._access.address, runner, patience, self._access.begun)
+        return SqliteLeaseKeeper(self._access, runner, patience)
 
     async def claim(self, runner: int, limit: int, suspects: int) -> list[ClaimedJob]:
         """See Store.claim. A claim whose caller is cancelled gives back what it leased."""
