@@ -48,10 +48,11 @@ class Project:
 
     folder: Path
     yaml: str
+    url: str
     runners: list[subprocess.Popen[str]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        (self.folder / "kongflow.yaml").write_text(self.yaml)
+        (self.folder / "kongflow.yaml").write_text(f"{self.yaml}database: {{url: '${{KONGFLOW_DATABASE_URL}}'}}\n")
         (self.folder / "handlers.py").write_text(HANDLERS)
 
     @property
@@ -59,7 +60,8 @@ class Project:
         return self.folder / "ledger.jsonl"
 
     def environment(self) -> dict[str, str]:
-        return {**os.environ, "LEDGER": str(self.ledger), "PYTHONDONTWRITEBYTECODE": "1"}
+        ours = {"LEDGER": str(self.ledger), "KONGFLOW_DATABASE_URL": self.url, "PYTHONDONTWRITEBYTECODE": "1"}
+        return {**os.environ, **ours}
 
     def kongflow(
         self, *args: str, stdin: str | None = None, expect: int | None = 0

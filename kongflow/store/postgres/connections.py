@@ -8,6 +8,7 @@ is noticed before it is used.
 from __future__ import annotations
 
 import asyncio
+import select
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any, TypeAlias
@@ -60,9 +61,12 @@ def _is_usable(connection: AsyncConnection) -> bool:
 
 
 def _is_alive(connection: AsyncConnection) -> bool:
-    """Say whether the server has not closed a connection while it was idle; without a round trip."""
-    try:
-        connection.pgconn.consume_input()
-    except psycopg.OperationalError:
+    """Say whether the server has not closed a connection while it was idle; without a round trip.
+
+    Nobody has asked for anything, so what can be read now is the server's farewell.
+    """
+    if connection.pgconn.status != ConnStatus.OK:
         return False
-    return connection.pgconn.status == ConnStatus.OK
+    poll = select.poll()
+    poll.register(connection.pgconn.socket, select.POLLIN)
+    return not poll.poll(0)

@@ -1,0 +1,150 @@
+"""What can go wrong with a server: a clear word, nothing half written, and work goes on when it is back."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import os
+
+import psycopg
+import pytest
+
+from kongflow.core.catalog import DatabaseSettings
+from kongflow.errors import InvalidOption, NotInitialized, StoreBusy, StoreError, StoreUnavailable, WrongDatabase
+from kongflow.store.open import open_store
+from kongflow.store.postgres.address import CONNECT, parse_address
+from kongflow.store.postgres.faults import explain
+from tests.engine.waiting import until_async
+from tests.store.stage import Stage, new
+
+pytestmark = pytest.mark.anyio
+
+
+async def test_a_server_that_is_not_there_is_named_without_the_password() -> None:
+    store = open_store(DatabaseSettings("postgresql://me:hunter2@127.0.0.1:1/shop"))
+    with pytest.raises(StoreUnavailable, match=r"postgresql://127\.0\.0\.1/shop cannot be reached") as caught:
+        await store.open()
+    assert "hunter2" not in str(caught.value)
+    with pytest.raises(NotInitialized):
+        await store.insert([new()])
+    await store.close()
+
+
+@pytest.mark.parametrize("url", ["postgresql://[", "postgresql://h/x?hunter2=1"])
+def test_a_url_that_cannot_work_is_refused_and_not_repeated(url: str) -> None:
+    with pytest.raises(InvalidOption, match=r"database\.url") as caught:
+        open_store(DatabaseSettings(url))
+    assert "hunter2" not in str(caught.value)
+
+
+def test_what_a_url_says_wins_over_our_defaults_for_connections() -> None:
+    plain = psycopg.conninfo.conninfo_to_dict(parse_address("postgresql://h/x").ours)
+    given = psycopg.conninfo.conninfo_to_dict(
+        parse_address("postgresql://a,b/x?connect_timeout=9&options=-c%20statement_timeout%3D5s").ours
+    )
+    assert {name: plain[name] for name in CONNECT} == {name: str(value) for name, value in CONNECT.items()}
+    assert (given["connect_timeout"], given["host"]) == ("9", "a,b")
+    assert str(given["options"]).startswith("-c statement_timeout=5s ")
+    assert "read\\ committed" in str(given["options"])
+
+
+async def test_connections_that_the_server_ends_are_replaced_and_nothing_is_lost(stage: Stage) -> None:
+    runner = await stage.runner("work")
+    await stage.add()
+    job = await stage.claim_one(runner)
+    await _end_other_sessions(stage)
+    assert not (await stage.end(runner, job)).lost
+    await _end_other_sessions(stage)
+    assert await stage.state(job.id) == "succeeded"
+
+
+async def test_a_heartbeat_whose_connection_is_ended_says_so_and_renews_with_the_next(stage: Stage) -> None:
+    runner = await stage.runner("work")
+    keeper = stage.store.lease_keeper(runner)
+    keeper.renew([])
+    await _end_other_sessions(stage)
+    with pytest.raises(StoreUnavailable):
+        await asyncio.to_thread(keeper.renew, [])
+    assert keeper.renew([]).lost == frozenset()
+    keeper.close()
+
+
+async def test_a_claim_whose_caller_is_cancelled_gives_back_what_it_leased(stage: Stage) -> None:
+    runner = await stage.runner("work")
+    ids = [job.id for job in await stage.store.insert([new() for _ in range(3)])]
+    claim = asyncio.ensure_future(stage.claim(runner))
+    await asyncio.sleep(0)
+    claim.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await claim
+
+    async def all_given_back() -> bool:
+        jobs = [await stage.job(id) for id in ids]
+        return {(job.state, job.attempt, job.claims) for job in jobs} == {("ready", 0, 1)}
+
+    await until_async(all_given_back)
+
+
+async def test_a_call_that_is_cancelled_leaves_a_usable_store(stage: Stage) -> None:
+    for _ in range(5):
+        insert = asyncio.ensure_future(stage.store.insert([new()]))
+        await asyncio.sleep(0.001)
+        insert.cancel()
+        await asyncio.gather(insert, return_exceptions=True)
+    assert (await stage.add()).created
+
+
+async def test_more_callers_than_connections_take_turns(stage: Stage) -> None:
+    jobs = await asyncio.gather(*(stage.store.insert([new()]) for _ in range(100)))
+    assert len({job.id for (job,) in jobs}) == 100
+
+
+async def test_a_copy_of_the_database_is_another_database(stage: Stage, database: DatabaseSettings) -> None:
+    copied = database.url.replace("/kongflow_test", "/postgres?x=/kongflow_test").partition("?x=")[0]
+    host = database.url.partition("?")[2]
+    other = open_store(DatabaseSettings(f"{copied}?{host}" if host else copied, schema="elsewhere"))
+    await other.open()
+    async with other.transaction() as connection:
+        with pytest.raises(WrongDatabase, match="Jobs and other writes commit together only in one database"):
+            await connection.run_sync(lambda sync: stage.store.insert_in(sync, [new()]))
+    await other.close()
+
+
+def test_a_child_that_ends_leaves_its_parents_connections_alone(database: DatabaseSettings) -> None:
+    async def main() -> None:
+        store = open_store(database)
+        await store.open()
+        await store.insert([new()])
+        child = os.fork()
+        if child == 0:
+            del store
+            gc.collect()
+            os._exit(0)
+        os.waitpid(child, 0)
+        await store.insert([new()])
+        await store.close()
+
+    asyncio.run(main())
+
+
+def test_errors_of_the_server_are_told_in_words() -> None:
+    cases: list[tuple[BaseException, type[StoreError], str]] = [
+        (psycopg.errors.LockNotAvailable("x"), StoreBusy, "try again"),
+        (psycopg.errors.ReadOnlySqlTransaction("x"), StoreUnavailable, "target_session_attrs=read-write"),
+        (psycopg.errors.DiskFull("x"), StoreUnavailable, "is full"),
+        (psycopg.errors.InsufficientPrivilege("x"), StoreUnavailable, "may not do that"),
+        (psycopg.errors.CheckViolation("x"), StoreError, "constraint"),
+    ]
+    for error, kind, words in cases:
+        told = explain(error, "postgresql://h/x")
+        assert isinstance(told, kind)
+        assert words in str(told)
+    assert explain(ValueError("ours"), "") is None
+
+
+async def _end_other_sessions(stage: Stage) -> None:
+    """What a restart, a failover or an administrator does."""
+    await stage.sql(
+        "select count(pg_terminate_backend(pid)) from pg_stat_activity "
+        "where datname = current_database() and pid <> pg_backend_pid()"
+    )

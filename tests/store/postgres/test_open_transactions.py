@@ -1,0 +1,128 @@
+"""Nobody waits for a user's transaction that stays open, but producers of the same key."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable
+from contextlib import asynccontextmanager
+from typing import TypeVar
+
+import pytest
+from sqlalchemy import text
+
+from kongflow.store.records import Routed, Settlement
+from tests.store.stage import FAILED, RETRIED, SUCCEEDED, Stage, add_by_sql, info, new
+
+pytestmark = pytest.mark.anyio
+
+T = TypeVar("T")
+
+INFO = info("work", queues={"runs:*": 1})
+
+
+async def soon(work: Awaitable[T]) -> T:
+    """What must not wait for anybody; a limit that only a lock reaches."""
+    return await asyncio.wait_for(work, 10)
+
+
+@asynccontextmanager
+async def held(stage: Stage, **fields: object) -> AsyncIterator[None]:
+    """A user's transaction that has added a job, and stays open."""
+    async with stage.store.transaction() as connection:
+        await connection.run_sync(lambda sync: stage.store.insert_in(sync, [new(**fields)]))
+        yield
+
+
+async def test_claims_settles_rescues_and_other_producers_go_on(stage: Stage) -> None:
+    here, there = await stage.runner("work"), await stage.runner("work")
+    await stage.add(key="k")
+    old = await stage.claim_one(here)
+    await stage.store.insert([new(), new()])
+    async with held(stage, key="k"):
+        (plain,) = await soon(stage.claim(here, limit=1))
+        await soon(stage.end(here, plain))
+        await soon(stage.claim(there, limit=1))
+        assert len(await soon(stage.lose(there, witness=here))) == 1
+        await soon(stage.add(key="another"))
+        await soon(stage.end(here, old, FAILED))
+        await soon(stage.store.prune(100))
+    assert await stage.state(old.id) == "failed: error"
+
+
+async def test_a_producer_of_the_same_key_waits_and_loses_nothing(stage: Stage) -> None:
+    async with held(stage, key="k", payload='{"n":1}'):
+        second = asyncio.ensure_future(stage.add(key="k", payload='{"n":2}'))
+        await asyncio.sleep(0)
+    job = await soon(second)
+    assert (job.created, job.payload) == (False, {"n": 2})
+
+
+async def test_an_older_job_that_waits_again_gives_way_when_the_transaction_has_committed(stage: Stage) -> None:
+    runner = await stage.runner("work")
+    await stage.add(key="k")
+    old = await stage.claim_one(runner)
+    async with held(stage, key="k"):
+        await soon(stage.end(runner, old, RETRIED))
+        assert await stage.state(old.id) == "retrying"
+    newer = await stage.claim_one(runner)
+    assert newer.id != old.id
+    assert await stage.state(old.id) == "cancelled: superseded"
+
+
+@pytest.mark.parametrize("holds_blocked", [False, True], ids=["the promoted job", "the first blocked job"])
+async def test_a_serial_queue_goes_on_past_a_job_that_is_held(stage: Stage, holds_blocked: bool) -> None:
+    runner = await stage.runner("work", queues={"mail": 1})
+    first = await stage.add(queue="mail")
+    head = await stage.add(queue="mail", key="head")
+    successor = await stage.add(queue="mail")
+    running = await stage.claim_one(runner)
+    assert (running.id, await stage.claim(runner)) == (first.id, [])
+    if not holds_blocked:
+        await stage.end(runner, running)
+        assert await stage.state(head.id) == "ready"
+    async with held(stage, queue="mail", key="head", delay=60.0):
+        if holds_blocked:
+            await soon(stage.end(runner, running))
+        await soon(stage.store.repair(runner, 100))
+        assert [job.id for job in await soon(stage.claim(runner))] == [successor.id]
+    assert await stage.state(head.id) == "scheduled"
+
+
+async def test_a_job_added_by_sql_whose_key_is_held_is_left_for_later(stage: Stage) -> None:
+    runner = await stage.runner("work")
+    held_back, other = await add_by_sql(stage), await add_by_sql(stage)
+    results = [Routed(held_back, new(key="k")), Routed(other, new())]
+    async with held(stage, key="k"):
+        assert await soon(stage.store.route(runner, results)) == {other}
+    assert await soon(stage.store.route(runner, results)) == {held_back}
+    assert await stage.state(held_back) == "cancelled: superseded"
+
+
+async def test_jobs_that_a_user_has_locked_are_neither_cancelled_nor_told_as_unrouted(stage: Stage) -> None:
+    runner = await stage.runner("work")
+    await add_by_sql(stage, "gone")
+    await add_by_sql(stage)
+    async with stage.store.transaction() as connection:
+        await connection.execute(text("select from kongflow.job for update"))
+        assert await soon(stage.store.unrouted(runner, 10)) == []
+        assert await soon(stage.store.bury({"gone": None})) == 0
+    assert len(await stage.store.unrouted(runner, 10)) == 1
+    assert await stage.store.bury({"gone": None}) == 1
+
+
+async def test_nothing_depends_on_the_isolation_that_the_database_gives_to_others(stage: Stage) -> None:
+    await stage.sql("do $$ begin execute format('alter database %I set default_transaction_isolation = serializable', "
+                    "current_database()); end $$")  # fmt: skip
+    stores = [await stage.another() for _ in range(3)]
+    runners = [await store.join(INFO) for store in stores]
+    await stores[0].insert([new(queue=f"runs:{number % 5}") for number in range(60)])
+
+    async def work(number: int) -> int:
+        done = 0
+        for _ in range(60):
+            for job in await stores[number].claim(runners[number], 4, 0):
+                await stores[number].settle(runners[number], [Settlement(job.id, job.lease, SUCCEEDED)])
+                done += 1
+        return done
+
+    assert sum(await asyncio.gather(*map(work, range(3)))) == 60

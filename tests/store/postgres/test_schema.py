@@ -1,0 +1,120 @@
+"""Migrations, a schema of our own, and whose tables they are."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import replace
+
+import psycopg
+import pytest
+from psycopg import sql
+
+import kongflow
+from kongflow.core.catalog import DatabaseSettings
+from kongflow.errors import SchemaOutOfDate, WrongName
+from kongflow.store.base import Store
+from kongflow.store.open import open_store
+from kongflow.store.records import SchemaStatus
+from kongflow.store.releases import REVISIONS
+from tests.postgres import Server
+from tests.store.stage import Stage, new
+
+pytestmark = pytest.mark.anyio
+
+MIGRATE = """
+import asyncio, sys
+from kongflow.core.catalog import DatabaseSettings
+from kongflow.store.open import open_store
+
+async def main():
+    store = open_store(DatabaseSettings(sys.argv[1]))
+    await store.open()
+    status = await store.migrate()
+    await store.check_name("same")
+    await store.close()
+    print(status.current)
+
+asyncio.run(main())
+"""
+
+
+@pytest.fixture
+def empty(server: Server) -> Iterator[str]:
+    """The URL of a database without our tables."""
+    name = server.create()
+    yield server.url(name)
+    server.drop(name)
+
+
+async def opened(settings: DatabaseSettings) -> Store:
+    store = open_store(settings)
+    await store.open()
+    return store
+
+
+async def test_an_empty_database_has_no_revision_and_is_not_to_be_worked_with(empty: str) -> None:
+    store = await opened(DatabaseSettings(empty))
+    assert await store.schema_status() == SchemaStatus(None, REVISIONS[-1], compatible=False)
+    with pytest.raises(SchemaOutOfDate, match="kongflow db upgrade"):
+        await store.insert([new()])
+    for _ in range(2):
+        assert (await store.migrate()).up_to_date
+    assert (await store.insert([new()]))[0].id == "1"
+    await store.close()
+
+
+def test_ten_processes_that_start_at_once_migrate_once(empty: str) -> None:
+    command = [sys.executable, "-c", MIGRATE, empty]
+    processes = [
+        subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) for _ in range(10)
+    ]
+    results = [process.communicate(timeout=60) for process in processes]
+    assert results == [(f"{REVISIONS[-1]}\n", "")] * 10
+
+
+@pytest.mark.parametrize(("oldest", "works"), [(kongflow.__version__, True), ("99.0.0", False), ("unknown", False)])
+async def test_tables_of_a_newer_release_say_who_may_work_with_them(stage: Stage, oldest: str, works: bool) -> None:
+    await stage.sql("update kongflow.version set version_num = '0999'")
+    await stage.sql("update kongflow.meta set value = :oldest where name = 'oldest_release'", oldest=oldest)
+    status = await stage.store.schema_status()
+    assert (status.compatible, status.up_to_date) == (works, False)
+    if works:
+        assert await stage.store.migrate() == status
+        return
+    with pytest.raises(SchemaOutOfDate, match=f"need KongFlow {oldest} or newer"):
+        await stage.store.migrate()
+
+
+async def test_two_deployments_share_a_database_by_their_schemas(database: DatabaseSettings) -> None:
+    first, second = await opened(database), await opened(replace(database, schema="user"))  # a reserved word
+    await second.migrate()
+    await first.check_name("one")
+    await second.check_name("two")
+    with pytest.raises(WrongName, match=r"(?s)of the schema kongflow.*'one'.*database\.schema"):
+        await first.check_name("two")
+    await first.insert([new(), new()])
+    assert await second.get("1") is None
+    assert (await second.insert([new()]))[0].id == "1"
+    for store in (first, second):
+        await store.close()
+
+
+def test_nothing_of_ours_lies_outside_of_our_schema(database: DatabaseSettings) -> None:
+    with psycopg.connect(database.url) as connection:
+        for catalog, column in (("pg_class", "relnamespace"), ("pg_proc", "pronamespace"), ("pg_type", "typnamespace")):
+            query = sql.SQL("select count(*) from {} where {} = 'public'::regnamespace")
+            (count,) = connection.execute(query.format(*map(sql.Identifier, (catalog, column)))).fetchone() or (None,)
+            assert count == 0
+
+
+def test_no_statement_needs_our_schema_on_the_search_path(database: DatabaseSettings) -> None:
+    with psycopg.connect(database.url) as connection:
+        for (function,) in connection.execute(
+            "select pg_get_functiondef(oid) from pg_proc where pronamespace = 'kongflow'::regnamespace"
+        ).fetchall():
+            assert "set search_path" not in function.lower()
+        connection.execute("set search_path = ''")
+        connection.execute("select kongflow.prune(1, '0')")
+        connection.execute("select * from kongflow.claim(1, 1, 1, '0')")
