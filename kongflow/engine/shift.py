@@ -101,6 +101,7 @@ class Shift:
         self._start("settler", self._settler.run())
         maintaining = self._start("maintenance", self._maintenance.run())
         working = self._start("worker", self.worker.run())
+        self._start("listener", self._store.listen(self.worker.wake))
         if until_idle:
             self._start("watch for idleness", self._stop_when_idle())
         try:

@@ -14,7 +14,7 @@ Every method may raise StoreUnavailable or StoreBusy; then nothing of it was wri
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from typing import Protocol
 
@@ -132,6 +132,12 @@ class Store(Protocol):
 
     def lease_keeper(self, runner: int) -> LeaseKeeper:
         """Return the heartbeat's connection for this runner; it is opened by the first `renew`."""
+        ...
+
+    async def listen(self, wake: Callable[[], None]) -> None:
+        """Call `wake` whenever another process may have added jobs, until cancelled. A hint: polling finds whatever it
+        misses. Returns at once where the database gives no such hints.
+        """
         ...
 
     async def claim(self, runner: int, limit: int, suspects: int) -> list[ClaimedJob]:

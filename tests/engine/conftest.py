@@ -18,9 +18,9 @@ def anyio_backend() -> str:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """A test that has a folder has a database in it, of each dialect."""
+    """A test that has a folder has a database in it, of each dialect; or of those that its module names in ONLY_ON."""
     if "tmp_path" in metafunc.fixturenames:
-        metafunc.parametrize("dialect", DIALECTS, indirect=True)
+        metafunc.parametrize("dialect", getattr(metafunc.module, "ONLY_ON", DIALECTS), indirect=True)
 
 
 @pytest.fixture(autouse=True)

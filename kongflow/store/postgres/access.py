@@ -16,6 +16,7 @@ from kongflow.store.postgres.address import Address
 from kongflow.store.postgres.connections import Connections
 from kongflow.store.postgres.faults import explain
 from kongflow.store.postgres.user_transactions import UserTransactions
+from kongflow.store.postgres.wakeups import Wakeups
 from kongflow.store.rows import Row
 from kongflow.store.statements import in_schema, load_statements, with_percent_names
 
@@ -32,13 +33,16 @@ class Access:
         self._pool_size = pool_size
         self._named = load_statements("kongflow.store.postgres", lambda sql: in_schema(sql, schema))
         self._statements = {name: with_percent_names(sql).encode() for name, sql in self._named.items()}
+        self._channel = f"{schema}_jobs"
         self._connections: Connections | None = None
+        self._wakeups: Wakeups | None = None
         self._identity: str | None = None
 
     async def open(self) -> None:
         """Connect. Raises: StoreUnavailable."""
         if self._connections is None:
             self._connections = Connections(self.address.ours, self._pool_size)
+            self._wakeups = Wakeups(self.address.ours, self._channel)
             try:
                 await self.learn_identity()
             except BaseException:
@@ -48,9 +52,18 @@ class Access:
     async def close(self) -> None:
         """Disconnect."""
         connections, self._connections = self._connections, None
+        if self._wakeups is not None:
+            await self._wakeups.close()
         if connections is not None:
             await connections.close()
         await self.user.close()
+
+    @property
+    def wakeups(self) -> Wakeups:
+        """The hints of this process. Raises: NotInitialized."""
+        if self._wakeups is None:
+            raise NotInitialized("the store is not open: call initialize() first")
+        return self._wakeups
 
     # --- our own statements ---
 

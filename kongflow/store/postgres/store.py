@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from datetime import timedelta
 
+from sqlalchemy import event
 from sqlalchemy.engine import Connection
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -109,11 +110,20 @@ class PostgresStore:
 
     async def insert(self, jobs: Sequence[NewJob]) -> list[Job]:
         """See Store.insert."""
-        return added_jobs(jobs, await self._access.rows("add_jobs", **self._new_jobs(jobs))) if jobs else []
+        if not jobs:
+            return []
+        rows = await self._access.rows("add_jobs", **self._new_jobs(jobs))
+        self._access.wakeups.announce()
+        return added_jobs(jobs, rows)
 
     def insert_in(self, connection: Connection, jobs: Sequence[NewJob]) -> list[Job]:
         """See Store.insert_in."""
-        return added_jobs(jobs, self._access.rows_in(connection, "add_jobs", **self._new_jobs(jobs))) if jobs else []
+        if not jobs:
+            return []
+        rows = self._access.rows_in(connection, "add_jobs", **self._new_jobs(jobs))
+        wakeups = self._access.wakeups
+        event.listen(connection, "commit", lambda _: wakeups.announce_after_commit(), once=True)
+        return added_jobs(jobs, rows)
 
     async def dequeue(self, key: str) -> Job | None:
         """See Store.dequeue."""
@@ -165,6 +175,10 @@ class PostgresStore:
     def lease_keeper(self, runner: int) -> LeaseKeeper:
         """See Store.lease_keeper."""
         return PostgresLeaseKeeper(self._access, runner, self._joined[runner].lease / 3)
+
+    async def listen(self, wake: Callable[[], None]) -> None:
+        """See Store.listen."""
+        await self._access.wakeups.listen(wake)
 
     async def claim(self, runner: int, limit: int, suspects: int) -> list[ClaimedJob]:
         """See Store.claim. A claim whose caller is cancelled gives back what it leased."""

@@ -141,6 +141,9 @@ class SqliteStore:
         patience = min(self._joined[runner].info.lease / 3, self._access.address.busy_timeout, LONGEST_RENEWAL)
         return SqliteLeaseKeeper(self._access, runner, patience)
 
+    async def listen(self, wake: Callable[[], None]) -> None:
+        """See Store.listen. A file tells nobody that it has changed."""
+
     async def claim(self, runner: int, limit: int, suspects: int) -> list[ClaimedJob]:
         """See Store.claim. A claim whose caller is cancelled gives back what it leased."""
         joined = self._joined[runner]

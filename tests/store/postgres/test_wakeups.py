@@ -1,0 +1,90 @@
+"""Who waits for jobs hears of those that others add; whatever is missed, polling finds."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+
+from kongflow.store.base import Store
+from kongflow.store.postgres import wakeups
+from tests.engine.waiting import until
+from tests.store.stage import Stage, new
+
+pytestmark = pytest.mark.anyio
+
+
+@asynccontextmanager
+async def listening(store: Store) -> AsyncIterator[list[int]]:
+    """Counts the wake-ups of a store; the first says that it listens."""
+    heard: list[int] = []
+    task = asyncio.create_task(store.listen(lambda: heard.append(1)))
+    await until(lambda: len(heard) == 1)
+    yield heard
+    task.cancel()
+    await asyncio.wait({task})
+
+
+async def test_another_process_hears_of_a_job(stage: Stage) -> None:
+    other = await stage.another()
+    async with listening(other) as heard:
+        await stage.add()
+        await until(lambda: len(heard) == 2)
+
+
+async def test_many_additions_are_told_a_few_times(stage: Stage) -> None:
+    other = await stage.another()
+    async with listening(other) as heard:
+        await asyncio.gather(*(stage.store.insert([new()]) for _ in range(200)))
+        await until(lambda: len(heard) >= 2)
+        assert len(heard) < 50
+
+
+async def test_a_process_does_not_wake_itself(stage: Stage) -> None:
+    other = await stage.another()
+    async with listening(other) as heard, listening(stage.store) as own:
+        await stage.add()
+        await until(lambda: len(heard) == 2)
+        assert len(own) == 1
+
+
+async def test_jobs_of_a_users_transaction_are_told_after_its_commit(stage: Stage) -> None:
+    other = await stage.another()
+    async with listening(other) as heard:
+        async with stage.store.transaction() as connection:
+            await connection.run_sync(lambda sync: stage.store.insert_in(sync, [new()]))
+            await stage.sql("select 1")
+            assert len(heard) == 1
+        await until(lambda: len(heard) == 2)
+
+
+async def test_a_listener_whose_connection_is_ended_listens_again_and_looks_at_once(stage: Stage) -> None:
+    other = await stage.another()
+    async with listening(other) as heard:
+        await stage.sql(
+            "select count(pg_terminate_backend(pid)) from pg_stat_activity "
+            "where datname = current_database() and query like 'listen %'"
+        )
+        await until(lambda: len(heard) == 2)
+        await stage.add()
+        await until(lambda: len(heard) == 3)
+
+
+async def test_a_listener_that_hears_nothing_calls_to_itself(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(wakeups, "ECHO_EVERY", 0.05)
+    async with listening(stage.store) as heard:
+        await stage.sql("select pg_sleep(0.3)")
+        assert len(heard) == 1, "its own call is no news"
+
+
+async def test_a_listener_that_does_not_hear_itself_connects_anew(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(wakeups, "ECHO_EVERY", 0.05)
+    monkeypatch.setattr(wakeups, "ECHO_WITHIN", 0.2)
+    async with listening(stage.store) as heard:
+        # What a pooler between us and the server does: the connection lives, and listens to nothing.
+        monkeypatch.setattr(stage.store._access.wakeups, "_channel", "elsewhere")  # type: ignore[attr-defined]
+        await until(lambda: len(heard) >= 2)
