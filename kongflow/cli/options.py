@@ -65,7 +65,7 @@ def config_option(function: F) -> F:
     return click.option(
         "-c",
         "--config",
-        type=click.Path(path_type=Path),
+        type=ConfigPath(),
         envvar="KONGFLOW_CONFIG",
         default=Path("kongflow.yaml"),
         show_default=True,
@@ -81,6 +81,19 @@ def json_option(function: F) -> F:
 
 
 # --- argument types --------------------------------------------------------------------------------------------------
+
+
+class ConfigPath(click.Path):
+    """The path of a configuration."""
+
+    def __init__(self) -> None:
+        super().__init__(path_type=Path)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return the path; an empty text, which would mean the working directory, is wrong usage."""
+        if value == "":
+            self.fail("the path is empty; name a file, such as kongflow.yaml", param, ctx)
+        return super().convert(value, param, ctx)
 
 
 def duration(text: str) -> float:
