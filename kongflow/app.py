@@ -349,8 +349,8 @@ def with_overrides(catalog: Catalog, queues: Sequence[str] | None, concurrency: 
         for name in names:
             if name != "*" and name not in catalog.queues.queues:
                 raise UnknownQueue(
-                    f"no queue or pattern {name!r} is declared; a runner serves '*' or names exactly as declared"
-                    f"{did_you_mean(name, catalog.queues.queues)}"
+                    f"no queue or pattern {name!r} is declared{catalog.where}; a runner serves '*' or names exactly as "
+                    f"declared{did_you_mean(name, catalog.queues.queues)}"
                 )
         runner = replace(runner, queues=names)
     if concurrency is not None:

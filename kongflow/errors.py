@@ -19,6 +19,12 @@ class KongFlowError(Exception):
 
 
 class InvalidConfig(KongFlowError):
+    """The configuration cannot be worked with: findings of `validate`, a handler that cannot be imported, a secret
+    without a value.
+    """
+
+
+class ConfigFindings(InvalidConfig):
     """The configuration has findings of severity error; the text is the report, as `kongflow validate` prints it."""
 
 

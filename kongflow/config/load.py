@@ -20,7 +20,7 @@ from kongflow.config.project import SECTIONS, Project, declare
 from kongflow.config.report import text_report
 from kongflow.config.shape import Shaped, shape_included, shape_main
 from kongflow.core.catalog import Catalog
-from kongflow.errors import ConfigUnreadable, InvalidConfig
+from kongflow.errors import ConfigFindings, ConfigUnreadable
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,10 +72,10 @@ def load(
 
 
 def load_catalog(path: Path, env: Mapping[str, str]) -> Catalog:
-    """Return the catalog of a kongflow.yaml. Raises: InvalidConfig with the report; ConfigUnreadable."""
+    """Return the catalog of a kongflow.yaml. Raises: ConfigFindings with the report; ConfigUnreadable."""
     loaded = load(path, env=env)
     if loaded.catalog is None:
-        raise InvalidConfig(text_report(loaded.findings, loaded.texts))
+        raise ConfigFindings(text_report(loaded.findings, loaded.texts))
     return loaded.catalog
 
 

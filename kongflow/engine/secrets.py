@@ -22,7 +22,7 @@ def resolve_secrets(declared: Mapping[str, Secret], env: Mapping[str, str]) -> d
         except _Missing as missing:
             problems.append(f"secret {name!r}: {missing}")
     if problems:
-        raise InvalidConfig("\n".join(problems))
+        raise InvalidConfig("\n  ".join(problems))
     return values
 
 

@@ -81,7 +81,7 @@ def test_all_bad_lines_are_named_and_then_there_is_no_job_at_all(invoke: Invoke)
         6: "run_at is an ISO 8601 instant or a duration such as 5m, not 5",
         7: '"task" is missing',
         8: "a line is an object",
-        9: "no task 'gret' is declared; did you mean 'greet'?",
+        9: "no task 'gret' is declared in kongflow.yaml; did you mean 'greet'?",
     }.items():
         line = next(line for line in told.splitlines() if f"line {number}:" in line)
         assert words in line

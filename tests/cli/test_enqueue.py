@@ -108,7 +108,7 @@ def test_json_is_the_whole_job(invoke: Invoke) -> None:
         (["greet", "@missing.json"], 2, "cannot read missing.json: No such file or directory"),
         (["greet", "--arg", "name"], 2, "--arg is NAME=VALUE, not 'name'"),
         (["greet", "--arg", "name=a", "--arg", "name=b"], 2, "--arg name is given twice"),
-        (["gret", "{}"], 5, "no task 'gret' is declared; did you mean 'greet'?"),
+        (["gret", "{}"], 5, "no task 'gret' is declared in kongflow.yaml; did you mean 'greet'?"),
         (["anything", "--queue", "runs"], 5, "runs"),
         (["anything", "--queue", "a*b"], 2, "'*'"),
         (["anything", "--priority", "40000"], 2, "priority"),

@@ -59,7 +59,17 @@ def test_once_ends_when_nothing_is_left_and_says_what_is(invoke: Invoke, enqueue
     result = invoke("run", "--once")
 
     assert result.stdout == ""
-    assert "1 succeeded, 0 failed, 1 to be retried; 2 wait for later, 0 are for other runners" in result.stderr
+    assert (
+        "done: 1 succeeded, 0 failed, 1 to be retried; "
+        "left: 2 wait for their time or their retry, 0 are for other runners"
+    ) in result.stderr
+
+
+def test_once_is_exit_0_where_a_job_waits_for_its_retry(invoke: Invoke, enqueue: Enqueue) -> None:
+    enqueue("retry")
+
+    assert "left: 1 waits for its time or its retry" in invoke("run", "--once").stderr
+    assert "everything succeeded" not in invoke("run", "--help").stdout
 
 
 def test_once_fails_if_a_job_failed(invoke: Invoke, enqueue: Enqueue) -> None:
@@ -81,7 +91,7 @@ def test_only_the_queues_that_are_named_are_served(invoke: Invoke, enqueue: Enqu
     told = invoke("run", "--once", "--queues", "greetings, fast").stderr
 
     assert (show(greeting)["state"], show(run)["state"]) == ("succeeded", "ready")
-    assert "1 are for other runners" in told
+    assert "1 is for other runners" in told
     assert "queues       greetings, fast" in told
 
 
@@ -107,7 +117,7 @@ def test_in_json_every_line_of_the_log_is_json(invoke: Invoke, enqueue: Enqueue)
         *("runner.started", "job.started", "job.succeeded", "runner.stopping", "runner.stopped"),
     ]
     assert next(line for line in lines if line.get("event") == "job.succeeded")["job"] == job
-    assert "0 wait for later" in lines[-1]["message"]
+    assert "left: 0 wait for their time" in lines[-1]["message"]
 
 
 @pytest.mark.parametrize("log_format", ["text", "json"])
@@ -135,7 +145,15 @@ def test_a_mistake_is_told_before_anything_runs(
     result = invoke("run", "--once", *arguments, exit_code=exit_code)
 
     assert words in result.stderr
+    assert "KongFlow 0.1.0" not in result.stderr
     assert "runner.started" not in result.stderr
+
+
+def test_a_queue_that_is_named_twice_is_served_once(invoke: Invoke) -> None:
+    told = invoke("run", "--once", "--queues", "greetings,greetings").stderr
+
+    assert "queues       greetings\n" in told
+    assert "queues=greetings " in told
 
 
 def test_a_handler_that_cannot_be_imported_is_a_clear_word(invoke: Invoke, project: Path) -> None:
@@ -146,6 +164,7 @@ def test_a_handler_that_cannot_be_imported_is_a_clear_word(invoke: Invoke, proje
 
     told = invoke("run", "--once", exit_code=1).stderr
 
+    assert "error: a handler cannot be used:" in told
     assert "a_library_that_nobody_has" in told
     assert "Traceback" not in told
 
@@ -153,7 +172,9 @@ def test_a_handler_that_cannot_be_imported_is_a_clear_word(invoke: Invoke, proje
 def test_a_secret_without_a_value_is_a_clear_word(invoke: Invoke, project: Path) -> None:
     (project / "kongflow.yaml").write_text(CONFIG.replace(", default: open-sesame", ""))
 
-    assert "API_TOKEN is not set" in invoke("run", "--once", exit_code=1).stderr
+    told = invoke("run", "--once", exit_code=1).stderr
+
+    assert told.startswith("error: secret 'api_token': the environment variable API_TOKEN is not set")
 
 
 # --- until stopped ---------------------------------------------------------------------------------------------------
