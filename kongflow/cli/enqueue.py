@@ -69,7 +69,7 @@ class Given(TypedDict):
 @click.option("--tag", "tags", multiple=True, metavar="TAG", help="Repeatable.")
 @click.option("--wait", "waits", is_flag=True, help="Wait for the end; print the result.")
 @click.option("--timeout", type=duration, metavar="DURATION", help="With --wait: stop waiting after this long.")
-@click.option("--batch", metavar="FILE|-", help='Add one job a line: {"task": …, "payload": …, options…}; all or none.')
+@click.option("--batch", metavar="FILE|-", help="Add one job a line of JSON; see above.")
 @json_option
 @config_option
 def command(
@@ -86,6 +86,10 @@ def command(
     """Add a job and print its id.
 
     With --wait, print its result and exit with its outcome.
+
+    A line of --batch is an object: "task" and, where needed, "payload", "run_at" (a duration such as "5m", or an
+    instant), "queue", "priority", "max_attempts", "job_key", "job_key_mode", "flags" and "tags" (lists). All lines are
+    added, or none; bad ones are listed with their numbers.
     """
     if timeout is not None and not waits:
         raise click.UsageError("--timeout belongs to --wait")

@@ -105,7 +105,7 @@ def test_json_is_the_whole_job(invoke: Invoke) -> None:
         (["greet", "{name: Ada}"], 1, "not valid JSON"),
         (["greet", '{"name": "a", "name": "b"}'], 1, "'name' stands twice"),
         (["greet", "[]"], 1, "must be a JSON object"),
-        (["greet", "@missing.json"], 2, "cannot read missing.json: No such file or directory"),
+        (["greet", "@missing.json"], 3, "cannot read missing.json: No such file or directory"),
         (["greet", "--arg", "name"], 2, "--arg is NAME=VALUE, not 'name'"),
         (["greet", "--arg", "name=a", "--arg", "name=b"], 2, "--arg name is given twice"),
         (["gret", "{}"], 5, "no task 'gret' is declared in kongflow.yaml; did you mean 'greet'?"),
@@ -118,6 +118,13 @@ def test_json_is_the_whole_job(invoke: Invoke) -> None:
         (["anything", "--in", "5m", "--at", "2199-01-01T00:00:00Z"], 2, "--in and --at exclude each other"),
         (["anything", "--key-mode", "replce", "--key", "k"], 2, "replce"),
         (["anything", "--timeout", "5s"], 2, "--timeout belongs to --wait"),
+        (["anything", "--key-mode", "replace"], 2, "the key mode replace needs a key, and this job has none"),
+        (["greet", ""], 1, "the payload is empty; an object without properties is {}"),
+        (["greet", "  "], 1, "the payload is empty"),
+        (["greet", "ada.json"], 1, "a file is given as @ada.json"),
+        (["greet", "\udcff"], 1, "is not UTF-8 text"),
+        (["greet", '{"name": "\udcff"}'], 1, "is not UTF-8 text at character 10"),
+        (["greet", "--arg", "name=\udcff"], 1, "is not UTF-8 text"),
         ([], 2, "name a TASK, or give --batch"),
         (["start_run", '{"id": ""}'], 1, "$.id"),
     ],
@@ -134,4 +141,18 @@ def test_a_mistake_is_one_clear_message_and_no_job(
 
 
 def test_bytes_that_are_no_text_are_refused(invoke: Invoke) -> None:
-    assert "stdin is not UTF-8 text" in invoke("enqueue", "anything", "-", stdin=b"\xff\xfe", exit_code=2).stderr
+    assert "stdin is not UTF-8 text" in invoke("enqueue", "anything", "-", stdin=b"\xff\xfe", exit_code=1).stderr
+
+
+def test_an_empty_stdin_is_an_empty_payload(invoke: Invoke) -> None:
+    told = invoke("enqueue", "anything", "-", stdin="", exit_code=1).stderr
+
+    assert "the payload on stdin is empty" in told
+    assert "line 1 column 1" not in told
+
+
+def test_who_wrote_json_is_not_told_how_files_are_given(invoke: Invoke) -> None:
+    told = invoke("enqueue", "greet", '{"name": "Ada"', exit_code=1).stderr
+
+    assert "is not valid JSON" in told
+    assert "@" not in told
