@@ -17,6 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from kongflow.config.binding import bind
 from kongflow.config.load import load_catalog
 from kongflow.core.catalog import Catalog
+from kongflow.core.duration import format_duration
 from kongflow.core.job import Job, JobState
 from kongflow.core.json import Json, dump
 from kongflow.core.new_job import check_job_key
@@ -167,7 +168,7 @@ class KongFlow:
             async with asyncio.timeout(seconds):
                 return await self._ended(job_id(id))
         except TimeoutError:
-            raise WaitTimedOut(f"job {id} has not ended within {seconds:g} s; it goes on") from None
+            raise WaitTimedOut(f"job {id} has not ended within {format_duration(seconds or 0)}; it goes on") from None
 
     async def jobs(
         self,

@@ -133,7 +133,7 @@ async def _add(
     patience: float | None,
     as_json: bool,
 ) -> int:
-    from kongflow.cli.jobs.waiting import AWAITED_EXIT_CODES, wait_and_tell
+    from kongflow.cli.jobs.waiting import AWAITED_EXIT_CODES, WaitInterrupted, wait_and_tell
 
     async with opened(config) as flow:
         value = read_payload(flow.catalog.task(task), payload, args)
@@ -141,7 +141,10 @@ async def _add(
         _tell(job)
         await _warn_if_unserved(flow, [job])
         if waits:
-            job = await wait_and_tell(flow, job.id, patience)
+            try:
+                job = await wait_and_tell(flow, job.id, patience)
+            except asyncio.CancelledError:  # Ctrl-C: nothing else cancels a command
+                raise WaitInterrupted([job.id]) from None
     if as_json:
         emit_json(job_json(job, flow.catalog))
     elif not waits:
@@ -179,9 +182,8 @@ def _tell(job: Job) -> None:
 
 
 async def _warn_if_unserved(flow: KongFlow, jobs: Sequence[Job]) -> None:
-    """Say which of the jobs wait for a runner that is not there: the most common first mistake."""
+    """Say why jobs will wait for a runner that is not there: the most common first mistake."""
     from kongflow.cli.serving import unserved
 
-    for task, queue in await unserved(flow, jobs):
-        where = "jobs without a queue" if queue is None else f"queue {queue}"
-        note(f"no living runner serves {where} and task {task}; start one: kongflow run")
+    for reason in await unserved(flow, jobs):
+        note(reason)

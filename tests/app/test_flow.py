@@ -246,7 +246,7 @@ async def test_a_wait_ends_when_the_job_has_ended(flow: KongFlow) -> None:
 async def test_a_wait_times_out_and_the_job_goes_on(timeout: float | timedelta, flow: KongFlow) -> None:
     job = await flow.enqueue("anything")
 
-    with pytest.raises(WaitTimedOut, match=r"has not ended within 0\.01 s"):
+    with pytest.raises(WaitTimedOut, match=r"has not ended within 10ms"):
         await flow.wait(job.id, timeout)
 
     assert (await flow.get(job.id)).state is JobState.READY

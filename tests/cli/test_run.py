@@ -261,6 +261,7 @@ def test_a_job_that_is_waited_for_prints_its_result_and_its_outcome_is_the_exit_
     declined = invoke("enqueue", "decline", "--wait", exit_code=11)
 
     assert succeeded.stdout == '"Hello, Ada!"\n'
+    assert "no runner is alive" not in succeeded.stderr
     assert "no living runner" not in succeeded.stderr
     assert (failed.stdout, declined.stdout) == ("", "")
     assert "cancelled (handler): not today" in declined.stderr
@@ -320,9 +321,23 @@ def test_ctrl_c_while_waiting_is_130_without_a_traceback(enqueue: Enqueue) -> No
 
     assert waiting.wait(DEADLINE) == 130
     told = waiting.stderr.read()
-    assert "interrupted" in told
-    assert "Traceback" not in told
+    assert told == f"error: interrupted; job {job} goes on, and `kongflow jobs wait {job}` waits again\n"
     waiting.stderr.close()
+
+
+def test_ctrl_c_while_waiting_names_every_job_that_goes_on(enqueue: Enqueue) -> None:
+    for command, jobs in (
+        (["jobs", "wait", enqueue("anything"), enqueue("anything")], "jobs 1, 2 go on, and `kongflow jobs wait 1 2`"),
+        (["enqueue", "anything", "--wait"], "job 3 goes on, and `kongflow jobs wait 3`"),
+    ):
+        waiting = subprocess.Popen([*KONGFLOW, *command], stderr=subprocess.PIPE, text=True)
+        assert waiting.stderr is not None
+        assert any("attempt" in line for line in waiting.stderr)
+        waiting.send_signal(signal.SIGINT)
+
+        assert waiting.wait(DEADLINE) == 130
+        assert waiting.stderr.read() == f"error: interrupted; {jobs} waits again\n"
+        waiting.stderr.close()
 
 
 def test_a_reader_that_goes_away_is_no_error(invoke: Invoke, project: Path) -> None:
