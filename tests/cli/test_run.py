@@ -194,8 +194,10 @@ def test_the_second_signal_gives_running_jobs_back_and_their_attempt_too(
     read_until(runner.stderr, "job.started")
 
     runner.send_signal(signal.SIGINT)
-    read_until(runner.stderr, "runner.stopping")
+    assert "a second signal gives running jobs back at once" in read_until(runner.stderr, "runner.signal")["meaning"]
+    assert read_until(runner.stderr, "runner.stopping")["within"] == 1.0
     runner.send_signal(signal.SIGINT)
+    assert "a third signal ends the process at once" in read_until(runner.stderr, "runner.signal")["meaning"]
 
     assert runner.wait(DEADLINE) == 0
     assert (show(job)["state"], show(job)["attempt"], show(job)["claims"]) == ("ready", 0, 1)
