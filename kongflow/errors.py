@@ -143,5 +143,9 @@ class TimedOut(KongFlowError):
     """The attempt ran longer than its task's `timeout`; named in `retry_on` and `give_up_on` as `kongflow.TimedOut`."""
 
 
+class InvalidResult(InvalidPayload):
+    """What a handler returned cannot be kept: not JSON, too large, or against the task's `result`."""
+
+
 class GiveUp(KongFlowError):
     """Raised by a handler: fail the job at once, whatever attempts are left, with reason `gave_up`."""
