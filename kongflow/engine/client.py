@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TypedDict
 
 from kongflow.core.catalog import Catalog
+from kongflow.core.duration import MAX_DURATION
 from kongflow.core.job import Job, JobOptions, NewJob
 from kongflow.core.json import Json
 from kongflow.core.new_job import new_job
@@ -148,6 +149,8 @@ def _instant(run_at: object) -> datetime | None:
             f"run_at {run_at.isoformat()} has no time zone, so it could mean 26 different hours; "
             "pass an aware datetime, such as datetime.now(timezone.utc) + timedelta(minutes=5), or a timedelta"
         )
+    if run_at - datetime.now(UTC) > timedelta(seconds=MAX_DURATION):
+        raise InvalidOption(f"{run_at.isoformat()} is more than a hundred years away")
     return run_at
 
 

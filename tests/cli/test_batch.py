@@ -22,7 +22,7 @@ def test_each_line_is_a_job_with_its_options(invoke: Invoke, show: Show) -> None
         {"task": "greet", "payload": {"name": "Ada"}},
         "",
         {"task": "anything", "priority": 3, "tags": ["x"], "job_key": "k", "queue": "runs:1", "run_at": "1h"},
-        {"task": "anything", "run_at": "2199-01-01T00:00:00Z"},
+        {"task": "anything", "run_at": "2099-01-01T00:00:00Z"},
     )
 
     result = invoke("enqueue", "--batch", "-", stdin=batch)
@@ -32,7 +32,7 @@ def test_each_line_is_a_job_with_its_options(invoke: Invoke, show: Show) -> None
     second, third = show(ids[1]), show(ids[2])
     assert (second["priority"], second["tags"], second["key"], second["queue"]) == (3, ["x"], "k", "runs:1")
     assert second["state"] == "scheduled"
-    assert third["run_at"] == "2199-01-01T00:00:00.000Z"
+    assert third["run_at"] == "2099-01-01T00:00:00.000Z"
     assert "added 3 jobs" in result.stderr
 
 
