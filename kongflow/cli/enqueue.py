@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, TypedDict, Unpack
@@ -145,13 +146,14 @@ async def _add(
                 job = await wait_and_tell(flow, job.id, patience)
             except asyncio.CancelledError:  # Ctrl-C: nothing else cancels a command
                 raise WaitInterrupted([job.id]) from None
-    if as_json:
-        emit_json(job_json(job, flow.catalog))
-    elif not waits:
-        click.echo(job.id)
-        hint(f"kongflow jobs show {job.id}")
-    elif job.state is JobState.SUCCEEDED:
-        emit_json_line(job.result)
+    with _added_all_the_same([job]):
+        if as_json:
+            emit_json(job_json(job, flow.catalog))
+        elif not waits:
+            click.echo(job.id)
+            hint(f"kongflow jobs show {job.id}")
+        elif job.state is JobState.SUCCEEDED:
+            emit_json_line(job.result)
     return AWAITED_EXIT_CODES[job.state] if waits else 0
 
 
@@ -164,12 +166,23 @@ async def _add_batch(config: Path, source: str, as_json: bool) -> int:
         there = f"; {len(jobs) - created} had a job of their key already" if created < len(jobs) else ""
         note(f"added {created} {'job' if created == 1 else 'jobs'}{there}")
         await _warn_if_unserved(flow, jobs)
-    if as_json:
-        emit_items([job_json(job, flow.catalog) for job in jobs])
-    else:
-        for job in jobs:
-            click.echo(job.id)
+    with _added_all_the_same(jobs):
+        if as_json:
+            emit_items([job_json(job, flow.catalog) for job in jobs])
+        else:
+            for job in jobs:
+                click.echo(job.id)
     return 0
+
+
+@contextmanager
+def _added_all_the_same(jobs: Sequence[Job]) -> Iterator[None]:
+    """Let an output that cannot be written say which jobs exist, so that nobody adds them again."""
+    try:
+        yield
+    except OSError as problem:
+        ids = ", ".join(job.id for job in jobs)
+        raise OSError(problem.errno, f"{problem.strerror}. Added all the same: {ids}") from problem
 
 
 def _tell(job: Job) -> None:

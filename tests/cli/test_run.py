@@ -371,6 +371,17 @@ def test_an_output_that_takes_nothing_is_no_traceback(output: str, exit_code: in
     assert b"Traceback" not in done.stderr
 
 
+def test_an_output_that_takes_nothing_says_which_jobs_were_added(invoke: Invoke) -> None:
+    for arguments, added in (("anything", b"1"), ("--batch jobs.jsonl", b"2, 3")):
+        Path("jobs.jsonl").write_text('{"task": "anything"}\n' * 2)
+        command = f'"$0" -m kongflow enqueue {arguments} >/dev/full'
+        done = subprocess.run(["sh", "-c", command, sys.executable], capture_output=True, check=False)
+
+        assert done.returncode == 1
+        told = b"error: the output cannot be written: No space left on device. Added all the same: " + added
+        assert done.stderr.splitlines()[-1] == told
+
+
 def test_a_terminal_that_lacks_a_character_gets_escapes_instead_of_an_error(invoke: Invoke) -> None:
     invoke("enqueue", "greet", "--arg", "name=Zoë", "--key", "日本")
 
