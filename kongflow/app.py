@@ -7,7 +7,7 @@ import os
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from types import TracebackType
 from typing import Self, Unpack
@@ -17,16 +17,28 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from kongflow.config.binding import bind
 from kongflow.config.load import load_catalog
 from kongflow.core.catalog import Catalog
+from kongflow.core.duration import format_duration
 from kongflow.core.job import Job, JobState
 from kongflow.core.json import Json
 from kongflow.core.new_job import check_job_key, retried_payload
 from kongflow.core.spelling import did_you_mean
+from kongflow.engine.arguments import (
+    earliest,
+    job_id,
+    job_states,
+    needed_text,
+    page_limit,
+    patience,
+    positive,
+    queue_names,
+    text,
+)
 from kongflow.engine.client import Addition, Client, EnqueueOptions, additions, job_options
 from kongflow.engine.events import Events, RunnerStarted
 from kongflow.engine.logs import log_event
 from kongflow.engine.runner import Runner
 from kongflow.engine.shift import RunSummary
-from kongflow.errors import InvalidOption, JobNotFound, NotInitialized, SchemaOutOfDate, UnknownQueue, WaitTimedOut
+from kongflow.errors import JobNotFound, NotInitialized, SchemaOutOfDate, UnknownQueue, WaitTimedOut
 from kongflow.store.base import Store
 from kongflow.store.connections import run_in
 from kongflow.store.open import open_store
@@ -125,7 +137,7 @@ class KongFlow:
     async def dequeue(self, key: str, *, connection: object = None) -> Job | None:
         """Cancel the waiting job of a key and return it, else None; a running one is left alone."""
         self._check_initialized()
-        check_job_key(key)
+        check_job_key(needed_text("a job key", key))
         if connection is None:
             return await self.store.dequeue(key)
         return await run_in(connection, lambda caller: self.store.dequeue_in(caller, key))
@@ -146,17 +158,17 @@ class KongFlow:
     async def get(self, id: str) -> Job:
         """Return a job, live or finished. Raises: JobNotFound."""
         self._check_initialized()
-        return found(await self.store.get(id), id)
+        return found(await self.store.get(job_id(id)), id)
 
     async def wait(self, id: str, timeout: float | timedelta | None = None) -> Job:  # noqa: ASYNC109  the name that callers expect
         """Return a job when it has ended. `timeout` is seconds. Raises: JobNotFound; WaitTimedOut (the job goes on)."""
         self._check_initialized()
-        seconds = timeout.total_seconds() if isinstance(timeout, timedelta) else timeout
+        seconds = patience(timeout)
         try:
             async with asyncio.timeout(seconds):
-                return await self._ended(id)
+                return await self._ended(job_id(id))
         except TimeoutError:
-            raise WaitTimedOut(f"job {id} has not ended within {seconds:g} s; it goes on") from None
+            raise WaitTimedOut(f"job {id} has not ended within {format_duration(seconds or 0)}; it goes on") from None
 
     async def jobs(
         self,
@@ -172,11 +184,18 @@ class KongFlow:
     ) -> Page:
         """Return a page of jobs, newest first; `cursor` is the `next_cursor` of the page before.
 
-        `since`: added at or after this aware datetime, or this long ago. Raises: InvalidOption.
+        `since`: added at or after this aware datetime, or this long ago. `limit` is 1 to 1000. Raises: InvalidOption.
         """
         self._check_initialized()
-        wanted = JobFilter(tuple(_state(state) for state in states), task, queue, key, tag, _earliest(since))
-        return await self.store.list_jobs(wanted, limit, cursor)
+        wanted = JobFilter(
+            job_states(states),
+            text("task", task),
+            text("queue", queue),
+            text("key", key),
+            text("tag", tag),
+            earliest(since),
+        )
+        return await self.store.list_jobs(wanted, page_limit(limit), text("cursor", cursor))
 
     async def queues(self) -> list[QueueCounts]:
         """Return the live jobs of every concrete queue, and the limit in force for each."""
@@ -191,7 +210,7 @@ class KongFlow:
         Raises: JobNotFound.
         """
         self._check_initialized()
-        return found(await self.store.cancel(id), id)
+        return found(await self.store.cancel(job_id(id)), id)
 
     async def retry(self, id: str) -> Job:
         """Run a finished job again under its id from attempt 0, or a waiting one now; its payload is validated anew.
@@ -206,7 +225,7 @@ class KongFlow:
     async def delete(self, id: str) -> None:
         """Delete a job that is not running. Raises: JobNotFound, JobStateConflict."""
         self._check_initialized()
-        if not await self.store.delete(id):
+        if not await self.store.delete(job_id(id)):
             found(None, id)
 
     # --- working ---
@@ -292,7 +311,7 @@ class KongFlow:
 
     def _runner(self, queues: Sequence[str] | None, concurrency: int | None, events: Events) -> Runner:
         self._check_initialized()
-        catalog = _with_overrides(self.catalog, queues, concurrency)
+        catalog = with_overrides(self.catalog, queues, concurrency)
         return Runner(catalog, bind(catalog), self.store, self.client, events=events)
 
     def _start(self, runner: Runner, *, until_idle: bool, handle_signals: bool) -> asyncio.Task[RunSummary]:
@@ -321,34 +340,18 @@ def found(job: Job | None, id: str) -> Job:
     return job
 
 
-def _state(state: JobState | str) -> JobState:
-    try:
-        return JobState(state)
-    except ValueError:
-        known = [known.value for known in JobState]
-        raise InvalidOption(f"there is no state {str(state)!r}{did_you_mean(str(state), known)}") from None
-
-
-def _earliest(since: datetime | timedelta | None) -> datetime | None:
-    if isinstance(since, timedelta):
-        return datetime.now(UTC) - since
-    if since is not None and since.tzinfo is None:
-        raise InvalidOption(f"since {since.isoformat()} has no time zone; pass an aware datetime or a timedelta")
-    return since
-
-
-def _with_overrides(catalog: Catalog, queues: Sequence[str] | None, concurrency: int | None) -> Catalog:
+def with_overrides(catalog: Catalog, queues: Sequence[str] | None, concurrency: int | None) -> Catalog:
+    """Return the catalog for a run with queues and a concurrency of its own. Raises: InvalidOption, UnknownQueue."""
     runner = catalog.runner
     if queues is not None:
-        for name in queues:
+        names = queue_names(queues)
+        for name in names:
             if name != "*" and name not in catalog.queues.queues:
                 raise UnknownQueue(
-                    f"no queue or pattern {name!r} is declared; a runner serves '*' or names exactly as declared"
-                    f"{did_you_mean(name, catalog.queues.queues)}"
+                    f"no queue or pattern {name!r} is declared{catalog.where}; a runner serves '*' or names exactly as "
+                    f"declared{did_you_mean(name, catalog.queues.queues)}"
                 )
-        runner = replace(runner, queues=tuple(queues))
+        runner = replace(runner, queues=names)
     if concurrency is not None:
-        if concurrency < 1:
-            raise InvalidOption(f"concurrency is at least 1, not {concurrency}")
-        runner = replace(runner, concurrency=concurrency)
+        runner = replace(runner, concurrency=positive("concurrency", concurrency))
     return replace(catalog, runner=runner)

@@ -19,6 +19,12 @@ class KongFlowError(Exception):
 
 
 class InvalidConfig(KongFlowError):
+    """The configuration cannot be worked with: findings of `validate`, a handler that cannot be imported, a secret
+    without a value.
+    """
+
+
+class ConfigFindings(InvalidConfig):
     """The configuration has findings of severity error; the text is the report, as `kongflow validate` prints it."""
 
 
@@ -139,6 +145,10 @@ class NotInitialized(KongFlowError):
 
 class TimedOut(KongFlowError):
     """The attempt ran longer than its task's `timeout`; named in `retry_on` and `give_up_on` as `kongflow.TimedOut`."""
+
+
+class InvalidResult(InvalidPayload):
+    """What a handler returned cannot be kept: not JSON, too large, or against the task's `result`."""
 
 
 class GiveUp(KongFlowError):

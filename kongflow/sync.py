@@ -23,6 +23,8 @@ from kongflow.app import KongFlow, find_catalog
 from kongflow.core.catalog import Catalog
 from kongflow.core.job import Job, JobState
 from kongflow.core.json import Json
+from kongflow.core.new_job import check_job_key
+from kongflow.engine.arguments import needed_text
 from kongflow.engine.client import Addition, EnqueueOptions, additions, job_options
 from kongflow.engine.shift import RunSummary
 from kongflow.errors import NotInitialized
@@ -121,6 +123,7 @@ class SyncKongFlow:
         portal, flow = self._running()
         if connection is None:
             return portal.call(flow.dequeue(key))
+        check_job_key(needed_text("a job key", key))
         return flow.store.dequeue_in(sync_connection(connection), key)
 
     @contextmanager

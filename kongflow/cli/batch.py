@@ -16,18 +16,25 @@ from kongflow.errors import InvalidOption, InvalidPayload, KongFlowError
 _SHOWN = 20
 
 
+_OPTIONS_OF_THE_COMMAND = {
+    "in": "run_at, a duration such as 5m",
+    "at": "run_at, an instant such as 2026-11-24T09:30:00Z",
+    "key": "job_key",
+    "key_mode": "job_key_mode",
+    "flag": "flags, a list",
+    "tag": "tags, a list",
+}
+"""What stands in a line for an option of the command line that has another name."""
+
+
 class InvalidBatch(KongFlowError):
     """Lines of a batch are bad; the text names each with its problem, and no job was added."""
-
-    def __init__(self, message: str, exit_code: int) -> None:
-        super().__init__(message)
-        self.exit_code = exit_code
 
 
 def read_batch(source: str, client: Client) -> list[NewJob]:
     """Return the jobs of a file, or of stdin where `source` is `-`; empty lines are passed over.
 
-    Raises: InvalidBatch with every bad line. Its exit code is the problem's own where all lines have the same one.
+    Raises: InvalidBatch with every bad line; FileUnreadable; NotText.
     """
     jobs: list[NewJob] = []
     problems: list[tuple[int, KongFlowError]] = []
@@ -49,7 +56,9 @@ def _prepare(entry: Json, client: Client) -> NewJob:
     known = {"task", "payload", *EnqueueOptions.__annotations__}
     for name in entry:
         if name not in known:
-            raise InvalidOption(f"there is no option {name!r}{did_you_mean(name, known)}")
+            instead = _OPTIONS_OF_THE_COMMAND.get(name.removeprefix("--").replace("-", "_"))
+            advice = f"; write {instead}" if instead else did_you_mean(name, known)
+            raise InvalidOption(f"there is no option {name!r}{advice}")
     task = entry.get("task")
     if not isinstance(task, str):
         raise InvalidOption('"task" is missing, or is not the name of a task')
@@ -61,16 +70,20 @@ def _prepare(entry: Json, client: Client) -> NewJob:
 def _run_at(value: Json) -> datetime | timedelta | None:
     if value is None:
         return None
-    if not isinstance(value, str):
-        raise InvalidOption(f"run_at is an ISO 8601 instant or a duration such as 5m, not {value!r}")
-    if value[:4].isdigit() and value[4:5] == "-":
+    if isinstance(value, str) and value[:4].isdigit() and value[4:5] == "-":
         return parse_instant(value)
-    return timedelta(seconds=parse_duration(value))
+    if isinstance(value, str) and value[:1].isdigit():
+        return timedelta(seconds=parse_duration(value))
+    raise InvalidOption(f"run_at is a duration such as 5m or an instant such as 2026-11-24T09:30:00Z, not {value!r}")
 
 
 def _invalid(problems: list[tuple[int, KongFlowError]]) -> InvalidBatch:
-    lines = [f"  line {number}: {problem}" for number, problem in problems[:_SHOWN]]
+    lines = [f"  line {number}: {_indented(problem)}" for number, problem in problems[:_SHOWN]]
     if len(problems) > _SHOWN:
         lines.append(f"  and {len(problems) - _SHOWN} more bad lines")
-    codes = {problem.exit_code for _, problem in problems}
-    return InvalidBatch("no job was added:\n" + "\n".join(lines), codes.pop() if len(codes) == 1 else 1)
+    return InvalidBatch("no job was added:\n" + "\n".join(lines))
+
+
+def _indented(problem: KongFlowError) -> str:
+    """Return the text of a problem with its further lines below its first, not below the number of the line."""
+    return str(problem).replace("\n", "\n  ")

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, TypedDict, Unpack
@@ -69,7 +70,7 @@ class Given(TypedDict):
 @click.option("--tag", "tags", multiple=True, metavar="TAG", help="Repeatable.")
 @click.option("--wait", "waits", is_flag=True, help="Wait for the end; print the result.")
 @click.option("--timeout", type=duration, metavar="DURATION", help="With --wait: stop waiting after this long.")
-@click.option("--batch", metavar="FILE|-", help='Add one job a line: {"task": …, "payload": …, options…}; all or none.')
+@click.option("--batch", metavar="FILE|-", help="Add one job a line of JSON; see above.")
 @json_option
 @config_option
 def command(
@@ -86,6 +87,10 @@ def command(
     """Add a job and print its id.
 
     With --wait, print its result and exit with its outcome.
+
+    A line of --batch is an object: "task" and, where needed, "payload", "run_at" (a duration such as "5m", or an
+    instant), "queue", "priority", "max_attempts", "job_key", "job_key_mode", "flags" and "tags" (lists). All lines are
+    added, or none; bad ones are listed with their numbers.
     """
     if timeout is not None and not waits:
         raise click.UsageError("--timeout belongs to --wait")
@@ -129,7 +134,7 @@ async def _add(
     patience: float | None,
     as_json: bool,
 ) -> int:
-    from kongflow.cli.jobs.waiting import AWAITED_EXIT_CODES, wait_and_tell
+    from kongflow.cli.jobs.waiting import AWAITED_EXIT_CODES, WaitInterrupted, wait_and_tell
 
     async with opened(config) as flow:
         value = read_payload(flow.catalog.task(task), payload, args)
@@ -137,14 +142,18 @@ async def _add(
         _tell(job)
         await _warn_if_unserved(flow, [job])
         if waits:
-            job = await wait_and_tell(flow, job.id, patience)
-    if as_json:
-        emit_json(job_json(job, flow.catalog))
-    elif not waits:
-        click.echo(job.id)
-        hint(f"kongflow jobs show {job.id}")
-    elif job.state is JobState.SUCCEEDED:
-        emit_json_line(job.result)
+            try:
+                job = await wait_and_tell(flow, job.id, patience)
+            except asyncio.CancelledError:  # Ctrl-C: nothing else cancels a command
+                raise WaitInterrupted([job.id]) from None
+    with _added_all_the_same([job]):
+        if as_json:
+            emit_json(job_json(job, flow.catalog))
+        elif not waits:
+            click.echo(job.id)
+            hint(f"kongflow jobs show {job.id}")
+        elif job.state is JobState.SUCCEEDED:
+            emit_json_line(job.result)
     return AWAITED_EXIT_CODES[job.state] if waits else 0
 
 
@@ -157,12 +166,23 @@ async def _add_batch(config: Path, source: str, as_json: bool) -> int:
         there = f"; {len(jobs) - created} had a job of their key already" if created < len(jobs) else ""
         note(f"added {created} {'job' if created == 1 else 'jobs'}{there}")
         await _warn_if_unserved(flow, jobs)
-    if as_json:
-        emit_items([job_json(job, flow.catalog) for job in jobs])
-    else:
-        for job in jobs:
-            click.echo(job.id)
+    with _added_all_the_same(jobs):
+        if as_json:
+            emit_items([job_json(job, flow.catalog) for job in jobs])
+        else:
+            for job in jobs:
+                click.echo(job.id)
     return 0
+
+
+@contextmanager
+def _added_all_the_same(jobs: Sequence[Job]) -> Iterator[None]:
+    """Let an output that cannot be written say which jobs exist, so that nobody adds them again."""
+    try:
+        yield
+    except OSError as problem:
+        ids = ", ".join(job.id for job in jobs)
+        raise OSError(problem.errno, f"{problem.strerror}. Added all the same: {ids}") from problem
 
 
 def _tell(job: Job) -> None:
@@ -175,9 +195,8 @@ def _tell(job: Job) -> None:
 
 
 async def _warn_if_unserved(flow: KongFlow, jobs: Sequence[Job]) -> None:
-    """Say which of the jobs wait for a runner that is not there: the most common first mistake."""
+    """Say why jobs will wait for a runner that is not there: the most common first mistake."""
     from kongflow.cli.serving import unserved
 
-    for task, queue in await unserved(flow, jobs):
-        where = "jobs without a queue" if queue is None else f"queue {queue}"
-        note(f"no living runner serves {where} and task {task}; start one: kongflow run")
+    for reason in await unserved(flow, jobs):
+        note(reason)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from importlib import resources
 from importlib.resources.abc import Traversable
 from pathlib import Path
@@ -11,6 +12,8 @@ import click
 from kongflow.cli.options import ALONE, epilogue
 from kongflow.cli.output import note
 from kongflow.errors import KongFlowError
+
+_IGNORE = ".gitignore"
 
 
 class FilesExist(KongFlowError):
@@ -32,10 +35,14 @@ class FilesExist(KongFlowError):
 def command(folder: Path) -> None:
     """Write a small project that runs.
 
-    kongflow.yaml, tasks.py with two plain functions, a schema for a payload, and the schema of kongflow.yaml for
-    editors. Files that exist are never overwritten.
+    kongflow.yaml, tasks.py with two plain functions, a schema for a payload, the schema of kongflow.yaml for editors,
+    and a .gitignore for the database. Files that exist are never overwritten.
     """
     files = starter_files()
+    ignored = files[_IGNORE].decode().split()
+    has_one = (folder / _IGNORE).exists()  # as a project under version control has
+    if has_one:
+        del files[_IGNORE]
     there = [name for name in files if (folder / name).exists()]
     if there:
         raise FilesExist(
@@ -45,7 +52,9 @@ def command(folder: Path) -> None:
     for name, content in files.items():
         _write(folder / name, content)
         click.echo(f"created  {name}")
-    cd = "" if folder == Path() else f"cd {folder} && "
+    if has_one:
+        note(f"{_IGNORE} is left as it is; let it have {' '.join(ignored)}")
+    cd = "" if folder == Path() else f"cd {shlex.quote(str(folder))} && "
     note(f"→ next: {cd}kongflow validate && kongflow enqueue greet --arg name=Ada && kongflow run --once")
 
 

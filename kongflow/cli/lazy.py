@@ -14,6 +14,9 @@ import click
 
 from kongflow.core.spelling import did_you_mean
 
+_OF_COMMANDS = {"-c": "-c PATH", "--config": "--config PATH", "--json": "--json"}
+"""Options that nearly every command has, and so no group; each with how it is given."""
+
 
 @dataclass(frozen=True, slots=True)
 class Entry:
@@ -43,6 +46,16 @@ class LazyGroup(click.Group):
         if entry is None:
             return None
         return cast("click.Command", importlib.import_module(entry.module).command)
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Parse the arguments; an option of a command that stands before its name is told its place."""
+        try:
+            return super().parse_args(ctx, args)
+        except click.NoSuchOption as problem:
+            example = _OF_COMMANDS.get(problem.option_name)
+            if example is not None:
+                ctx.fail(f"put {problem.option_name} after the command, as in kongflow jobs list {example}")
+            raise
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]

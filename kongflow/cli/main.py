@@ -13,7 +13,7 @@ import click
 from kongflow.cli.lazy import Entry, LazyGroup
 from kongflow.cli.options import DATABASE, epilogue
 from kongflow.cli.output import colour_wanted, error, never_fail_to_print
-from kongflow.errors import InvalidConfig, KongFlowError
+from kongflow.errors import ConfigFindings, KongFlowError
 from kongflow.version import __version__
 
 INTERRUPTED = 130
@@ -75,9 +75,9 @@ class Root(LazyGroup):
         except click.ClickException as usage:
             usage.show()
             return usage.exit_code
-        except InvalidConfig as invalid:
-            click.echo(str(invalid), err=True)
-            return invalid.exit_code
+        except ConfigFindings as found:  # each of them says `error` itself
+            click.echo(str(found), err=True)
+            return found.exit_code
         except KongFlowError as failure:
             error(str(failure))
             return failure.exit_code

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from kongflow.core.duration import parse_duration
-from kongflow.errors import InvalidOption
+from kongflow.errors import InvalidOption, KongFlowError
 
 if TYPE_CHECKING:  # only for annotations: these load what a command without a database never needs
     from kongflow.app import KongFlow
@@ -65,7 +65,7 @@ def config_option(function: F) -> F:
     return click.option(
         "-c",
         "--config",
-        type=click.Path(path_type=Path),
+        type=ConfigPath(),
         envvar="KONGFLOW_CONFIG",
         default=Path("kongflow.yaml"),
         show_default=True,
@@ -81,6 +81,19 @@ def json_option(function: F) -> F:
 
 
 # --- argument types --------------------------------------------------------------------------------------------------
+
+
+class ConfigPath(click.Path):
+    """The path of a configuration."""
+
+    def __init__(self) -> None:
+        super().__init__(path_type=Path)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return the path; an empty text, which would mean the working directory, is wrong usage."""
+        if value == "":
+            self.fail("the path is empty; name a file, such as kongflow.yaml", param, ctx)
+        return super().convert(value, param, ctx)
 
 
 def duration(text: str) -> float:
@@ -151,6 +164,16 @@ def masked_url(url: str) -> str:
     return re.sub(r"([?&][^=&]*(?:pass|secret|token)[^=&]*=)[^&]*", rf"\1{MASK}", url, flags=re.IGNORECASE)
 
 
+class FileUnreadable(KongFlowError):
+    """A file that an argument names is missing or may not be read."""
+
+    exit_code = 3
+
+
+class NotText(KongFlowError):
+    """What was given as text is not UTF-8."""
+
+
 def read_stdin() -> bytes:
     """Return what is piped in. Raises: click.UsageError, where it would have to be typed."""
     if sys.stdin is None:
@@ -161,15 +184,19 @@ def read_stdin() -> bytes:
 
 
 def read_text(source: str) -> str:
-    """Return the UTF-8 text of a file, or of stdin where the source is `-`. Raises: click.UsageError."""
+    """Return the UTF-8 text of a file, or of stdin where the source is `-`.
+
+    Raises: FileUnreadable; NotText; click.UsageError where nothing is piped in.
+    """
     if source == "-":
         data = read_stdin()
     else:
         try:
             data = Path(source).read_bytes()
         except OSError as problem:
-            raise click.UsageError(f"cannot read {source}: {problem.strerror}") from None
+            raise FileUnreadable(f"cannot read {source}: {problem.strerror}") from None
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as problem:
-        raise click.UsageError(f"{'stdin' if source == '-' else source} is not UTF-8 text: {problem.reason}") from None
+        where = "stdin" if source == "-" else source
+        raise NotText(f"{where} is not UTF-8 text: {problem.reason} at byte {problem.start}") from None

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 import click
 
-from kongflow.cli.options import read_text
+from kongflow.cli.options import NotText, read_text
 from kongflow.core.json import Json, load
 from kongflow.core.task import Task
 from kongflow.errors import InvalidPayload
@@ -30,7 +31,7 @@ def payload_arguments(function: F) -> F:
 def read_payload(task: Task, payload: str | None, args: Sequence[str]) -> Json:
     """Return the payload that the arguments describe; None where there are none.
 
-    Raises: InvalidPayload where it is not JSON; click.UsageError.
+    Raises: InvalidPayload where it is not JSON; FileUnreadable; NotText; click.UsageError.
     """
     value = None if payload is None else _read(payload)
     if not args:
@@ -48,17 +49,27 @@ def _read(payload: str) -> Json:
     if payload.startswith("@"):
         return load(read_text(payload[1:]), f"payload in {payload[1:]}")
     try:
-        return load(payload)
+        return load(_text(payload))
     except InvalidPayload as problem:
+        # Who wrote JSON knows what an argument is; another word may be the name of a file.
+        file = f"; a file is given as @{payload[:40]}" if re.fullmatch(r"[^\s{}\[\]\"]+", payload) else ""
         raise InvalidPayload(
-            f"{problem}\n  the argument is {payload[:80]!r}; a file is given as @{payload[:40]}, "
-            "single properties as --arg name=value"
+            f"{problem}\n  the argument is {payload[:80]!r}{file}; single properties are given as --arg name=value"
         ) from None
+
+
+def _text(argument: str) -> str:
+    """Return an argument. Raises: NotText where its bytes are not UTF-8: Python hands those on as lone surrogates."""
+    try:
+        argument.encode()
+    except UnicodeEncodeError as problem:
+        raise NotText(f"the argument {argument[:80]!r} is not UTF-8 text at character {problem.start}") from None
+    return argument
 
 
 def _arguments(task: Task, args: Sequence[str]) -> dict[str, Json]:
     values: dict[str, Json] = {}
-    for argument in args:
+    for argument in map(_text, args):
         name, equals, text = argument.partition("=")
         if not equals or not name:
             raise click.UsageError(f"--arg is NAME=VALUE, not {argument!r}")

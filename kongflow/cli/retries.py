@@ -45,14 +45,14 @@ def command(policy: str, as_json: bool, config: Path) -> None:
 
 
 def delays_json(delays: Sequence[Delay]) -> list[Json]:
-    """Return the delays as `--json` prints them, in seconds; `attempt` is the one that failed."""
+    """Return the delays as `--json` prints them, in seconds to the microsecond; `attempt` is the one that failed."""
     return [
         {
             "attempt": delay.attempt,
-            "earliest": delay.earliest,
-            "expected": delay.expected,
-            "latest": delay.latest,
-            "total": total,
+            "earliest": round(delay.earliest, 6),
+            "expected": round(delay.expected, 6),
+            "latest": round(delay.latest, 6),
+            "total": round(total, 6),
         }
         for delay, total in _with_totals(delays)
     ]

@@ -18,6 +18,7 @@ from kongflow.version import __version__
 
 if TYPE_CHECKING:  # only for annotations: they load the database's libraries
     from kongflow.app import KongFlow
+    from kongflow.core.catalog import Catalog
     from kongflow.engine.shift import RunSummary
 
 LOGGER = logging.getLogger("kongflow")
@@ -29,7 +30,7 @@ LOGGER = logging.getLogger("kongflow")
         """
         kongflow run
         kongflow run --queues executions,runs:* --concurrency 20
-        kongflow run --once && echo everything succeeded
+        kongflow run --once || kongflow jobs list --state failed
         kongflow run --log-format json 2>> kongflow.log
         """,
         DATABASE,
@@ -39,7 +40,11 @@ LOGGER = logging.getLogger("kongflow")
 )
 @click.option("--queues", metavar="NAMES", help="Serve only these, exactly as declared, separated by commas.")
 @click.option("--concurrency", type=click.IntRange(min=1), metavar="N", help="Jobs at once in this process.")
-@click.option("--once", is_flag=True, help="End when nothing is left to take; exit 1 if any job failed.")
+@click.option(
+    "--once",
+    is_flag=True,
+    help="End when nothing is left to take now; exit 1 if a job failed for good, 0 also where some wait for a retry.",
+)
 @click.option("--log-format", type=click.Choice(["text", "json"]), default="text", show_default=True)
 @config_option
 def command(queues: str | None, concurrency: int | None, once: bool, log_format: str, config: Path) -> int:
@@ -57,14 +62,16 @@ def command(queues: str | None, concurrency: int | None, once: bool, log_format:
 
 
 async def _run(config: Path, queues: Sequence[str] | None, concurrency: int | None, once: bool, log_format: str) -> int:
+    from kongflow.app import with_overrides
     from kongflow.engine.logs import configure_logging
     from kongflow.engine.secrets import masking, resolve_secrets
 
     async with opened(config) as flow:
-        secrets = resolve_secrets(flow.catalog.secrets, os.environ)
+        catalog = with_overrides(flow.catalog, queues, concurrency)
+        secrets = resolve_secrets(catalog.secrets, os.environ)
         configure_logging(log_format, mask=masking(secrets))
         if log_format == "text":
-            _introduce(flow, config, queues, concurrency)
+            _introduce(catalog, config)
         _warn_of_lost_commits(flow)
         summary = await flow.run(queues=queues, concurrency=concurrency, until_idle=once)
     if once:
@@ -74,13 +81,12 @@ async def _run(config: Path, queues: Sequence[str] | None, concurrency: int | No
     return summary.exit_code
 
 
-def _introduce(flow: KongFlow, config: Path, queues: Sequence[str] | None, concurrency: int | None) -> None:
-    settings = flow.catalog.runner
-    note(f"KongFlow {__version__} · {flow.catalog.name} · {config}")
-    note(f"  database     {masked_url(flow.catalog.database.url)}")
-    note(f"  queues       {', '.join(queues or settings.queues)}")
-    note(f"  concurrency  {concurrency or settings.concurrency}")
-    note(f"  tasks        {', '.join(sorted(flow.catalog.tasks)) or 'none'}")
+def _introduce(catalog: Catalog, config: Path) -> None:
+    note(f"KongFlow {__version__} · {catalog.name} · {config}")
+    note(f"  database     {masked_url(catalog.database.url)}")
+    note(f"  queues       {', '.join(catalog.runner.queues)}")
+    note(f"  concurrency  {catalog.runner.concurrency}")
+    note(f"  tasks        {', '.join(sorted(catalog.tasks)) or 'none'}")
 
 
 def _warn_of_lost_commits(flow: KongFlow) -> None:
@@ -93,8 +99,9 @@ def _warn_of_lost_commits(flow: KongFlow) -> None:
 
 def _tell_what_is_left(summary: RunSummary, log_format: str) -> None:
     ended = f"{summary.succeeded} succeeded, {summary.failed} failed, {summary.retried} to be retried"
-    left = f"{summary.later} wait for later, {summary.others} are for other runners"
-    text = f"{ended}; {left}"
+    waits = "waits for its time or its retry" if summary.later == 1 else "wait for their time or their retry"
+    is_for = "is" if summary.others == 1 else "are"
+    text = f"done: {ended}; left: {summary.later} {waits}, {summary.others} {is_for} for other runners"
     if log_format == "json":
         LOGGER.info(text)
     else:

@@ -1,29 +1,42 @@
-"""Which jobs no living runner would take."""
+"""Why jobs that may start do not: no living runner takes them."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 from kongflow.app import KongFlow
-from kongflow.core.job import Job
+from kongflow.core.catalog import Catalog
+from kongflow.core.job import Job, JobState
 from kongflow.core.queue import QueueFilter, QueueRules
+from kongflow.core.spelling import did_you_mean
 from kongflow.store.records import RunnerView
 
 
-async def unserved(flow: KongFlow, jobs: Sequence[Job]) -> list[tuple[str, str | None]]:
-    """Return the task and queue of each job that waits and that no living runner takes, each pair once."""
-    waiting = [job for job in jobs if not job.state.is_final]
+async def unserved(flow: KongFlow, jobs: Sequence[Job]) -> list[str]:
+    """Return why no living runner takes those of the jobs that wait, each reason once; nothing where all are taken."""
+    waiting = [job for job in jobs if not job.state.is_final and job.state is not JobState.RUNNING]
     if not waiting:
         return []
     living = [runner for runner in await flow.store.runners() if runner.alive]
     rules = await flow.store.rules_in_force() or flow.catalog.queues
-    pairs = [(job.task, job.queue) for job in waiting if not any(_takes(runner, job, rules) for runner in living)]
-    return list(dict.fromkeys(pairs))
+    reasons = [why_unserved(job, living, rules, flow.catalog) for job in waiting]
+    return list(dict.fromkeys(reason for reason in reasons if reason))
 
 
-def _takes(runner: RunnerView, job: Job, rules: QueueRules) -> bool:
-    return (
-        job.task in runner.tasks
-        and not set(job.flags) & set(runner.forbidden_flags)
-        and QueueFilter(runner.queues).serves(job.queue, rules)
-    )
+def why_unserved(job: Job, living: Sequence[RunnerView], rules: QueueRules, catalog: Catalog) -> str:
+    """Return why none of the living runners takes a job, and what to do; empty where one does."""
+    if not living and job.task in catalog.tasks:
+        return "no runner is alive; start one: kongflow run"
+    knowing = [runner for runner in living if job.task in runner.tasks]
+    if not knowing:
+        undeclared = f"; it is not declared{catalog.where}{did_you_mean(job.task, catalog.tasks)}"
+        return f"no living runner knows task {job.task!r}{'' if job.task in catalog.tasks else undeclared}"
+    if job.state is JobState.UNROUTED:  # its queue is rendered by whoever knows the task
+        return ""
+    allowing = [runner for runner in knowing if not set(job.flags) & set(runner.forbidden_flags)]
+    if not allowing:
+        return f"every living runner that knows task {job.task!r} forbids one of its flags: {', '.join(job.flags)}"
+    if not any(QueueFilter(runner.queues).serves(job.queue, rules) for runner in allowing):
+        where = "jobs without a queue" if job.queue is None else f"queue {job.queue!r}"
+        return f"no living runner that knows task {job.task!r} serves {where}"
+    return ""

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import click
+from click.core import ParameterSource
 
-from kongflow.cli.options import CONFIG, config_option, epilogue, read_stdin
+from kongflow.cli.options import CONFIG, ConfigPath, config_option, epilogue, read_stdin
 from kongflow.cli.output import stdout_on_stderr
 from kongflow.config.findings import Finding, has_errors
 from kongflow.config.load import Loaded, load
@@ -26,7 +27,7 @@ git show HEAD:kongflow.yaml | kongflow validate -
 
 @click.command("validate", epilog=epilogue(_EXAMPLES, CONFIG))
 @config_option
-@click.argument("path", required=False, type=click.Path(path_type=Path))
+@click.argument("path", required=False, type=ConfigPath())
 @click.option(
     "--format",
     "form",
@@ -36,12 +37,23 @@ git show HEAD:kongflow.yaml | kongflow validate -
 @click.option("--import", "imports", is_flag=True, help="Import every handler too, as `run` does.")
 @click.option("--no-env", is_flag=True, help="Look up no variable; one without a default is taken to fit.")
 @click.option("--strict", is_flag=True, help="Warnings fail too.")
-def command(config: Path, path: Path | None, form: str | None, imports: bool, no_env: bool, strict: bool) -> int:
+@click.pass_context
+def command(
+    ctx: click.Context,
+    config: Path,
+    path: Path | None,
+    form: str | None,
+    imports: bool,
+    no_env: bool,
+    strict: bool,
+) -> int:
     """Check kongflow.yaml and everything that it names: files, names, schemas, templates, handlers.
 
     PATH - is standard input, with paths from the working directory. Handlers are found by reading their source; nothing
     is imported without --import.
     """
+    if path is not None and ctx.get_parameter_source("config") is ParameterSource.COMMANDLINE:
+        raise click.UsageError("give PATH or -c, not both")
     source, data = path or config, None
     if source == Path("-"):
         source, data = Path("<stdin>"), read_stdin()

@@ -47,6 +47,7 @@ def build(project: Project, schemas: Schemas, uses: tuple[TemplateUse, ...]) -> 
             for name, value in main.get("secrets", {}).items()
         },
         lint=_lint(main),
+        file=project.main.document.file,
     )
 
 

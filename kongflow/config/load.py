@@ -20,7 +20,7 @@ from kongflow.config.project import SECTIONS, Project, declare
 from kongflow.config.report import text_report
 from kongflow.config.shape import Shaped, shape_included, shape_main
 from kongflow.core.catalog import Catalog
-from kongflow.errors import ConfigUnreadable, InvalidConfig
+from kongflow.errors import ConfigFindings, ConfigUnreadable
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,10 +72,10 @@ def load(
 
 
 def load_catalog(path: Path, env: Mapping[str, str]) -> Catalog:
-    """Return the catalog of a kongflow.yaml. Raises: InvalidConfig with the report; ConfigUnreadable."""
+    """Return the catalog of a kongflow.yaml. Raises: ConfigFindings with the report; ConfigUnreadable."""
     loaded = load(path, env=env)
     if loaded.catalog is None:
-        raise InvalidConfig(text_report(loaded.findings, loaded.texts))
+        raise ConfigFindings(text_report(loaded.findings, loaded.texts))
     return loaded.catalog
 
 
@@ -103,7 +103,7 @@ class _Files:
             shown = self.shown(path)
             read = read_document(path, shown) if self.data is None else parse_document(path, shown, self.data)
         except OSError as error:
-            raise ConfigUnreadable(_why_unreadable(self.path, error)) from None
+            raise ConfigUnreadable(_why_unreadable(self.path, error, self.environment.variables)) from None
         document, findings = read
         return self._shaped(document, findings, shape_main(document, self.environment) if not findings else None)
 
@@ -152,12 +152,14 @@ def _may_hide_names(broken: KeyPath) -> bool:
     return broken == () or (len(broken) == 1 and (broken[0] in SECTIONS or broken[0] not in law()["properties"]))
 
 
-def _why_unreadable(path: Path, error: OSError) -> str:
+def _why_unreadable(path: Path, error: OSError, env: Mapping[str, str]) -> str:
+    variable = env.get("KONGFLOW_CONFIG")
+    shown = f"{path} (KONGFLOW_CONFIG names it)" if variable and Path(variable) == path else str(path)
     if isinstance(error, FileNotFoundError):
-        return f"there is no {path}; `kongflow init` writes one that runs, and `-c PATH` names another"
+        return f"there is no {shown}; `kongflow init` writes one that runs, and `-c PATH` names another"
     if isinstance(error, IsADirectoryError):
-        return f"{path} is a directory; name the file in it: -c {path / 'kongflow.yaml'}"
-    return f"{path} cannot be read: {error.strerror}"
+        return f"{shown} is a directory; name the file in it: -c {path / 'kongflow.yaml'}"
+    return f"{shown} cannot be read: {error.strerror}"
 
 
 def _silenced(findings: list[Finding], project: Project) -> list[Finding]:

@@ -44,7 +44,7 @@ def summary(findings: Sequence[Finding]) -> str:
     """Return how many errors, warnings and infos there are, such as `2 errors, 1 warning`."""
     counts = Counter(found.severity for found in findings)
     words = [_count(counts[severity], severity) for severity in Severity if counts[severity]]
-    first = next(iter(findings), None)
+    first = min(findings, key=lambda found: list(Severity).index(found.severity), default=None)
     more = f"; `kongflow explain {first.slug}` says more" if first else ""
     return (", ".join(words) or "no findings") + more
 

@@ -69,7 +69,9 @@ class Secret:
 
 @dataclass(frozen=True, slots=True)
 class Catalog:
-    """Everything declared, by name. `root` is the folder of kongflow.yaml: handlers' dotted paths start there."""
+    """Everything declared, by name. `root` is the folder of kongflow.yaml: handlers' dotted paths start there; `file`
+    is how messages name it, empty where there is none.
+    """
 
     root: Path
     database: DatabaseSettings
@@ -83,28 +85,35 @@ class Catalog:
     tombstones: Mapping[str, Tombstone] = field(default_factory=dict)
     secrets: Mapping[str, Secret] = field(default_factory=dict)
     lint: Lint = field(default_factory=Lint)
+    file: str = ""
 
     def task(self, name: str) -> Task:
         """Return the task of this name. Raises: UnknownTask, with the nearest name."""
         task = self.tasks.get(name)
         if task is None:
-            raise UnknownTask(f"no task {name!r} is declared{did_you_mean(name, self.tasks)}")
+            raise UnknownTask(f"no task {name!r} is declared{self.where}{did_you_mean(name, self.tasks)}")
         return task
 
     def retry_policy(self, name: str) -> RetryPolicy:
         """Return the retry policy of this name. Raises: UnknownRetryPolicy, with the nearest name."""
         policy = self.retry_policies.get(name)
         if policy is None:
-            raise UnknownRetryPolicy(f"no retry policy {name!r} is declared{did_you_mean(name, self.retry_policies)}")
+            raise UnknownRetryPolicy(
+                f"no retry policy {name!r} is declared{self.where}{did_you_mean(name, self.retry_policies)}"
+            )
         return policy
 
     def check_queue(self, concrete: str) -> str:
         """Return a concrete queue name that a declared queue or pattern matches. Raises: UnknownQueue."""
         if self.queues.rule(concrete) is None:
-            raise UnknownQueue(
-                f"no declared queue or pattern matches {concrete!r}{did_you_mean(concrete, self.queues.queues)}"
-            )
+            nothing = f"no queue or pattern declared in {self.file}" if self.file else "no declared queue or pattern"
+            raise UnknownQueue(f"{nothing} matches {concrete!r}{did_you_mean(concrete, self.queues.queues)}")
         return concrete
+
+    @property
+    def where(self) -> str:
+        """The end of `is declared`: in which file people look for it."""
+        return f" in {self.file}" if self.file else ""
 
     def published(self) -> Json:
         """Return what a runner publishes of this catalog: queue rules and task names, the same for equal catalogs."""

@@ -47,6 +47,8 @@ def load(text: str | bytes, what: str = "payload") -> Json:
 
     Raises: InvalidPayload.
     """
+    if not text.strip():
+        raise InvalidPayload(f"the {what} is empty; an object without properties is {{}}")
     try:
         return json.loads(text, object_pairs_hook=_unique_keys, parse_constant=_refuse_constant)
     except _Refused as refused:

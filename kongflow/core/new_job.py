@@ -36,7 +36,7 @@ def new_job(catalog: Catalog, task_name: str, payload: Json, options: JobOptions
     check = None if task.payload_schema is None else task.payload_schema.check_added
     job = _job(catalog, task, payload, check, options)
     if options.job_key_mode is not None and job.job_key is None:
-        raise InvalidOption(f"job_key_mode {options.job_key_mode} without a job_key means nothing")
+        raise InvalidOption(f"the key mode {options.job_key_mode} needs a key, and this job has none")
     return job
 
 

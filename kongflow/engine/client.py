@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TypedDict
 
 from kongflow.core.catalog import Catalog
+from kongflow.core.duration import MAX_DURATION
 from kongflow.core.job import Job, JobOptions, NewJob
 from kongflow.core.json import Json
 from kongflow.core.new_job import new_job
 from kongflow.core.spelling import did_you_mean
 from kongflow.core.task import JobKeyMode
+from kongflow.engine.arguments import integer, needed_text, text, texts
 from kongflow.errors import InvalidOption, KongFlowError
 from kongflow.store.base import Store
 from kongflow.store.connections import run_in, sync_connection
@@ -54,7 +56,8 @@ class Client:
 
         Raises: UnknownTask, InvalidPayload, InvalidOption, UnknownQueue, TemplateError.
         """
-        return replace(new_job(self._catalog, task, payload, options), awaited=awaited)
+        job = new_job(self._catalog, needed_text("a task's name", task), payload, options)
+        return replace(job, awaited=awaited)
 
     def prepare_many(self, additions: Sequence[tuple[str, Json, JobOptions]]) -> list[NewJob]:
         """As `prepare` for each; the error of a bad one says which it is."""
@@ -114,21 +117,23 @@ def job_options(given: Mapping[str, object] | EnqueueOptions) -> JobOptions:
     return JobOptions(
         run_at=_instant(run_at),
         delay=run_at.total_seconds() if isinstance(run_at, timedelta) else None,
-        queue=_text("queue", given.get("queue")),
-        priority=_integer("priority", given.get("priority")),
-        max_attempts=_integer("max_attempts", given.get("max_attempts")),
-        job_key=_text("job_key", given.get("job_key")),
+        queue=text("queue", given.get("queue")),
+        priority=integer("priority", given.get("priority")),
+        max_attempts=integer("max_attempts", given.get("max_attempts")),
+        job_key=text("job_key", given.get("job_key")),
         job_key_mode=_mode(given.get("job_key_mode")),
-        flags=_texts("flags", given.get("flags")),
-        tags=_texts("tags", given.get("tags")),
+        flags=texts("flags", given.get("flags")),
+        tags=texts("tags", given.get("tags")),
     )
 
 
 def additions(jobs: Iterable[Addition]) -> list[tuple[str, Json, JobOptions]]:
     """Return the entries of `enqueue_many` as the client takes them. Raises: InvalidOption."""
+    if not isinstance(jobs, Iterable):
+        raise InvalidOption(f"enqueue_many takes a list of (task, payload) or (task, payload, options), not {jobs!r}")
     result: list[tuple[str, Json, JobOptions]] = []
     for number, entry in enumerate(jobs, 1):
-        if not isinstance(entry, tuple) or not 2 <= len(entry) <= 3:
+        if not isinstance(entry, tuple) or not 2 <= len(entry) <= 3 or not isinstance((*entry, {})[2], Mapping):
             raise InvalidOption(f"entry {number} is {entry!r}; it must be (task, payload) or (task, payload, options)")
         result.append((entry[0], entry[1], job_options(entry[2] if len(entry) == 3 else {})))
     return result
@@ -144,27 +149,9 @@ def _instant(run_at: object) -> datetime | None:
             f"run_at {run_at.isoformat()} has no time zone, so it could mean 26 different hours; "
             "pass an aware datetime, such as datetime.now(timezone.utc) + timedelta(minutes=5), or a timedelta"
         )
+    if run_at - datetime.now(UTC) > timedelta(seconds=MAX_DURATION):
+        raise InvalidOption(f"{run_at.isoformat()} is more than a hundred years away")
     return run_at
-
-
-def _text(name: str, value: object) -> str | None:
-    if value is None or isinstance(value, str):
-        return value
-    raise InvalidOption(f"{name} is text, not {value!r}")
-
-
-def _integer(name: str, value: object) -> int | None:
-    if value is None or (isinstance(value, int) and not isinstance(value, bool)):
-        return value
-    raise InvalidOption(f"{name} is a whole number, not {value!r}")
-
-
-def _texts(name: str, value: object) -> tuple[str, ...] | None:
-    if value is None:
-        return None
-    if isinstance(value, (list, tuple, set, frozenset)) and all(isinstance(item, str) for item in value):
-        return tuple(sorted(value) if isinstance(value, (set, frozenset)) else value)
-    raise InvalidOption(f"{name} is a list of texts, not {value!r}")
 
 
 def _mode(value: object) -> JobKeyMode | None:

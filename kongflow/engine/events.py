@@ -62,6 +62,17 @@ class RunnerStopping(Event):
     why: str
     running: int
     queues: tuple[str, ...]
+    within: float
+    """Seconds that running jobs have to end; then they are cancelled and given back."""
+
+
+@dataclass(frozen=True, slots=True)
+class SignalHeard(Event):
+    """A signal came, the first or the second of this run; the third ends the process before anything can be told."""
+
+    name: ClassVar[str] = "runner.signal"
+    signal: str
+    meaning: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -260,6 +271,7 @@ class JobRescued(Event):
     queue: str | None
     lost_runner: str
     outcome: str
+    """`released` where the attempt was given back, `retried` where it counts, or the final state."""
     reason: str | None
 
 

@@ -6,12 +6,13 @@ import traceback
 from collections.abc import Callable
 from types import TracebackType
 
+from kongflow.core.duration import format_duration
 from kongflow.core.job import AttemptError, Reason
 from kongflow.core.json import printable
 from kongflow.core.outcome import Failed
 from kongflow.core.retry import class_names
 from kongflow.core.task import Task
-from kongflow.errors import GiveUp, InvalidPayload, TimedOut
+from kongflow.errors import GiveUp, InvalidPayload, InvalidResult, TimedOut
 
 MAX_MESSAGE = 4_000
 MAX_TRACEBACK = 20_000
@@ -20,10 +21,6 @@ _HEAD = 4_000
 
 Mask = Callable[[str], str]
 """Hides the values of secrets in a text."""
-
-
-class InvalidResult(InvalidPayload):
-    """What a handler returned cannot be kept: not JSON, too large, or against the task's `result`."""
 
 
 def failed_with(error: BaseException, attempt: int, mask: Mask) -> Failed:
@@ -52,7 +49,7 @@ def result_refused(error: BaseException, attempt: int, mask: Mask) -> Failed:
 
 def timed_out(task: Task, attempt: int) -> Failed:
     """Return the failure of an attempt that ran longer than its task allows."""
-    message = f"the attempt ran longer than its timeout of {task.timeout:g} s"
+    message = f"the attempt ran longer than its timeout of {format_duration(task.timeout)}"
     return Failed(Reason.TIMED_OUT, AttemptError(attempt, "kongflow.TimedOut", message), class_names(TimedOut))
 
 

@@ -160,7 +160,11 @@ class Maintenance:
 
 def _told(rescued: Rescued) -> JobRescued:
     end = rescued.transition
-    outcome, reason = (str(end.state), end.reason) if isinstance(end, Finish) else ("retried", None)
+    reason = None
+    if isinstance(end, Finish):
+        outcome, reason = str(end.state), end.reason
+    else:
+        outcome = "released" if end.gives_back else "retried"
     return JobRescued(
         rescued.id, rescued.task, rescued.queue, rescued.runner, outcome, None if reason is None else str(reason)
     )

@@ -8,11 +8,17 @@ import math
 from kongflow.core.json import dump, printable
 from kongflow.core.outcome import Cancel, Outcome, Snooze, Succeeded
 from kongflow.core.task import Task
-from kongflow.engine.failure import InvalidResult
-from kongflow.errors import InvalidPayload
+from kongflow.errors import GiveUp, InvalidPayload, InvalidResult
 
 MAX_SNOOZE = 10 * 365 * 86_400.0
 """Ten years, in seconds: longer is a mistake in the unit."""
+
+_MEANT = {
+    Snooze: "return Snooze(seconds)",
+    Cancel: "return Cancel(reason)",
+    GiveUp: "raise GiveUp(reason)",
+}
+"""What a handler writes that means to end in a way of its own."""
 
 
 def meaning_of(value: object, task: Task) -> Outcome:
@@ -23,7 +29,11 @@ def meaning_of(value: object, task: Task) -> Outcome:
                 raise InvalidResult(f"Snooze takes seconds from 0 to ten years, not {seconds!r}")
             return Snooze(float(seconds))
         case Cancel(reason):
-            return Cancel(printable(str(reason), 1_000))
+            return Cancel("" if reason is None else printable(str(reason), 1_000))
+        case GiveUp():
+            raise InvalidResult(f"the handler returned a GiveUp; write `{_MEANT[GiveUp]}`")
+    if isinstance(value, type) and value in _MEANT:
+        raise InvalidResult(f"the handler returned the class {value.__name__}; write `{_MEANT[value]}`")
     return Succeeded(result_text(value, task))
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 from kongflow.core.catalog import Secret
 from kongflow.errors import InvalidConfig
@@ -12,7 +12,26 @@ _SHORTEST = 4
 """Characters; hiding a shorter value would black out ordinary words and protect nothing."""
 
 
-def resolve_secrets(declared: Mapping[str, Secret], env: Mapping[str, str]) -> dict[str, str]:
+class Secrets(Mapping[str, str]):
+    """The values of secrets by name. What prints it, a log line or a debugger, shows the names alone."""
+
+    def __init__(self, values: Mapping[str, str]) -> None:
+        self._values = dict(values)
+
+    def __getitem__(self, name: str) -> str:
+        return self._values[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._values)
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+    def __repr__(self) -> str:
+        return f"Secrets({', '.join(f'{name}=***' for name in self._values)})"
+
+
+def resolve_secrets(declared: Mapping[str, Secret], env: Mapping[str, str]) -> Secrets:
     """Return the value of every declared secret. Raises: InvalidConfig, naming every one that cannot be resolved."""
     values: dict[str, str] = {}
     problems: list[str] = []
@@ -22,8 +41,8 @@ def resolve_secrets(declared: Mapping[str, Secret], env: Mapping[str, str]) -> d
         except _Missing as missing:
             problems.append(f"secret {name!r}: {missing}")
     if problems:
-        raise InvalidConfig("\n".join(problems))
-    return values
+        raise InvalidConfig("\n  ".join(problems))
+    return Secrets(values)
 
 
 def masking(values: Mapping[str, str]) -> Callable[[str], str]:

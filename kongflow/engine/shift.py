@@ -150,7 +150,8 @@ class Shift:
         """Claim no more, wait for what runs, give back what does not end in time, and leave."""
         timeout = self._catalog.runner.shutdown_timeout
         window, last_acts = min(CANCEL_WINDOW, timeout / 2), min(LAST_ACTS, timeout / 4)
-        self._events.emit(RunnerStopping(self._stopping.why, self.worker.running, self._catalog.runner.queues))
+        running, queues = self.worker.running, self._catalog.runner.queues
+        self._events.emit(RunnerStopping(self._stopping.why, running, queues, within=timeout - window))
         await drain(self.worker, working, self._stopping, timeout - window)
         running_on = await give_back(self.worker, self._settler, window - last_acts)
         left = await self._last_look(last_acts / 2) if until_idle else NOTHING_LEFT

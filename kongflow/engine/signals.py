@@ -9,7 +9,7 @@ import threading
 from types import FrameType, TracebackType
 from typing import Any, Self
 
-from kongflow.engine.events import Events, RunnerStalled
+from kongflow.engine.events import Events, RunnerStalled, SignalHeard
 from kongflow.engine.stall import all_stacks, end_in
 from kongflow.engine.stopping import Stopping
 
@@ -64,11 +64,19 @@ class Signals:
         self._seen += 1
         if self._seen == 1:
             self._first.set()
-            self._loop.call_soon_threadsafe(self._stopping.request, name)
+            self._loop.call_soon_threadsafe(self._drain, name)
         elif self._seen == 2:
-            self._loop.call_soon_threadsafe(self._stopping.hurry, name)
+            self._loop.call_soon_threadsafe(self._hurry, name)
         else:
             os._exit(INTERRUPTED)
+
+    def _drain(self, name: str) -> None:
+        self._events.emit(SignalHeard(name, "drain; a second signal gives running jobs back at once"))
+        self._stopping.request(name)
+
+    def _hurry(self, name: str) -> None:
+        self._events.emit(SignalHeard(name, "running jobs are given back now; a third signal ends the process at once"))
+        self._stopping.hurry(name)
 
     def _guard(self) -> None:
         """End a process whose loop is blocked and so does not see the signal. Runs in a thread of its own."""

@@ -130,7 +130,7 @@ async def test_enqueue_returns_the_job_as_it_is_stored(flow: KongFlow) -> None:
 
 
 async def test_run_at_is_an_aware_datetime_or_a_timedelta(flow: KongFlow) -> None:
-    at = datetime(2199, 1, 1, tzinfo=UTC)
+    at = datetime(2099, 1, 1, tzinfo=UTC)
 
     assert (await flow.enqueue("anything", run_at=at)).run_at == at
     later = await flow.enqueue("anything", run_at=timedelta(hours=1))
@@ -149,7 +149,7 @@ async def test_a_key_updates_its_waiting_job(flow: KongFlow) -> None:
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({"run_at": datetime(2199, 1, 1)}, "no time zone"),
+        ({"run_at": datetime(2099, 1, 1)}, "no time zone"),
         ({"run_at": "tomorrow"}, "run_at is an aware datetime or a timedelta, not 'tomorrow'"),
         ({"priority": "high"}, "priority is a whole number, not 'high'"),
         ({"priority": True}, "priority is a whole number"),
@@ -247,7 +247,7 @@ async def test_a_wait_ends_when_the_job_has_ended(flow: KongFlow) -> None:
 async def test_a_wait_times_out_and_the_job_goes_on(timeout: float | timedelta, flow: KongFlow) -> None:
     job = await flow.enqueue("anything")
 
-    with pytest.raises(WaitTimedOut, match=r"has not ended within 0\.01 s"):
+    with pytest.raises(WaitTimedOut, match=r"has not ended within 10ms"):
         await flow.wait(job.id, timeout)
 
     assert (await flow.get(job.id)).state is JobState.READY

@@ -63,7 +63,7 @@ async def test_queues_and_concurrency_may_be_given_for_one_run(flow: KongFlow) -
     assert (await flow.get(run.id)).state is JobState.READY
     with pytest.raises(UnknownQueue, match="did you mean 'greetings'"):
         await flow.run(queues=["greting"])
-    with pytest.raises(InvalidOption, match="at least 1"):
+    with pytest.raises(InvalidOption, match="1 or more"):
         await flow.run(concurrency=0)
 
 

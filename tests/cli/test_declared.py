@@ -136,6 +136,7 @@ def test_retries_lists_every_delay_with_its_window_and_the_running_total(invoke:
     policy = json.loads(invoke("retries", "growing", "--json").stdout)
 
     assert policy["max_attempts"] == 4
+    assert all(round(seconds, 6) == seconds for delay in policy["items"] for seconds in delay.values())
     assert [(d["attempt"], d["earliest"], d["expected"], d["latest"], d["total"]) for d in policy["items"]] == [
         (1, pytest.approx(0.9), 1, pytest.approx(1.1), 1),
         (2, pytest.approx(1.8), 2, pytest.approx(2.2), 3),

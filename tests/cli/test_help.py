@@ -107,3 +107,8 @@ def test_colour_is_on_with_force_color_and_off_with_no_color(invoke: Invoke) -> 
 
     assert "\x1b[" in forced.stderr
     assert "\x1b[" not in refused.stderr
+
+
+@pytest.mark.parametrize("arguments", [["-c", "x.yaml", "jobs", "list"], ["jobs", "--json", "list"], ["--config", "x"]])
+def test_an_option_before_its_command_is_told_its_place(arguments: list[str], invoke: Invoke) -> None:
+    assert "after the command, as in kongflow jobs list -" in invoke(*arguments, exit_code=2).stderr

@@ -62,3 +62,19 @@ def test_a_file_where_a_folder_is_needed_is_a_clear_word(folder: Path, invoke: I
 
     assert "error: cannot write schemas/greet.json" in result.stderr
     assert "Traceback" not in result.stderr
+
+
+def test_a_folder_whose_name_has_a_space_is_quoted_in_the_next_step(folder: Path, invoke: Invoke) -> None:
+    assert "cd 'we ird' && kongflow validate" in invoke("init", "we ird").stderr
+
+
+def test_the_database_is_kept_out_of_version_control(folder: Path, invoke: Invoke) -> None:
+    invoke("init", "fresh")
+    assert "*.db-wal" in (folder / "fresh/.gitignore").read_text().split()
+
+    (folder / ".gitignore").write_text("mine\n")
+    told = invoke("init").stderr
+
+    assert ".gitignore is left as it is; let it have *.db *.db-shm *.db-wal" in told
+    assert (folder / ".gitignore").read_text() == "mine\n"
+    assert (folder / "kongflow.yaml").exists()

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import json
+import re
+import sqlite3
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -9,10 +11,18 @@ from typing import Any
 import pytest
 
 from tests.cli.conftest import Invoke
-from tests.project_folder import CONFIG
+from tests.project_folder import CONFIG, HANDLERS
 
 Show = Callable[[str], dict[str, Any]]
 Enqueue = Callable[..., str]
+
+
+SNOOZE = """
+
+def anything(payload):
+    from kongflow import Snooze
+    return Snooze(3600)
+"""
 
 
 def listed(invoke: Invoke, *filters: str) -> list[str]:
@@ -78,7 +88,8 @@ def test_the_table_says_how_to_see_more(invoke: Invoke, enqueue: Enqueue) -> Non
 
     result = invoke("jobs", "list", "--limit", "1")
 
-    assert result.stdout.splitlines()[0].split() == ["ID", "STATE", "TASK", "QUEUE", "ATTEMPT", "WHEN", "KEY", "ERROR"]
+    headers = ["ID", "STATE", "TASK", "QUEUE", "ATTEMPT", "WHEN", "KEY", "LAST ERROR"]
+    assert re.split("  +", result.stdout.splitlines()[0]) == headers
     assert len(result.stdout.splitlines()) == 2
     assert "there are more: --cursor" in result.stderr
 
@@ -152,6 +163,62 @@ def test_json_has_every_error_with_its_traceback(invoke: Invoke, enqueue: Enqueu
     assert (error["attempt"], error["message"]) == (1, "no such \x1b[31muser")
     assert error["type"].endswith("ValueError")
     assert "Traceback" in error["traceback"]
+
+
+def add_by_sql(project: Path, task: str) -> str:
+    with sqlite3.connect(project / "jobs.db") as file:
+        id = file.execute("insert into kongflow_job (task, payload) values (?, '{}') returning id", (task,)).fetchone()[
+            0
+        ]
+    file.close()
+    return str(id)
+
+
+def test_a_job_that_nobody_can_take_says_why(invoke: Invoke, enqueue: Enqueue, project: Path) -> None:
+    ready = enqueue("anything")
+
+    assert "waits     no runner is alive; start one: kongflow run" in invoke("jobs", "show", ready).stdout
+    unknown = invoke("jobs", "show", add_by_sql(project, "anythin")).stdout
+    assert "no living runner knows task 'anythin'" in unknown
+    assert "it is not declared in kongflow.yaml; did you mean 'anything'?" in unknown
+
+
+def test_a_job_that_waits_for_its_time_waits_for_nobody(invoke: Invoke, enqueue: Enqueue) -> None:
+    assert "waits " not in invoke("jobs", "show", enqueue("anything", "--in", "1h")).stdout
+
+
+def test_what_an_earlier_attempt_met_is_not_shown_as_the_state(invoke: Invoke, enqueue: Enqueue) -> None:
+    job = enqueue("retry")
+    invoke("run", "--once")
+
+    assert "state     retrying; last error: ValueError: no such" in invoke("jobs", "show", job).stdout
+    told = invoke("jobs", "wait", job, "--timeout", "10ms", exit_code=124).stderr
+    assert f"job {job} retry: retrying, attempt 1/3; last error: ValueError: no such" in told
+
+
+def test_of_a_long_error_the_list_has_the_first_line(invoke: Invoke, enqueue: Enqueue, project: Path) -> None:
+    (project / "job_handlers.py").write_text(
+        HANDLERS.replace('"no such \\x1b[31muser"', '"no such user\\n" + "so many words " * 200')
+    )
+    job = enqueue("fail")
+    invoke("run", "--once", exit_code=1)
+
+    assert invoke("jobs", "list").stdout.splitlines()[1].endswith("ValueError: no such user …")
+    shown = invoke("jobs", "show", job).stdout
+    assert "state     failed (error): ValueError: no such user …\n" in shown
+    assert "so many words so many words" in shown[shown.index("\nerrors") :]
+
+
+def test_starts_that_used_up_no_attempt_are_shown(invoke: Invoke, enqueue: Enqueue, project: Path) -> None:
+    (project / "job_handlers.py").write_text(HANDLERS + SNOOZE)
+    job = enqueue("anything")
+    assert "starts" not in invoke("jobs", "show", job).stdout
+
+    invoke("run", "--once")
+
+    shown = invoke("jobs", "show", job).stdout
+    assert "attempt   0/25" in shown
+    assert "starts    1 in all" in shown
 
 
 # --- change ----------------------------------------------------------------------------------------------------------
@@ -240,7 +307,7 @@ def test_a_wait_ends_with_its_timeout_and_the_job_goes_on(invoke: Invoke, enqueu
 
     result = invoke("jobs", "wait", job, "--timeout", "10ms", exit_code=124)
 
-    assert f"job {job} is still ready after 0.01 s; it goes on" in result.stderr
+    assert f"job {job} is still ready after 10ms; it goes on" in result.stderr
     assert show(job)["state"] == "ready"
 
 

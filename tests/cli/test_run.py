@@ -59,7 +59,17 @@ def test_once_ends_when_nothing_is_left_and_says_what_is(invoke: Invoke, enqueue
     result = invoke("run", "--once")
 
     assert result.stdout == ""
-    assert "1 succeeded, 0 failed, 1 to be retried; 2 wait for later, 0 are for other runners" in result.stderr
+    assert (
+        "done: 1 succeeded, 0 failed, 1 to be retried; "
+        "left: 2 wait for their time or their retry, 0 are for other runners"
+    ) in result.stderr
+
+
+def test_once_is_exit_0_where_a_job_waits_for_its_retry(invoke: Invoke, enqueue: Enqueue) -> None:
+    enqueue("retry")
+
+    assert "left: 1 waits for its time or its retry" in invoke("run", "--once").stderr
+    assert "everything succeeded" not in invoke("run", "--help").stdout
 
 
 def test_once_fails_if_a_job_failed(invoke: Invoke, enqueue: Enqueue) -> None:
@@ -81,7 +91,7 @@ def test_only_the_queues_that_are_named_are_served(invoke: Invoke, enqueue: Enqu
     told = invoke("run", "--once", "--queues", "greetings, fast").stderr
 
     assert (show(greeting)["state"], show(run)["state"]) == ("succeeded", "ready")
-    assert "1 are for other runners" in told
+    assert "1 is for other runners" in told
     assert "queues       greetings, fast" in told
 
 
@@ -107,7 +117,7 @@ def test_in_json_every_line_of_the_log_is_json(invoke: Invoke, enqueue: Enqueue)
         *("runner.started", "job.started", "job.succeeded", "runner.stopping", "runner.stopped"),
     ]
     assert next(line for line in lines if line.get("event") == "job.succeeded")["job"] == job
-    assert "0 wait for later" in lines[-1]["message"]
+    assert "left: 0 wait for their time" in lines[-1]["message"]
 
 
 @pytest.mark.parametrize("log_format", ["text", "json"])
@@ -135,7 +145,15 @@ def test_a_mistake_is_told_before_anything_runs(
     result = invoke("run", "--once", *arguments, exit_code=exit_code)
 
     assert words in result.stderr
+    assert "KongFlow 0.1.0" not in result.stderr
     assert "runner.started" not in result.stderr
+
+
+def test_a_queue_that_is_named_twice_is_served_once(invoke: Invoke) -> None:
+    told = invoke("run", "--once", "--queues", "greetings,greetings").stderr
+
+    assert "queues       greetings\n" in told
+    assert "queues=greetings " in told
 
 
 def test_a_handler_that_cannot_be_imported_is_a_clear_word(invoke: Invoke, project: Path) -> None:
@@ -146,6 +164,7 @@ def test_a_handler_that_cannot_be_imported_is_a_clear_word(invoke: Invoke, proje
 
     told = invoke("run", "--once", exit_code=1).stderr
 
+    assert "error: a handler cannot be used:" in told
     assert "a_library_that_nobody_has" in told
     assert "Traceback" not in told
 
@@ -153,7 +172,9 @@ def test_a_handler_that_cannot_be_imported_is_a_clear_word(invoke: Invoke, proje
 def test_a_secret_without_a_value_is_a_clear_word(invoke: Invoke, project: Path) -> None:
     (project / "kongflow.yaml").write_text(CONFIG.replace(", default: open-sesame", ""))
 
-    assert "API_TOKEN is not set" in invoke("run", "--once", exit_code=1).stderr
+    told = invoke("run", "--once", exit_code=1).stderr
+
+    assert told.startswith("error: secret 'api_token': the environment variable API_TOKEN is not set")
 
 
 # --- until stopped ---------------------------------------------------------------------------------------------------
@@ -173,8 +194,10 @@ def test_the_second_signal_gives_running_jobs_back_and_their_attempt_too(
     read_until(runner.stderr, "job.started")
 
     runner.send_signal(signal.SIGINT)
-    read_until(runner.stderr, "runner.stopping")
+    assert "a second signal gives running jobs back at once" in read_until(runner.stderr, "runner.signal")["meaning"]
+    assert read_until(runner.stderr, "runner.stopping")["within"] == 1.0
     runner.send_signal(signal.SIGINT)
+    assert "a third signal ends the process at once" in read_until(runner.stderr, "runner.signal")["meaning"]
 
     assert runner.wait(DEADLINE) == 0
     assert (show(job)["state"], show(job)["attempt"], show(job)["claims"]) == ("ready", 0, 1)
@@ -250,6 +273,7 @@ def test_a_job_that_is_waited_for_prints_its_result_and_its_outcome_is_the_exit_
     declined = invoke("enqueue", "decline", "--wait", exit_code=11)
 
     assert succeeded.stdout == '"Hello, Ada!"\n'
+    assert "no runner is alive" not in succeeded.stderr
     assert "no living runner" not in succeeded.stderr
     assert (failed.stdout, declined.stdout) == ("", "")
     assert "cancelled (handler): not today" in declined.stderr
@@ -309,9 +333,23 @@ def test_ctrl_c_while_waiting_is_130_without_a_traceback(enqueue: Enqueue) -> No
 
     assert waiting.wait(DEADLINE) == 130
     told = waiting.stderr.read()
-    assert "interrupted" in told
-    assert "Traceback" not in told
+    assert told == f"error: interrupted; job {job} goes on, and `kongflow jobs wait {job}` waits again\n"
     waiting.stderr.close()
+
+
+def test_ctrl_c_while_waiting_names_every_job_that_goes_on(enqueue: Enqueue) -> None:
+    for command, jobs in (
+        (["jobs", "wait", enqueue("anything"), enqueue("anything")], "jobs 1, 2 go on, and `kongflow jobs wait 1 2`"),
+        (["enqueue", "anything", "--wait"], "job 3 goes on, and `kongflow jobs wait 3`"),
+    ):
+        waiting = subprocess.Popen([*KONGFLOW, *command], stderr=subprocess.PIPE, text=True)
+        assert waiting.stderr is not None
+        assert any("attempt" in line for line in waiting.stderr)
+        waiting.send_signal(signal.SIGINT)
+
+        assert waiting.wait(DEADLINE) == 130
+        assert waiting.stderr.read() == f"error: interrupted; {jobs} waits again\n"
+        waiting.stderr.close()
 
 
 def test_a_reader_that_goes_away_is_no_error(invoke: Invoke, project: Path) -> None:
@@ -341,6 +379,17 @@ def test_an_output_that_takes_nothing_is_no_traceback(output: str, exit_code: in
     assert done.returncode == exit_code
     assert told in done.stderr
     assert b"Traceback" not in done.stderr
+
+
+def test_an_output_that_takes_nothing_says_which_jobs_were_added(invoke: Invoke) -> None:
+    for arguments, added in (("anything", b"1"), ("--batch jobs.jsonl", b"2, 3")):
+        Path("jobs.jsonl").write_text('{"task": "anything"}\n' * 2)
+        command = f'"$0" -m kongflow enqueue {arguments} >/dev/full'
+        done = subprocess.run(["sh", "-c", command, sys.executable], capture_output=True, check=False)
+
+        assert done.returncode == 1
+        told = b"error: the output cannot be written: No space left on device. Added all the same: " + added
+        assert done.stderr.splitlines()[-1] == told
 
 
 def test_a_terminal_that_lacks_a_character_gets_escapes_instead_of_an_error(invoke: Invoke) -> None:

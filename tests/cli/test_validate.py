@@ -244,3 +244,26 @@ def test_a_schema_that_cannot_be_written_is_exit_code_3(project):
 
     assert ran.returncode == 3
     assert "cannot write nowhere/schema.json" in ran.stderr
+
+
+def test_a_path_as_argument_and_as_option_is_wrong_usage(project):
+    ran = kongflow("validate", "kongflow.yaml", "-c", "other.yaml")
+
+    assert ran.returncode == 2
+    assert "give PATH or -c, not both" in ran.stderr
+    assert kongflow("validate", "kongflow.yaml", KONGFLOW_CONFIG="nowhere.yaml").returncode == 0
+
+
+@pytest.mark.parametrize("args", [("-c", ""), ("",)])
+def test_an_empty_path_is_wrong_usage(project, args):
+    ran = kongflow("validate", *args)
+
+    assert ran.returncode == 2
+    assert "the path is empty; name a file" in ran.stderr
+
+
+def test_a_path_of_the_environment_that_is_not_there_says_where_it_came_from(project):
+    for nowhere in ("nowhere.yaml", "/nowhere/kongflow.yaml"):
+        told = kongflow("validate", KONGFLOW_CONFIG=nowhere).stderr
+        assert f"there is no {nowhere} (KONGFLOW_CONFIG names it)" in told
+    assert "KONGFLOW_CONFIG" not in kongflow("validate", "-c", "gone.yaml", KONGFLOW_CONFIG="nowhere.yaml").stderr

@@ -142,3 +142,10 @@ def test_github_has_its_own_names_of_severities(slug, level):
     assert github_report([found("a\nb", "a\nb", slug)]).startswith(
         f"::{level} file=a.yaml,line=1,endLine=2,col=1,title="
     )
+
+
+def test_the_summary_explains_the_gravest_finding_wherever_it_stands():
+    info, error = found("a", "a", "handler-unresolvable"), found("a b", "b")
+
+    assert summary([info, error]).endswith("`kongflow explain unknown-key` says more")
+    assert summary([info]).endswith("`kongflow explain handler-unresolvable` says more")

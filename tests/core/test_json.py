@@ -113,7 +113,7 @@ def test_what_is_stored_comes_back_as_it_was(value: Any) -> None:
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("", "Expecting value"),
+        ("", "the payload is empty; an object without properties is {}"),
         ("{'a': 1}", "property name"),
         ("[1, 2", "Expecting"),
         ('{"a": 1, "b": 2, "a": 3}', "the key 'a' stands twice"),

@@ -276,7 +276,9 @@ def test_the_longest_key_is_fine() -> None:
 
 
 def test_a_mode_without_a_key_is_refused() -> None:
-    assert "without a job_key" in refusal(InvalidOption, PLAIN, {}, job_key_mode=JobKeyMode.REPLACE)
+    assert "the key mode replace needs a key, and this job has none" in refusal(
+        InvalidOption, PLAIN, {}, job_key_mode=JobKeyMode.REPLACE
+    )
 
 
 # --- time and attempts -----------------------------------------------------------------------------------------------

@@ -8,14 +8,18 @@ from kongflow.core.job import Reason
 from kongflow.engine.failure import (
     MAX_MESSAGE,
     MAX_TRACEBACK,
-    InvalidResult,
     attempt_error,
     failed_with,
     payload_refused,
     timed_out,
 )
-from kongflow.errors import GiveUp, InvalidPayload, TimedOut
+from kongflow.errors import GiveUp, InvalidPayload, InvalidResult, TimedOut
 from tests.builders import make_task
+
+
+def test_every_error_of_ours_has_its_public_name() -> None:
+    for error in (InvalidResult("x"), InvalidPayload("x"), TimedOut("x")):
+        assert attempt_error(error, 1, keep).type == f"kongflow.{type(error).__name__}"
 
 
 def keep(text: str) -> str:
@@ -116,4 +120,4 @@ def test_a_timeout_is_known_to_policies_as_kongflow_timed_out() -> None:
 
     assert failed.reason is Reason.TIMED_OUT
     assert "kongflow.TimedOut" in failed.error_classes
-    assert failed.error.message == "the attempt ran longer than its timeout of 1.5 s"
+    assert failed.error.message == "the attempt ran longer than its timeout of 1s500ms"

@@ -90,7 +90,7 @@ async def test_the_jobs_of_a_dead_runner_run_again_without_losing_an_attempt(tmp
         job = await site.ended(added)
 
     assert (job.state, job.attempt, job.claims) == (JobState.SUCCEEDED, 1, 2)
-    assert [(event.job, event.outcome) for event in site.of(JobRescued)] == [(added, "retried")]
+    assert [(event.job, event.outcome) for event in site.of(JobRescued)] == [(added, "released")]
 
 
 async def test_a_job_that_keeps_killing_its_runner_fails_as_crashed_and_only_that_one(tmp_path: Path) -> None:

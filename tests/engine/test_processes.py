@@ -103,7 +103,7 @@ async def test_a_killed_runners_job_runs_again_elsewhere_with_its_attempt(tmp_pa
     assert took < processes.settings.lease + 3
     assert (job.state, job.attempt, job.claims) == (JobState.SUCCEEDED, 1, 2)
     assert job.result == str(second.process.pid)
-    assert second.events("job.rescued")[0]["outcome"] == "retried"
+    assert second.events("job.rescued")[0]["outcome"] == "released"
 
 
 async def test_a_frozen_runner_cannot_settle_what_was_given_away(tmp_path: Path) -> None:

@@ -5,8 +5,8 @@ import math
 import pytest
 
 from kongflow.core.outcome import Cancel, Snooze, Succeeded
-from kongflow.engine.failure import InvalidResult
 from kongflow.engine.result import meaning_of
+from kongflow.errors import GiveUp, InvalidResult
 from tests.builders import make_task
 
 ANY = make_task("work")
@@ -21,6 +21,22 @@ def test_json_succeeds(value: object, text: str) -> None:
 def test_snooze_and_cancel_are_values() -> None:
     assert meaning_of(Snooze(30), ANY) == Snooze(30.0)
     assert meaning_of(Cancel("not needed\x00"), ANY) == Cancel("not needed\\u0000")
+    assert meaning_of(Cancel(None), ANY) == Cancel("")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [
+        (Snooze, r"returned the class Snooze; write `return Snooze\(seconds\)`"),
+        (Cancel, r"returned the class Cancel; write `return Cancel\(reason\)`"),
+        (GiveUp, r"returned the class GiveUp; write `raise GiveUp\(reason\)`"),
+        (GiveUp("enough"), r"returned a GiveUp; write `raise GiveUp\(reason\)`"),
+        (int, "is a type, which JSON does not have"),
+    ],
+)
+def test_a_class_in_place_of_a_value_says_what_to_write(value: object, words: str) -> None:
+    with pytest.raises(InvalidResult, match=words):
+        meaning_of(value, ANY)
 
 
 @pytest.mark.parametrize("seconds", [-1, math.nan, math.inf, 1e12, "5", None])

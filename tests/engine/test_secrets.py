@@ -22,6 +22,14 @@ def test_a_secret_comes_from_the_environment_a_file_or_its_default(tmp_path: Pat
     }  # fmt: skip
 
 
+def test_printed_secrets_show_their_names_alone() -> None:
+    secrets = resolve_secrets({"token": Secret("token", env="TOKEN")}, {"TOKEN": "hunter22"})
+
+    assert f"{secrets} {secrets!r} {[secrets]}".count("token=***") == 3
+    assert "hunter22" not in f"{secrets} {secrets!r} {[secrets]}"
+    assert (secrets["token"], dict(secrets), len(secrets)) == ("hunter22", {"token": "hunter22"}, 1)
+
+
 def test_every_missing_secret_is_named_at_once(tmp_path: Path) -> None:
     declared = {"a": Secret("a", env="ABSENT"), "b": Secret("b", file=tmp_path / "absent")}
 

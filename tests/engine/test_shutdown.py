@@ -57,7 +57,8 @@ async def test_a_stop_lets_running_jobs_end_and_claims_no_more(tmp_path: Path) -
         assert (summary.exit_code, summary.why, summary.succeeded) == (0, "the test says so", 1)
         assert (await site.job(first)).result == "done"
         assert (await site.job(second)).state is JobState.READY
-        assert site.of(RunnerStopping)[0].running == 1
+        (stopping,) = site.of(RunnerStopping)
+        assert (stopping.running, stopping.within) == (1, QUICK.shutdown_timeout / 2)
 
 
 async def test_what_does_not_end_in_time_is_cancelled_and_released_without_an_attempt(tmp_path: Path) -> None:

@@ -76,7 +76,7 @@ def _print(page: Page, catalog: Catalog) -> None:
         note("no jobs match")
         return
     now = datetime.now(UTC)
-    headers = ("ID", "STATE", "TASK", "QUEUE", "ATTEMPT", "WHEN", "KEY", "ERROR")
+    headers = ("ID", "STATE", "TASK", "QUEUE", "ATTEMPT", "WHEN", "KEY", "LAST ERROR")
     print_table(headers, [_row(job, catalog, now) for job in page.items])
     if page.next_cursor is not None:
         note(f"there are more: --cursor {page.next_cursor}")

@@ -76,20 +76,33 @@ def attempts_text(job: Job, catalog: Catalog) -> str:
 
 def outcome_text(job: Job) -> str:
     """Return how a job ended, or where it is, in one line: `failed (error): ValueError: no such user`."""
+    if not job.state.is_final:
+        return f"{job.state}{last_error(job)}"
     text = str(job.state)
     if job.reason is not None:
         text += f" ({job.reason})"
     if job.detail:
         text += f": {escape(job.detail)}"
-    elif job.error is not None and job.state != "succeeded":
+    elif job.error is not None and job.state is not JobState.SUCCEEDED:
         text += f": {error_line(job.error)}"
     return text
 
 
+def last_error(job: Job) -> str:
+    """Return `; last error: ValueError: no such user`, or nothing: what an earlier attempt met is not the state now."""
+    return "" if job.error is None else f"; last error: {error_line(job.error)}"
+
+
 def error_line(error: AttemptError) -> str:
-    """Return `ValueError: no such user` on one line."""
+    """Return `ValueError: no such user`: the first line of an error."""
+    first, more, _ = error_text(error).partition("\n")
+    return escape(first + (" …" if more else ""))
+
+
+def error_text(error: AttemptError) -> str:
+    """Return an error in full, as it was raised."""
     name = error.type.removeprefix("builtins.")
-    return escape(f"{name}: {error.message}" if error.message else name)
+    return f"{name}: {error.message}" if error.message else name
 
 
 def state_word(state: JobState) -> str:

@@ -6,15 +6,19 @@ import asyncio
 import json
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from kongflow.cli.jobs.shape import attempts_text, error_line, job_json, outcome_text
+from kongflow.cli.jobs.shape import attempts_text, error_line, error_text, job_json, outcome_text
 from kongflow.cli.options import DATABASE, config_option, epilogue, json_option, opened
 from kongflow.cli.output import emit_json, escape, hint, iso, json_text, relative
 from kongflow.core.catalog import Catalog
 from kongflow.core.job import Job, JobState
 from kongflow.core.json import Json
+
+if TYPE_CHECKING:  # only for an annotation: it loads the database's libraries
+    from kongflow.app import KongFlow
 
 
 @click.command(
@@ -41,10 +45,11 @@ def command(id: str, with_payload: bool, as_json: bool, config: Path) -> None:
 async def _show(id: str, with_payload: bool, as_json: bool, config: Path) -> None:
     async with opened(config) as flow:
         job = await flow.get(id)
+        waits_for = await _waits_for(flow, job)
     if as_json:
         emit_json(job_json(job, flow.catalog, history=True))
         return
-    _print_facts(job, flow.catalog)
+    _print_facts(job, flow.catalog, waits_for)
     _print_timeline(job)
     _print_errors(job)
     if with_payload:
@@ -55,14 +60,25 @@ async def _show(id: str, with_payload: bool, as_json: bool, config: Path) -> Non
         hint(f"run it again: kongflow jobs retry {job.id}")
 
 
-def _print_facts(job: Job, catalog: Catalog) -> None:
+async def _waits_for(flow: KongFlow, job: Job) -> str:
+    """Say why a job that may start does not; empty where a living runner takes it."""
+    from kongflow.cli.serving import unserved
+
+    if job.state not in (JobState.UNROUTED, JobState.READY, JobState.BLOCKED):
+        return ""
+    return ", ".join(await unserved(flow, [job]))
+
+
+def _print_facts(job: Job, catalog: Catalog, waits_for: str) -> None:
     facts = {
         "job": job.id,
         "task": job.task,
         "state": outcome_text(job),
+        "waits": waits_for,
         "queue": job.queue or "-",
         "priority": str(job.priority),
         "attempt": attempts_text(job, catalog),
+        "starts": f"{job.claims} in all, also those that used up no attempt" if job.claims > job.attempt else "",
         "crashes": str(job.crashes) if job.crashes else "",
         "key": job.key or "",
         "tags": ", ".join(job.tags),
@@ -97,7 +113,7 @@ def _print_errors(job: Job) -> None:
         return
     click.echo("\nerrors")
     for error in job.errors:
-        click.echo(f"  attempt {error.attempt}: {error_line(error)}")
+        click.echo(f"  attempt {error.attempt}: {escape(error_text(error))}")
     last = job.errors[-1]
     if last.traceback:
         click.echo()

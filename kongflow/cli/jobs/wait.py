@@ -41,15 +41,20 @@ def command(ids: tuple[str, ...], timeout: float | None, as_json: bool, config: 
 
 
 async def _wait(ids: tuple[str, ...], patience: float | None, as_json: bool, config: Path) -> int:
-    from kongflow.cli.jobs.waiting import AWAITED_EXIT_CODES, wait_and_tell
+    from kongflow.cli.jobs.waiting import AWAITED_EXIT_CODES, WaitInterrupted, wait_and_tell
 
     outcomes: list[int] = []
+    going_on = list(dict.fromkeys(ids))
     async with opened(config) as flow:
 
         async def act(id: str) -> Json:
             job = await wait_and_tell(flow, id, patience)
+            going_on.remove(id)
             outcomes.append(AWAITED_EXIT_CODES[job.state])
             return job_json(job, flow.catalog)
 
-        code = await for_each(ids, act, as_json)
+        try:
+            code = await for_each(ids, act, as_json)
+        except asyncio.CancelledError:  # Ctrl-C: nothing else cancels a command
+            raise WaitInterrupted(going_on) from None
     return code or min(filter(None, outcomes), default=0)

@@ -4,14 +4,28 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Sequence
 
 from kongflow.app import KongFlow, found
-from kongflow.cli.jobs.shape import attempts_text, outcome_text
+from kongflow.cli.jobs.shape import attempts_text, last_error, outcome_text
 from kongflow.cli.output import note
+from kongflow.core.duration import format_duration
 from kongflow.core.job import Job, JobState
-from kongflow.errors import WaitTimedOut
+from kongflow.errors import KongFlowError, WaitTimedOut
 
 AWAITED_EXIT_CODES = {JobState.SUCCEEDED: 0, JobState.FAILED: 10, JobState.CANCELLED: 11}
+
+
+class WaitInterrupted(KongFlowError):
+    """Ctrl-C while jobs were waited for: they go on."""
+
+    exit_code = 130
+
+    def __init__(self, ids: Sequence[str]) -> None:
+        jobs, waits = ("jobs", "go on") if len(ids) > 1 else ("job", "goes on")
+        again = f"`kongflow jobs wait {' '.join(ids)}` waits again"
+        super().__init__(f"interrupted; {jobs} {', '.join(ids)} {waits}, and {again}")
+
 
 # Seconds: short enough for a script that waits on many short jobs, long enough to leave the database alone.
 _LOOK = 0.1
@@ -32,11 +46,12 @@ async def wait_and_tell(flow: KongFlow, id: str, patience: float | None) -> Job:
         if job.state.is_final:
             return job
         if deadline is not None and time.monotonic() >= deadline:
-            raise WaitTimedOut(f"job {id} is still {job.state} after {patience:g} s; it goes on")
+            raise WaitTimedOut(f"job {id} is still {job.state} after {format_duration(patience or 0)}; it goes on")
         await asyncio.sleep(_LOOK)
         job = await flow.get(id)
 
 
 def _line(job: Job, flow: KongFlow) -> str:
-    line = f"job {job.id} {job.task}: {outcome_text(job)}"
-    return line if job.state.is_final else f"{line}, attempt {attempts_text(job, flow.catalog)}"
+    if job.state.is_final:
+        return f"job {job.id} {job.task}: {outcome_text(job)}"
+    return f"job {job.id} {job.task}: {job.state}, attempt {attempts_text(job, flow.catalog)}{last_error(job)}"

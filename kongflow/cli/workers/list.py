@@ -32,7 +32,7 @@ def command(as_json: bool, config: Path) -> None:
         emit_items([_shape(runner) for runner in runners])
     elif runners:
         headers = ("ID", "RUNNER", "ALIVE", "SEEN", "RUNNING", "QUEUES", "TASKS", "CONFIG", "IN FORCE")
-        print_table(headers, [_cells(runner) for runner in runners])
+        print_table(headers, [cells(runner) for runner in runners])
     else:
         note("no runner is registered; start one: kongflow run")
 
@@ -58,15 +58,16 @@ def _shape(runner: RunnerView) -> Json:
     }
 
 
-def _cells(runner: RunnerView) -> tuple[str, ...]:
+def cells(runner: RunnerView) -> tuple[str, ...]:
+    """Return the row of a runner; a config is in force through living runners."""
     return (
         str(runner.id),
         escape(f"{runner.host}:{runner.pid}"),
         "yes" if runner.alive else "no",
-        f"{rough_duration(runner.seen)} ago",
+        f"{rough_duration(runner.seen)} ago" if runner.alive else f"silent for {rough_duration(runner.seen)}",
         str(runner.running),
         escape(", ".join(runner.queues)),
         str(len(runner.tasks)),
         escape(runner.config_hash[:8]),
-        "yes" if runner.in_force else "no",
+        "-" if not runner.alive else "yes" if runner.in_force else "no",
     )

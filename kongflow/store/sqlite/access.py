@@ -143,10 +143,12 @@ class Access:
         self._roster = None
 
     def _read(self, work: Callable[[Connection], T]) -> T:
-        assert self._connection is not None
+        connection = self._connection
+        if connection is None:
+            raise NotInitialized("the store was closed meanwhile")
         try:
-            return work(self._connection)
+            return work(connection)
         except DBAPIError as error:
             raise explain(error, self.address.path) or error from error
         finally:
-            self._connection.rollback()
+            connection.rollback()
