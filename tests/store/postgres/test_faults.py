@@ -145,6 +145,6 @@ def test_errors_of_the_server_are_told_in_words() -> None:
 async def _end_other_sessions(stage: Stage) -> None:
     """What a restart, a failover or an administrator does."""
     await stage.sql(
-        "select count(pg_terminate_backend(pid)) from pg_stat_activity "
+        "select count(pg_terminate_backend(pid, 5000)) from pg_stat_activity "
         "where datname = current_database() and pid <> pg_backend_pid()"
     )

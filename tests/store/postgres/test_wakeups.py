@@ -64,7 +64,7 @@ async def test_a_listener_whose_connection_is_ended_listens_again_and_looks_at_o
     other = await stage.another()
     async with listening(other) as heard:
         await stage.sql(
-            "select count(pg_terminate_backend(pid)) from pg_stat_activity "
+            "select count(pg_terminate_backend(pid, 5000)) from pg_stat_activity "
             "where datname = current_database() and query like 'listen %'"
         )
         await until(lambda: len(heard) == 2)
