@@ -5,27 +5,26 @@ create or replace function kongflow.add_keyed(p_job kongflow.new_job, p_now time
 language plpgsql as $$
 declare
     v_old record;
+    v_old_id bigint;
     v_state smallint;
 begin
     loop
         if p_job.mode = 'unsafe_dedupe' then
-            select id into v_old from kongflow.job
-            where job_key = p_job.key and state > 0 or claimed_key = p_job.key
-            order by job_key is null, id desc
-            limit 1;
+            v_old_id := kongflow.holder_of(p_job.key);
         else
             select id, queue, run_at into v_old from kongflow.job
             where job_key = p_job.key and state > 0
             for update;
+            v_old_id := v_old.id;
             if found then
                 perform kongflow.replace_job(v_old.id, v_old.queue, p_job, p_now,
                     case when p_job.mode = 'preserve_run_at' then v_old.run_at else p_job.run_at end);
             end if;
         end if;
-        if v_old.id is not null then
+        if v_old_id is not null then
             return (
-                select (p_job.n, false, v_old.id, null, null, null, row_to_json(r)::text)::kongflow.added_job
-                from kongflow.job_row r where r.id = v_old.id
+                select (p_job.n, false, v_old_id, null, null, null, row_to_json(r)::text)::kongflow.added_job
+                from kongflow.job_row r where r.id = v_old_id
             );
         end if;
         insert into kongflow.job (id, task, state, queue, priority, run_at, ready_at, created_at, max_attempts, job_key,

@@ -1,7 +1,7 @@
 -- Purpose: return picked jobs with their ranks behind better ready jobs of their queues that somebody may take.
 -- Caller: take_slots. Locks: those jobs, without waiting; one that a user has locked keeps no place.
 create or replace function kongflow.behind_others(p_ranked kongflow.picked_job[]) returns kongflow.picked_job[]
-language plpgsql as $$
+language plpgsql set enable_sort = off set enable_bitmapscan = off as $$
 declare
     v_ranked kongflow.picked_job[];
 begin

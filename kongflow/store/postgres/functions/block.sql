@@ -1,7 +1,7 @@
 -- Purpose: block picked jobs that got no slot, and up to 2,000 ready jobs of each of their queues behind them.
 -- Caller: take_slots. Locks: ready jobs, without waiting; the caller has locked the lanes.
 create or replace function kongflow.block(p_ranked kongflow.picked_job[], p_refused bigint[]) returns void
-language sql as $$
+language sql set enable_sort = off set enable_bitmapscan = off as $$
     update kongflow.job set state = 3 where id = any (p_refused);
     update kongflow.job set state = 3
     where id in (

@@ -24,39 +24,12 @@ begin
         -- What it takes now must not be called lost for what it missed before.
         update kongflow.runner set seen_at = v_now where id = p_runner;
     end if;
-    update kongflow.job set state = 2
-    where id in (
-        select id from kongflow.job where state = 1 and run_at <= v_now
-        order by run_at, id
-        limit 5000
-        for update skip locked
-    );
-    get diagnostics v_moved = row_count;
+    v_moved := kongflow.promote_due(v_now);
     if v_moved = 5000 or exists (select from kongflow.queue_check) and kongflow.normalise_noted(1000) > 0 then
         return next null::kongflow.claimed_job;
         return;
     end if;
-    -- The limit is written into the statement, so that its plan is made for it: with a parameter PostgreSQL plans for a
-    -- tenth of the table and may sort all of it.
-    execute format(
-        $pick$
-        select array_agg((row_number, id, queue, priority, run_at, task, crashes, job_key, claimed_key, null, null)::kongflow.picked_job)
-        from (
-            select row_number() over (), locked.* from (
-                select id, queue, priority, run_at, task, crashes, job_key, claimed_key
-                from kongflow.job
-                where state = 2 and task = any ($1) and not coalesce(flags && $2, false)
-                    and ($3 is null or kongflow.serves($3, $4, queue))
-                    and (crashes = 0 or $5 > 0 or not kongflow.is_suspect($6, task, crashes))
-                order by priority, run_at, id
-                limit %s
-                for update skip locked
-            ) as locked
-        ) as numbered
-        $pick$,
-        p_limit
-    ) into v_picked
-    using v_runner.tasks, v_runner.forbidden_flags, v_runner.serves, v_runner.config, p_suspects, v_runner.terms;
+    v_picked := kongflow.pick(v_runner, p_limit, p_suspects);
     v_picked := kongflow.without_surplus(v_picked, p_suspects, v_runner.terms, v_now);
     if v_picked is null then
         return;

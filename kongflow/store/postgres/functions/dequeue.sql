@@ -5,12 +5,15 @@ language plpgsql as $$
 declare
     v_id bigint;
 begin
-    select id into v_id from kongflow.job
-    where job_key = p_key or claimed_key = p_key and state < 4
-    order by state > 0, job_key is null, id desc
-    limit 1
-    for update;
-    if found and kongflow.finish_waiting(v_id, 7, 'request', null, true, null, clock_timestamp() + p_shift) then
+    v_id := coalesce(
+        (select id from kongflow.job where job_key = p_key and state = 0 order by job_key desc, id desc limit 1),
+        (select id from kongflow.job where job_key = p_key and state > 0),
+        (
+            select id from kongflow.job where claimed_key = p_key and state < 4
+            order by claimed_key desc, id desc limit 1
+        )
+    );
+    if kongflow.finish_waiting(v_id, 7, 'request', null, true, null, clock_timestamp() + p_shift) then
         return v_id;
     end if;
     return null;

@@ -1,7 +1,7 @@
 -- Purpose: hand the freed slots of queues on: one name for each slot; the best blocked jobs that may start become ready.
 -- Caller: settle. Locks: the lanes, in the order of their names; blocked jobs, without waiting.
 create or replace function kongflow.free_slots(p_queues text[]) returns void
-language plpgsql as $$
+language plpgsql set enable_sort = off set enable_bitmapscan = off as $$
 declare
     v_more record;
 begin

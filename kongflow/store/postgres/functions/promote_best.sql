@@ -1,7 +1,7 @@
 -- Purpose: make those blocked jobs of a queue ready that are among its best `p_free` that may start; returns how many.
 -- Caller: normalise. Locks: the queue's best jobs, without waiting; the caller has locked the lane.
 create or replace function kongflow.promote_best(p_queue text, p_free integer) returns integer
-language plpgsql as $$
+language plpgsql set enable_sort = off set enable_bitmapscan = off as $$
 declare
     v_promoted integer;
 begin

@@ -25,10 +25,7 @@ begin
         return;
     end if;
     key := v_job.key;
-    select id::text into conflict from kongflow.job
-    where job_key = v_job.key and state > 0 or claimed_key = v_job.key
-    order by job_key is null, id desc
-    limit 1;
+    conflict := kongflow.holder_of(v_job.key);
     if conflict is not null then
         return;
     end if;

@@ -18,8 +18,9 @@ begin
     );
     if p_job.key is not null then
         for v_holder in
-            select id, run_at, job_key is not null as never_claimed from kongflow.job
-            where job_key = p_job.key and state > 0 or claimed_key = p_job.key and id <> p_job.id
+            select id, run_at, true as never_claimed from kongflow.job where job_key = p_job.key and state > 0
+            union all
+            select id, run_at, false from kongflow.job where claimed_key = p_job.key and id <> p_job.id
             order by id desc
         loop
             if p_job.mode = 'unsafe_dedupe' or v_holder.id > p_job.id then

@@ -1,0 +1,34 @@
+-- Purpose: lock the best ready jobs that a runner may take. Caller: claim. Locks: the jobs, without waiting.
+-- The index has them in order, and the planner must not be of another mind because its statistics are old: it would read
+-- and sort all that are ready. The limit is written into the statement for the same reason: for a parameter it plans with a
+-- tenth of the table.
+create or replace function kongflow.pick(p_runner kongflow.runner, p_limit integer, p_suspects integer)
+returns kongflow.picked_job[]
+language plpgsql set enable_sort = off set enable_bitmapscan = off as $$
+declare
+    v_picked kongflow.picked_job[];
+begin
+    execute format(
+        $pick$
+        select array_agg(
+            (row_number, id, queue, priority, run_at, task, crashes, job_key, claimed_key, null, null)::kongflow.picked_job
+        )
+        from (
+            select row_number() over (), locked.* from (
+                select id, queue, priority, run_at, task, crashes, job_key, claimed_key
+                from kongflow.job
+                where state = 2 and task = any ($1) and not coalesce(flags && $2, false)
+                    and ($3 is null or kongflow.serves($3, $4, queue))
+                    and (crashes = 0 or $5 > 0 or not kongflow.is_suspect($6, task, crashes))
+                order by priority, run_at, id
+                limit %s
+                for update skip locked
+            ) as locked
+        ) as numbered
+        $pick$,
+        p_limit
+    ) into v_picked
+    using p_runner.tasks, p_runner.forbidden_flags, p_runner.serves, p_runner.config, p_suspects, p_runner.terms;
+    return v_picked;
+end
+$$

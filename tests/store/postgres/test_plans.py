@@ -1,0 +1,116 @@
+"""No statement of the hot path reads a table, or a long queue, to its end: whatever the statistics say."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+
+import pytest
+
+from kongflow.core.job import ClaimedJob
+from kongflow.store.records import Settlement
+from tests.store.stage import RETRIED, SUCCEEDED, Stage, new
+
+pytestmark = pytest.mark.anyio
+
+QUEUES = {"busy": 1, "wide": 20, "runs:*": 1}
+Step = Callable[[Stage, int, list[ClaimedJob]], Awaitable[object]]
+
+LOAD = """
+insert into kongflow.job (task, state, queue, priority, run_at, ready_at)
+select case when n % 10 = 0 then 'unknown' else 'work' end, state, queue, n % 5, at, now()
+from generate_series(1, :rows) as n,
+    lateral (values (2, null, now() - interval '1 hour'), (2, 'runs:' || n, now()), (3, 'busy', now()),
+        (3, 'wide', now()), (1, null, now() + interval '1 day')) as kinds (state, queue, at)
+"""
+ROWS_READ = """
+select coalesce(sum(seq_tup_read + idx_tup_fetch), 0)::bigint from pg_stat_user_tables
+where schemaname = 'kongflow' and relname in ('job', 'history')
+"""
+
+
+async def _settle(stage: Stage, runner: int, jobs: list[ClaimedJob]) -> None:
+    ends = [SUCCEEDED if index % 2 else RETRIED for index in range(len(jobs))]
+    await stage.store.settle(runner, [Settlement(job.id, job.lease, end) for job, end in zip(jobs, ends, strict=True)])
+
+
+async def _keys(stage: Stage, runner: int, jobs: list[ClaimedJob]) -> None:
+    for mode in ("replace", "preserve_run_at", "unsafe_dedupe"):
+        await stage.add(key="k", mode=mode, queue="busy")
+    await stage.store.dequeue("k")
+    await stage.claim(runner, limit=1)
+
+
+async def _look(stage: Stage, runner: int, jobs: list[ClaimedJob]) -> None:
+    await stage.store.next_due()
+    await stage.store.unrouted(runner, 10)
+    await stage.store.get(jobs[0].id)
+    await stage.store.rescue(runner)
+    await stage.store.prune(10)
+    stage.renew(runner, [job.lease for job in jobs])
+
+
+async def _repair(stage: Stage, runner: int, jobs: list[ClaimedJob]) -> None:
+    await stage.store.cancel(jobs[0].id)
+    await stage.store.repair(runner, 10)
+    await stage.store.repair(runner, 10)
+
+
+async def _claim(stage: Stage, runner: int, jobs: list[ClaimedJob]) -> None:
+    await stage.claim(runner, limit=10)
+
+
+STEPS: tuple[Step, ...] = (_claim, _settle, _keys, _look, _repair)
+
+
+async def rows_read(stage: Stage) -> int:
+    """How many rows of jobs anybody has read so far."""
+    connections = stage.store._access._connections  # type: ignore[attr-defined]
+    async with connections.use() as connection:  # the one that was used last: what it counted, it keeps for a second
+        await connection.execute("select pg_stat_force_next_flush()")
+    return int(await stage.sql(ROWS_READ))
+
+
+@asynccontextmanager
+async def at_work(stage: Stage, rows: int, *, fresh: bool) -> AsyncIterator[tuple[int, list[ClaimedJob]]]:
+    """A runner with ten jobs of all kinds, in a table with five times so many rows."""
+    await stage.sql("analyze kongflow.job")  # while it is empty
+    await stage.sql(LOAD, rows=rows)
+    if fresh:
+        await stage.sql("analyze kongflow.job")
+    runner = await stage.runner("work", queues=QUEUES)
+    while not (jobs := await stage.claim(runner, limit=10)):
+        pass
+    yield runner, jobs
+
+
+async def check_all(stage: Stage, rows: int, *, fresh: bool) -> None:
+    async with at_work(stage, rows, fresh=fresh) as (runner, jobs):
+        for step in STEPS:
+            before = await rows_read(stage)
+            await step(stage, runner, jobs)
+            read = await rows_read(stage) - before
+            assert read < 500, f"{step.__name__} read {read} rows"
+
+
+@pytest.mark.parametrize("fresh", [True, False], ids=["fresh statistics", "stale statistics"])
+async def test_a_step_reads_a_few_rows_of_a_hundred_thousand(stage: Stage, fresh: bool) -> None:
+    await check_all(stage, 20_000, fresh=fresh)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("fresh", [True, False], ids=["fresh statistics", "stale statistics"])
+async def test_a_step_reads_a_few_rows_of_a_million(stage: Stage, fresh: bool) -> None:
+    await check_all(stage, 200_000, fresh=fresh)
+
+
+@pytest.mark.parametrize("rows", [0, 200])
+async def test_small_tables_are_worked_on_too(stage: Stage, rows: int) -> None:
+    await stage.sql(LOAD, rows=rows)
+    runner = await stage.runner("work", queues=QUEUES)
+    await stage.store.insert([new() for _ in range(10)])
+    claimed: list[ClaimedJob] = []
+    while jobs := await stage.claim(runner, limit=50):
+        claimed += jobs
+        await stage.store.settle(runner, [Settlement(job.id, job.lease, SUCCEEDED) for job in jobs])
+    assert len(claimed) == 10 + 4 * rows * 9 // 10
