@@ -14,9 +14,8 @@ begin
         select (p.n, p.id, p.queue, p.priority, p.run_at, p.task, p.crashes, p.job_key, p.claimed_key, limited.slots,
             row_number() over (partition by p.queue order by p.n))::kongflow.picked_job
         from unnest(p_picked) as p
-        join (
-            select queue, kongflow.limit_of(queue) as slots from unnest(p_picked) where queue is not null group by queue
-        ) as limited using (queue)
+        join kongflow.limits_of(array(select distinct queue from unnest(p_picked) where queue is not null)) as limited
+            using (queue)
         where limited.slots is not null
     );
     if cardinality(v_ranked) > 0 then
