@@ -107,6 +107,7 @@ def test_initialize_and_stop_may_be_called_again_and_again(project: Path) -> Non
     flow.stop()
 
 
+@pytest.mark.parametrize("url", ["sqlite"], indirect=True)
 def test_a_failed_initialize_leaves_no_thread(project: Path) -> None:
     (project / "jobs.db").write_bytes(b"not a database" * 1000)
 
@@ -161,6 +162,7 @@ def in_a_fork(flow: SyncKongFlow, answers: Connection) -> None:
     os._exit(0)
 
 
+@pytest.mark.parametrize("url", ["sqlite"], indirect=True)
 @pytest.mark.filterwarnings("ignore:.*multi-threaded.*:DeprecationWarning")
 def test_a_file_that_was_open_at_a_fork_is_refused_in_the_child(sync_flow: SyncKongFlow) -> None:
     answers, child_end = multiprocessing.Pipe()

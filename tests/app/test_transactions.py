@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 from kongflow import KongFlow, SyncKongFlow, WrongDatabase
 from kongflow.core.job import JobState
 from kongflow.errors import InvalidOption, StoreBusy
+from tests.app.conftest import engine_url
 
 pytestmark = pytest.mark.anyio
 
@@ -29,9 +30,9 @@ def sabotage(wanted: bool) -> None:
 
 
 @pytest.fixture
-async def engine(flow: KongFlow, project: Path) -> AsyncIterator[AsyncEngine]:
+async def engine(flow: KongFlow, url: str) -> AsyncIterator[AsyncEngine]:
     """The application's own engine on the database of the jobs, with a table of its own."""
-    engine = create_async_engine(f"sqlite+aiosqlite:///{project}/jobs.db")
+    engine = create_async_engine(engine_url(url, is_async=True))
     async with engine.begin() as connection:
         await connection.execute(text("create table orders (id integer primary key)"))
     yield engine
@@ -78,9 +79,9 @@ async def test_a_job_joins_the_transaction_of_an_async_caller(
 @pytest.mark.parametrize("commits", [True, False])
 @pytest.mark.parametrize("kind", ["Session", "Connection"])
 async def test_a_job_joins_the_transaction_of_a_plain_caller(
-    kind: str, commits: bool, flow: KongFlow, engine: AsyncEngine, project: Path
+    kind: str, commits: bool, flow: KongFlow, engine: AsyncEngine, url: str
 ) -> None:
-    plain = create_engine(f"sqlite:///{project}/jobs.db")
+    plain = create_engine(engine_url(url))
     with Session(plain) if kind == "Session" else plain.connect() as caller:
         caller.execute(text("insert into orders values (1)"))
         await flow.enqueue("anything", connection=caller)
@@ -155,9 +156,9 @@ def test_the_twins_own_transaction_lives_in_the_callers_thread(commits: bool, sy
 
 
 @pytest.mark.parametrize("commits", [True, False])
-def test_a_session_may_carry_the_jobs_of_the_twin(commits: bool, sync_flow: SyncKongFlow, project: Path) -> None:
+def test_a_session_may_carry_the_jobs_of_the_twin(commits: bool, sync_flow: SyncKongFlow, url: str) -> None:
     sync_flow.enqueue("anything", job_key="old")
-    plain = create_engine(f"sqlite:///{project}/jobs.db")
+    plain = create_engine(engine_url(url))
     with Session(plain) as session:
         sync_flow.enqueue("anything", connection=session)
         sync_flow.dequeue("old", connection=session)
@@ -168,13 +169,14 @@ def test_a_session_may_carry_the_jobs_of_the_twin(commits: bool, sync_flow: Sync
     assert states == (["cancelled", "ready"] if commits else ["ready"])
 
 
-def test_an_async_session_is_refused_by_the_twin(sync_flow: SyncKongFlow, project: Path) -> None:
-    session = AsyncSession(create_async_engine(f"sqlite+aiosqlite:///{project}/jobs.db"))
+def test_an_async_session_is_refused_by_the_twin(sync_flow: SyncKongFlow, url: str) -> None:
+    session = AsyncSession(create_async_engine(engine_url(url, is_async=True)))
 
     with pytest.raises(InvalidOption, match="AsyncSession"):
         sync_flow.enqueue("anything", connection=session)
 
 
+@pytest.mark.parametrize("url", ["sqlite"], indirect=True)
 async def test_a_call_that_forgets_its_own_transaction_is_refused_instead_of_waiting_for_it(flow: KongFlow) -> None:
     job = await flow.enqueue("anything")
     async with flow.transaction() as tx:

@@ -46,14 +46,15 @@ class Access:
             try:
                 await self.learn_identity()
             except BaseException:
-                self._connections = None
+                await self.close()
                 raise
 
     async def close(self) -> None:
         """Disconnect."""
         connections, self._connections = self._connections, None
-        if self._wakeups is not None:
-            await self._wakeups.close()
+        wakeups, self._wakeups = self._wakeups, None
+        if wakeups is not None:
+            await wakeups.close()
         if connections is not None:
             await connections.close()
         await self.user.close()

@@ -354,10 +354,10 @@ class PostgresStore:
             rows = await self._access.rows(
                 "claim", runner=runner, limit=limit - len(jobs), suspects=suspects, shift=self._access.shift
             )
-            jobs += [claimed_job(row, info) for row in rows if row[0] is not None]
+            leased = [claimed_job(row, info) for row in rows if row[0] is not None]
+            jobs += leased
             more = bool(rows) and rows[-1][0] is None
-            suspects -= sum(job.crashes > 0 for job in jobs)
-            suspects = max(suspects, 0)
+            suspects -= sum(0 < job.crashes >= info.tasks[job.task].crash_limit - 1 for job in leased)
         return jobs
 
     async def _settle(self, runner: int, settlements: Sequence[Settlement], crashed: Sequence[int]) -> list[Settled]:
