@@ -253,6 +253,15 @@ class JobFailedAfterCommit(JobEvent):
 
 
 @dataclass(frozen=True, slots=True)
+class JobForgotten(Event):
+    """A job that is leased to this runner, which knows nothing of it: a claim's answer was lost. It is given back."""
+
+    name: ClassVar[str] = "job.forgotten"
+    level: ClassVar[int] = logging.WARNING
+    job: str
+
+
+@dataclass(frozen=True, slots=True)
 class JobResultIgnored(JobEvent):
     """The handler returned something after its transaction had completed the job: say it with `tx.result(…)`."""
 

@@ -107,7 +107,7 @@ class Heartbeat:
             self._rescues_from = time.monotonic() + (self._settings.lease if self._was_away else 0.0)
         self._renewed_at, self._was_away, self._told_expiring = sent, False, False
         self._outage.worked("heartbeat")
-        if renewal.cancelled or renewal.lost:
+        if renewal.cancelled or renewal.lost or renewal.unknown:
             self._on_loop(self._ward.renewed, renewal)
         return max(0.0, sent + self._settings.heartbeat - time.monotonic())
 

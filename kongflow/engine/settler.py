@@ -16,6 +16,8 @@ from kongflow.store.base import Store
 from kongflow.store.records import Settled, Settlement
 
 BATCH = 50
+LATER = 0.2
+"""Seconds after which an end is tried again whose job somebody's open transaction holds."""
 LINGER = 0.005
 """Seconds in which ends that come together are written together; a claim does not wait for it."""
 
@@ -38,6 +40,7 @@ class Settler:
         self._events = events
         self._waiting: list[Ending] = []
         self._writing: list[Ending] = []
+        self._later = 0
         self._arrived = asyncio.Event()
         self._hurry = asyncio.Event()
         self._written = asyncio.Event()
@@ -52,11 +55,13 @@ class Settler:
     @property
     def unwritten(self) -> int:
         """How many ends are not written yet."""
-        return len(self._waiting) + len(self._writing)
+        return len(self._waiting) + len(self._writing) + self._later
 
     async def flush(self) -> None:
-        """Return when everything that was put before is written; waits as long as the store is away."""
-        while self.unwritten:
+        """Return when everything that was put before is written; waits as long as the store is away, but not for an end
+        whose job somebody's open transaction holds.
+        """
+        while self._waiting or self._writing:
             self._hurry.set()
             self._written.clear()
             await self._written.wait()
@@ -116,4 +121,12 @@ class Settler:
                 self._outage.worked("settle")
                 break
         for ending, verdict in zip(batch, settled, strict=True):
-            ending.written(verdict)
+            if verdict.later:
+                self._later += 1
+                asyncio.get_running_loop().call_later(LATER, self._put_again, ending)
+            else:
+                ending.written(verdict)
+
+    def _put_again(self, ending: Ending) -> None:
+        self._later -= 1
+        self.put(ending)

@@ -12,10 +12,10 @@ from functools import partial
 from kongflow.config.binding import Handler
 from kongflow.core.catalog import Catalog
 from kongflow.core.job import ClaimedJob
-from kongflow.core.outcome import Outcome, Released, decide
+from kongflow.core.outcome import Outcome, Released, RunAgain, decide
 from kongflow.engine.attempt import Attempt, Stop
 from kongflow.engine.endings import end_event
-from kongflow.engine.events import Events, JobLost, JobSucceeded, ref
+from kongflow.engine.events import Events, JobForgotten, JobLost, JobSucceeded, ref
 from kongflow.engine.executor import Executor
 from kongflow.engine.failure import timed_out
 from kongflow.engine.outage import Outage
@@ -51,6 +51,8 @@ class Worker:
         self._crew = crew
         self._concurrency = crew.catalog.runner.concurrency
         self._attempts: dict[int, Attempt] = {}
+        self._unsettled: set[int] = set()
+        self._unknown: frozenset[tuple[str, int]] = frozenset()
         self._tasks: set[asyncio.Task[Outcome | None]] = set()
         self._wake = asyncio.Event()
         self._all_ended = asyncio.Event()
@@ -67,8 +69,8 @@ class Worker:
         return len(self._attempts)
 
     def leases(self) -> list[int]:
-        """Return the leases of the attempts that run: what a renewal is asked about. From any thread."""
-        return list(self._attempts.copy())
+        """Return the leases of attempts that run and of ends that are not written yet. From any thread."""
+        return [*self._attempts.copy(), *self._unsettled.copy()]
 
     def wake(self) -> None:
         """Something may be there to claim, or a slot is free."""
@@ -81,10 +83,26 @@ class Worker:
             if attempt is not None and attempt.stop_reason is not Stop.LOST:
                 self._crew.events.emit(JobLost(ref(attempt.job)))
                 attempt.stop(Stop.LOST)
+        self._give_back_unknown(renewal.unknown)
         for lease in renewal.cancelled:
             attempt = self._leased(lease)
             if attempt is not None and attempt.stop_reason is None:
                 attempt.stop(Stop.CANCEL)
+
+    def _give_back_unknown(self, unknown: frozenset[tuple[str, int]]) -> None:
+        """Give back jobs that two renewals found leased to this runner, which knows nothing of them: a claim was
+        written, and its answer lost. Nobody else would ever find them, for this runner lives.
+        """
+        twice = frozenset() if self._claiming else unknown & self._unknown
+        self._unknown = frozenset() if self._claiming else unknown - twice
+        for id, lease in twice:
+            self._unsettled.add(lease)
+            self._crew.events.emit(JobForgotten(id))
+            released = RunAgain(0.0, gives_back=True, clears_crashes=False)
+            self._crew.settler.put(Ending(Settlement(id, lease, released), partial(self._given_back, lease)))
+
+    def _given_back(self, lease: int, settled: Settled) -> None:
+        self._unsettled.discard(lease)
 
     def release_all(self) -> None:
         """Tell every attempt to stop and give its job back."""
@@ -191,7 +209,10 @@ class Worker:
         job, task, duration = attempt.job, attempt.task, attempt.duration
         transition = decide(outcome, job, task.retry, duration, self._rng)
 
+        self._unsettled.add(job.lease)
+
         def written(settled: Settled) -> None:
+            self._unsettled.discard(job.lease)
             self._crew.events.emit(end_event(job, outcome, settled, duration))
 
         self._crew.settler.put(Ending(Settlement(job.id, job.lease, transition, task.keep), written))

@@ -5,11 +5,13 @@ Invariants that hold over all methods:
 - Nothing acknowledged is lost: when a method that writes has returned, a crash of anything does not undo it.
 - Every write of an attempt carries its lease and is refused, without an error, where the lease is not his.
 - The store owns time: no method takes an instant as "now". Callers pass delays; the store adds its clock.
-- No statement waits for a user's transaction: it skips what such a transaction has locked. (A SQLite file has one
-  lock for everything; there we wait `busy_timeout` and then raise StoreBusy.)
+- No work waits for a user's transaction: claim, settle, rescue, route and their like skip what such a transaction has
+  locked. What people do to one job (cancel, retry, delete, dequeue) and a producer of the same key wait for it, some
+  seconds, and then raise StoreBusy. (A SQLite file has one lock for everything; there everybody waits `busy_timeout`.)
 - Queue limits are those of the config in force, never of a job's row.
 
-Every method may raise StoreUnavailable or StoreBusy; then nothing of it was written.
+Every method may raise StoreBusy: then nothing of it was written. Or StoreUnavailable: then nothing was written either,
+unless the connection was lost while the answer was on its way. A claim that nobody heard of comes back by `renew`.
 """
 
 from __future__ import annotations

@@ -76,12 +76,14 @@ class Settlement:
 class Settled:
     """What a settle wrote: `transition` is the overruled one where a cancel or a newer job of the key came between.
 
-    `lost`: the lease was not his any more and nothing was written.
+    `lost`: the lease was not his any more and nothing was written. `later`: nothing was written yet, because somebody's
+    open transaction holds the job; try again.
     """
 
     id: str
     transition: Transition
     lost: bool = False
+    later: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +94,8 @@ class Renewal:
     """Leases whose jobs somebody asked to cancel."""
     lost: frozenset[int] = frozenset()
     """Leases that are no longer his: stop these attempts, write nothing."""
+    unknown: frozenset[tuple[str, int]] = frozenset()
+    """Ids and leases of jobs that the runner holds and did not name: perhaps the answer to a claim has been lost."""
 
 
 @dataclass(frozen=True, slots=True)

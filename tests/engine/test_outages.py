@@ -11,7 +11,15 @@ from typing import Any
 import pytest
 
 from kongflow.core.job import JobState
-from kongflow.engine.events import JobReleased, JobStarted, JobSucceeded, LeaseExpiring, StoreBack, StoreLost
+from kongflow.engine.events import (
+    JobForgotten,
+    JobReleased,
+    JobStarted,
+    JobSucceeded,
+    LeaseExpiring,
+    StoreBack,
+    StoreLost,
+)
 from kongflow.errors import StoreUnavailable
 from kongflow.store.records import Renewal
 from tests.builders import QUICK
@@ -125,3 +133,30 @@ async def test_a_stop_during_an_outage_ends_within_the_shutdown_timeout(tmp_path
 
     assert summary.exit_code == 0
     assert site.of(JobSucceeded) == []
+
+
+async def test_jobs_of_a_claim_whose_answer_was_lost_are_given_back_and_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def work(payload: Any) -> str:
+        return "at last"
+
+    async with open_site(tmp_path, {"work": {"run": work, "queue": "mail"}}, queues={"mail": 1}) as site:
+        claim, lost = site.store.claim, list[str]()
+
+        async def loses_its_answer(runner: int, limit: int, suspects: int) -> Any:
+            jobs = await claim(runner, limit, suspects)
+            if jobs and not lost:
+                lost.extend(job.id for job in jobs)
+                raise StoreUnavailable("the connection was lost")
+            return jobs
+
+        monkeypatch.setattr(site.store, "claim", loses_its_answer)
+        first, second = [await site.enqueue("work") for _ in range(2)]
+        await site.start()
+        ended = [await site.ended(first), await site.ended(second)]
+
+    assert lost == [first]
+    assert [(job.state, job.attempt) for job in ended] == [(JobState.SUCCEEDED, 1)] * 2
+    assert ended[0].claims == 2
+    assert [event.job for event in site.of(JobForgotten)] == [first]

@@ -33,6 +33,7 @@ class Access:
         self._pool_size = pool_size
         self._named = load_statements("kongflow.store.postgres", lambda sql: in_schema(sql, schema))
         self._statements = {name: with_percent_names(sql).encode() for name, sql in self._named.items()}
+        self._schema = schema
         self._channel = f"{schema}_jobs"
         self._connections: Connections | None = None
         self._wakeups: Wakeups | None = None
@@ -107,12 +108,13 @@ class Access:
 
     def _check(self, connection: Connection) -> None:
         """Raises: WrongDatabase where a caller's connection is not on our database."""
-        known = connection.info.get("kongflow_identity")
+        remembered = f"kongflow_identity_of_{self._schema}"
+        known = connection.info.get(remembered)
         if known is None:
             known = ""
             if connection.dialect.name == "postgresql" and connection.scalar(text(self._named["has_tables"])):
                 known = connection.scalar(text(self._named["identity"])) or ""
-                connection.info["kongflow_identity"] = known
+                connection.info[remembered] = known
         self.user.refuse_other(connection, known, self._identity)
 
     async def _run(self, name: str, values: Mapping[str, object]) -> tuple[list[Row], int]:

@@ -47,8 +47,9 @@ class PostgresLeaseKeeper:
             timeout = timedelta(seconds=self._patience) // timedelta(milliseconds=1)
             self._connection.execute(f"set statement_timeout = {timeout}".encode())
         rows = self._access.sync_rows(self._connection, "renew", runner=self._runner, shift=self._access.shift)
-        held: dict[int, bool] = {row[0]: row[1] for row in rows}
+        held: dict[int, bool] = {lease: cancel_requested for _, lease, cancel_requested in rows}
         return Renewal(
             cancelled=frozenset(lease for lease in leases if held.get(lease, False)),
             lost=frozenset(lease for lease in leases if lease not in held),
+            unknown=frozenset((str(id), lease) for id, lease, _ in rows if lease not in leases),
         )

@@ -10,7 +10,7 @@ from kongflow.core.outcome import Finish, overruled
 from kongflow.store.records import Settled, Settlement
 from kongflow.store.rows import SCHEDULED, STORED_STATE, error_entry, row_id
 
-LOST, AS_ASKED, CANCEL_REQUESTED, SUPERSEDED = range(4)
+LOST, AS_ASKED, CANCEL_REQUESTED, SUPERSEDED, LATER = range(5)
 _LONGEST_DELAY = 1e12
 
 
@@ -34,6 +34,7 @@ def settled(settlements: Sequence[Settlement], verdicts: Sequence[int]) -> list[
                 superseded=verdict == SUPERSEDED,
             ),
             lost=verdict == LOST,
+            later=verdict == LATER,
         )
         for settlement, verdict in zip(settlements, verdicts, strict=True)
     ]

@@ -17,7 +17,7 @@ from kongflow.core.catalog import DatabaseSettings, Retention
 from kongflow.core.job import ClaimedJob, Job, NewJob, UnroutedJob
 from kongflow.core.outcome import RunAgain
 from kongflow.core.queue import Queue, QueueRules
-from kongflow.errors import JobNotFound, JobStateConflict
+from kongflow.errors import JobNotFound, JobStateConflict, StoreError
 from kongflow.store import reads
 from kongflow.store.base import LeaseKeeper
 from kongflow.store.postgres import schema
@@ -63,6 +63,7 @@ class PostgresStore:
         self._joined: dict[int, RunnerInfo] = {}
         self._suspects = Suspects(gap=max(int(poll_interval * 1000), SHORTEST_GAP))
         self._repaired_up_to = ""
+        self._claiming: set[asyncio.Future[list[ClaimedJob]]] = set()
         self._giving_back: set[asyncio.Task[None]] = set()
 
     @property
@@ -78,8 +79,8 @@ class PostgresStore:
 
     async def close(self) -> None:
         """See Store.close."""
-        if self._giving_back:
-            await asyncio.wait(self._giving_back)
+        while self._claiming or self._giving_back:
+            await asyncio.wait(self._claiming or self._giving_back)
         await self._access.close()
 
     async def schema_status(self) -> SchemaStatus:
@@ -185,6 +186,8 @@ class PostgresStore:
         if limit < 1:
             return []
         claiming = asyncio.ensure_future(self._claim(runner, limit, suspects))
+        self._claiming.add(claiming)
+        claiming.add_done_callback(self._claiming.discard)
         try:
             return await asyncio.shield(claiming)
         except asyncio.CancelledError:
@@ -193,7 +196,7 @@ class PostgresStore:
 
     async def settle(self, runner: int, settlements: Sequence[Settlement]) -> list[Settled]:
         """See Store.settle."""
-        return await self._settle(runner, settlements, ()) if settlements else []
+        return await self._settle(runner, settlements) if settlements else []
 
     def settle_in(self, connection: Connection, settlement: Settlement) -> Settled:
         """See Store.settle_in."""
@@ -348,34 +351,50 @@ class PostgresStore:
         return {**new_job_arrays(jobs), "awaited": [job.awaited for job in jobs], "shift": self._access.shift}
 
     async def _claim(self, runner: int, limit: int, suspects: int) -> list[ClaimedJob]:
-        """Claim in rounds, each a transaction of its own, until there are enough or a round brings nothing new."""
-        info, jobs, more = self._joined[runner], list[ClaimedJob](), True
+        """Claim in rounds, each a transaction of its own, until there are enough or a round brings nothing new.
+
+        What was leased is returned, also where a later round fails.
+        """
+        info, jobs, more, first = self._joined[runner], list[ClaimedJob](), True, True
         while more and len(jobs) < limit:
-            rows = await self._access.rows(
-                "claim", runner=runner, limit=limit - len(jobs), suspects=suspects, shift=self._access.shift
-            )
+            wanted = {"runner": runner, "limit": limit - len(jobs), "suspects": suspects, "first": first}
+            try:
+                rows = await self._access.rows("claim", **wanted, shift=self._access.shift)
+            except StoreError:
+                if jobs:
+                    return jobs
+                raise
+            first = False
             leased = [claimed_job(row, info) for row in rows if row[0] is not None]
             jobs += leased
             more = bool(rows) and rows[-1][0] is None
             suspects -= sum(0 < job.crashes >= info.tasks[job.task].crash_limit - 1 for job in leased)
         return jobs
 
-    async def _settle(self, runner: int, settlements: Sequence[Settlement], crashed: Sequence[int]) -> list[Settled]:
+    async def _settle(
+        self, runner: int, settlements: Sequence[Settlement], *, crashed: Sequence[int] = (), dead: int | None = None
+    ) -> list[Settled]:
         arrays, retention = end_arrays(settlements, crashed), _seconds(self._joined[runner].retention)
-        verdicts = await self._access.value("settle", **arrays, retention=retention, shift=self._access.shift)
+        verdicts = await self._access.value(
+            "settle", **arrays, retention=retention, dead=dead, shift=self._access.shift
+        )
         return settled(settlements, verdicts)
 
     async def _rescue_jobs(self, runner: int, dead: int, name: str) -> list[Rescued]:
+        """End the attempts of a runner that is gone, until it holds none, has come back, or somebody holds the rest."""
         rescued: list[Rescued] = []
         while rows := await self._access.rows("held_jobs", runner=dead, limit=_MOST_RESCUED, shift=self._access.shift):
             ends = [rescue_settlement(row) for row in rows]
             crashed = [end.lease for end, is_crash in ends if is_crash]
-            written = await self._settle(runner, [end for end, _ in ends], crashed)
-            rescued += [
+            written = await self._settle(runner, [end for end, _ in ends], crashed=crashed, dead=dead)
+            ended = [
                 rescued_job(row, name, verdict.transition)
                 for row, verdict in zip(rows, written, strict=True)
-                if not verdict.lost
+                if not verdict.lost and not verdict.later
             ]
+            rescued += ended
+            if not ended:
+                break
         return rescued
 
     def _give_back(self, runner: int, claimed: asyncio.Future[list[ClaimedJob]]) -> None:
@@ -384,7 +403,7 @@ class PostgresStore:
         returned = [Settlement(job.id, job.lease, _GIVEN_BACK) for job in claimed.result()]
 
         async def give_back() -> None:
-            await self._settle(runner, returned, ())
+            await self._settle(runner, returned)
 
         task = asyncio.get_running_loop().create_task(give_back())
         self._giving_back.add(task)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from typing import Literal
 
 import psycopg
 from sqlalchemy import create_engine
@@ -14,6 +15,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 from kongflow.errors import WrongDatabase
 from kongflow.store.postgres.address import Address
 from kongflow.store.postgres.faults import explain
+
+_ISOLATION: Literal["READ COMMITTED"] = "READ COMMITTED"
+"""Whatever the database gives to others: the end of a job must see who asked for its cancel meanwhile."""
 
 
 class UserTransactions:
@@ -32,6 +36,7 @@ class UserTransactions:
             self._async_engine = create_async_engine(
                 "postgresql+psycopg://",
                 async_creator=lambda: psycopg.AsyncConnection.connect(self._address.conninfo),
+                isolation_level=_ISOLATION,
                 pool_size=self._pool_size,
                 pool_pre_ping=True,
             )
@@ -53,6 +58,7 @@ class UserTransactions:
             self._sync_engine = create_engine(
                 "postgresql+psycopg://",
                 creator=lambda: psycopg.connect(self._address.conninfo),
+                isolation_level=_ISOLATION,
                 pool_size=self._pool_size,
                 pool_pre_ping=True,
             )

@@ -52,12 +52,14 @@ class SqliteLeaseKeeper:
         try:
             tx = self._begin(connection)
             renew(tx, self._runner)
-            held = {lease: bool(cancelled) for lease, cancelled in tx.all("held_leases", runner=self._runner)}
+            rows = tx.all("held_leases", runner=self._runner)
             connection.execute("commit")
         finally:
             if connection.in_transaction:
                 connection.execute("rollback")
+        held = {lease: bool(cancelled) for _, lease, cancelled in rows}
         return Renewal(
             cancelled=frozenset(lease for lease in leases if held.get(lease, False)),
             lost=frozenset(lease for lease in leases if lease not in held),
+            unknown=frozenset((str(id), lease) for id, lease, _ in rows if lease not in leases),
         )

@@ -129,3 +129,12 @@ async def test_verdicts_come_in_the_order_of_the_settlements(stage: Stage) -> No
         (job.id, end) for job, end in zip(jobs, ends, strict=True)
     ]
     assert [await stage.state(job.id) for job in jobs] == ["failed: error", "succeeded", "retrying", "succeeded"]
+
+
+async def test_a_renewal_names_what_the_runner_holds_and_does_not_know(stage: Stage) -> None:
+    runner, other = await stage.runner("work"), await stage.runner("work")
+    await stage.store.insert([new() for _ in range(3)])
+    known, unknown = await stage.claim(runner, limit=2)
+    await stage.claim(other)
+    assert stage.renew(runner, [known.lease]).unknown == {(unknown.id, unknown.lease)}
+    assert stage.renew(runner, [known.lease, unknown.lease]).unknown == frozenset()

@@ -158,3 +158,14 @@ async def test_a_batch_of_ends_frees_a_batch_of_slots(stage: Stage) -> None:
         for job in jobs:
             assert not (await stage.end(runner, job, SUCCEEDED)).lost
     assert seen == [str(id) for id in range(1, 101)]
+
+
+async def test_a_slot_that_a_better_job_of_another_runner_will_take_is_not_booked_before(stage: Stage) -> None:
+    queues = {"mail": 2}
+    here, there = await stage.runner("work", queues=queues), await stage.runner("special", queues=queues)
+    special = await stage.add("special", queue="mail")
+    plain = await stage.add(queue="mail", priority=1)
+    assert await stage.claim_ids(here) == [plain.id]
+    assert await stage.claim_ids(there) == [special.id]
+    assert await stage.claim(here) == await stage.claim(there) == []
+    assert await stage.store.repair(here, 100) == 0

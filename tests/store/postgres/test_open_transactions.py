@@ -5,13 +5,15 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable
 from contextlib import asynccontextmanager
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import pytest
 from sqlalchemy import text
 
+from kongflow.errors import JobStateConflict
 from kongflow.store.records import Routed, Settlement
-from tests.store.stage import FAILED, RETRIED, SUCCEEDED, Stage, add_by_sql, info, new
+from tests.engine.waiting import until_async
+from tests.store.stage import FAILED, RELEASED, RETRIED, SUCCEEDED, Stage, add_by_sql, info, new
 
 pytestmark = pytest.mark.anyio
 
@@ -126,3 +128,93 @@ async def test_nothing_depends_on_the_isolation_that_the_database_gives_to_other
         return done
 
     assert sum(await asyncio.gather(*map(work, range(3)))) == 60
+
+
+async def test_an_end_whose_job_is_held_is_left_for_later_and_its_neighbours_are_written(stage: Stage) -> None:
+    runner = await stage.runner("work", queues={"mail": 2})
+    await stage.store.insert([new(queue="mail") for _ in range(3)])
+    held_back, other = await stage.claim(runner)
+    ends = [Settlement(job.id, job.lease, SUCCEEDED) for job in (held_back, other)]
+    async with stage.store.transaction() as connection:
+        await connection.execute(text("select from kongflow.job where id = :id for update"), {"id": int(held_back.id)})
+        verdicts = await soon(stage.store.settle(runner, ends))
+        assert [(verdict.later, verdict.lost) for verdict in verdicts] == [(True, False), (False, False)]
+        assert len(await soon(stage.claim(await soon(stage.runner("work", queues={"mail": 2}))))) == 1
+    (verdict,) = await stage.store.settle(runner, ends[:1])
+    assert (verdict.later, verdict.lost) == (False, False)
+
+
+async def test_a_completion_that_stays_open_keeps_its_own_job_alone(stage: Stage) -> None:
+    dead, alive = await stage.runner("work"), await stage.runner("work")
+    await stage.store.insert([new(), new()])
+    completing, lost = await stage.claim(dead)
+    async with stage.store.transaction() as connection:
+        end = Settlement(completing.id, completing.lease, SUCCEEDED)
+        await connection.run_sync(lambda sync: stage.store.settle_in(sync, end))
+        assert [job.id for job in await soon(stage.lose(dead, witness=alive))] == [lost.id]
+        await soon(stage.runner("work"))
+        assert [job.id for job in await soon(stage.claim(alive))] == [lost.id]
+    assert await stage.state(completing.id) == "succeeded"
+
+
+async def test_a_claim_does_not_wait_for_the_note_of_a_key(stage: Stage) -> None:
+    runner = await stage.runner("work")
+    await stage.add(key="k")
+    await stage.claim_one(runner)
+    await stage.add(key="k")
+    second = await stage.claim_one(runner)
+    async with held(stage, key="k"):
+        await soon(stage.end(runner, second, RELEASED))
+        assert [job.id for job in await soon(stage.claim(runner))] == [second.id]
+        await soon(stage.store.prune(100))
+
+
+async def test_of_a_key_the_job_that_was_added_last_wins_whenever_its_number_was_drawn(stage: Stage) -> None:
+    runner = await stage.runner("work")
+    async with held(stage, key="a"):
+        slow = asyncio.ensure_future(stage.store.insert([new(key="a"), new(key="k")]))
+        await until_async(lambda: _somebody_waits(stage))
+        early = await soon(stage.add(key="k"))
+        claimed = await soon(stage.claim_one(runner))
+        assert claimed.id == early.id
+    late = (await soon(slow))[1]
+    await stage.end(runner, claimed, RETRIED)
+    assert await stage.state(early.id) == "cancelled: superseded"
+    assert late.id in await stage.claim_ids(runner)
+
+
+async def test_a_retry_whose_key_is_being_taken_is_refused_and_says_by_whom(stage: Stage) -> None:
+    runner = await stage.runner("work")
+    await stage.add(key="k")
+    job = await stage.claim_one(runner)
+    await stage.end(runner, job, FAILED)
+    async with held(stage, key="k"):
+        retry = asyncio.ensure_future(stage.store.retry(job.id, "{}"))
+        await until_async(lambda: _somebody_waits(stage))
+    with pytest.raises(JobStateConflict, match="holds its key 'k'"):
+        await soon(retry)
+
+
+async def test_two_retries_at_once_are_one(stage: Stage) -> None:
+    runner = await stage.runner("work")
+    await stage.add()
+    job = await stage.claim_one(runner)
+    await stage.end(runner, job, FAILED)
+    retried = await asyncio.gather(*(stage.store.retry(job.id, "{}") for _ in range(4)))
+    assert {(each.id, each.state) for each in retried} == {(job.id, "ready")}
+
+
+async def test_a_runner_that_came_back_keeps_what_it_claimed_since(stage: Stage) -> None:
+    back, alive = await stage.runner("work"), await stage.runner("work")
+    await stage.add()
+    await stage.claim(back)
+    store: Any = stage.store
+    await stage.sql("update kongflow.runner set alive = false where id = :id", id=back)
+    stage.renew(back)
+    assert await store._rescue_jobs(alive, back, "back") == []
+    assert (await stage.job("1")).state == "running"
+
+
+async def _somebody_waits(stage: Stage) -> bool:
+    waiting = "select count(*) from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'"
+    return bool(await stage.sql(waiting))

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 
 import psycopg
 import pytest
@@ -18,6 +20,7 @@ from kongflow.store.base import Store
 from kongflow.store.open import open_store
 from kongflow.store.records import SchemaStatus
 from kongflow.store.releases import REVISIONS
+from kongflow.store.statements import load_statements
 from tests.postgres import Server
 from tests.store.stage import Stage, new
 
@@ -97,6 +100,10 @@ async def test_two_deployments_share_a_database_by_their_schemas(database: Datab
     await first.insert([new(), new()])
     assert await second.get("1") is None
     assert (await second.insert([new()]))[0].id == "1"
+    async with first.transaction() as connection:
+        for store in (first, second):
+            (job,) = await connection.run_sync(lambda sync, store=store: store.insert_in(sync, [new()]))
+            assert job.created
     for store in (first, second):
         await store.close()
 
@@ -117,4 +124,25 @@ def test_no_statement_needs_our_schema_on_the_search_path(database: DatabaseSett
             assert "set search_path" not in function.lower()
         connection.execute("set search_path = ''")
         connection.execute("select kongflow.prune(1, '0')")
-        connection.execute("select * from kongflow.claim(1, 1, 1, '0')")
+        connection.execute("select * from kongflow.claim(1, 1, 1, true, '0')")
+
+
+def test_each_function_has_a_file_of_its_name_and_is_called(database: DatabaseSettings) -> None:
+    package = "kongflow.store.postgres"
+    functions = load_statements(package, str, "functions")
+    statements = load_statements(package, str)
+    with psycopg.connect(database.url) as connection:
+        query = "select proname from pg_proc where pronamespace = 'kongflow'::regnamespace order by proname"
+        installed = [name for (name,) in connection.execute(query).fetchall()]
+    assert installed == sorted(functions)
+    texts = [
+        re.sub(r"--.*|create or replace function \S+", "", text) for text in (*functions.values(), *statements.values())
+    ]
+    assert [name for name in functions if not any(f"kongflow.{name}(" in text for text in texts)] == []
+
+
+def test_each_statement_is_used() -> None:
+    folder = Path(kongflow.__file__).parent / "store" / "postgres"
+    code = "".join(file.read_text() for file in folder.glob("*.py"))
+    statements = load_statements("kongflow.store.postgres", str)
+    assert [name for name in statements if f'"{name}"' not in code] == []

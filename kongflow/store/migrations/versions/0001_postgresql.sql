@@ -141,7 +141,7 @@ create table kongflow.lane (
 -- Queues that the next claim must put right. Rows are only added and deleted, so that nobody waits for anybody.
 create table kongflow.queue_check (
     queue text collate "C" not null
-);
+) with (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 1000, autovacuum_vacuum_cost_delay = 0);
 
 -- The newest job of a key that an older one, which was claimed before, has to give way to.
 create table kongflow.newest (
@@ -179,8 +179,12 @@ create type kongflow.claimed_job as (
     flags text[], tags text[]
 );
 
+-- How many jobs of a queue may run at once; null is unlimited.
+create type kongflow.queue_limit as (queue text, slots integer);
+
 -- The end of one attempt. `state` is a final one, or 1: the job runs again after `delay` seconds. What became of it:
--- `verdict` 0 the lease was lost, 1 it was written, 2 somebody had asked for a cancel, 3 a newer job had its key.
+-- `verdict` 0 the lease was lost, 1 it was written, 2 somebody had asked for a cancel, 3 a newer job had its key, 4 nothing
+-- was written yet, because somebody's open transaction holds the job.
 create type kongflow.attempt_end as (
     n integer, id bigint, lease bigint, state smallint, reason text, detail text, result text, error jsonb,
     delay double precision, gives_back boolean, clears_crashes boolean, crashed boolean, keep text

@@ -35,6 +35,12 @@ begin
         on conflict (job_key) where job_key is not null and state > 0 do nothing
         returning state into v_state;
         if found then
+            -- The id was drawn before it waited: a job of the key that came later may have been claimed meanwhile.
+            if exists (select from kongflow.job where claimed_key = p_job.key and id > p_job.id) then
+                update kongflow.job set id = nextval(pg_get_serial_sequence('kongflow.job', 'id'))
+                where id = p_job.id
+                returning id into p_job.id;
+            end if;
             perform kongflow.supersede_older(p_job.key, p_job.id, p_now);
             return (p_job.n, true, p_job.id, v_state, p_job.run_at, p_now, null)::kongflow.added_job;
         end if;

@@ -1,9 +1,10 @@
 -- Purpose: return a job whose outcome will stay readable for 10 minutes after its end, because somebody waits for it.
--- It writes only the first time. Caller: await_outcome. Locks: the job, the first time.
+-- It writes only the first time. Caller: await_outcome. Locks: the job, the first time, without waiting: who waits comes again.
 create or replace function kongflow.await_outcome(p_id bigint) returns setof kongflow.job_row
 language plpgsql as $$
 begin
-    update kongflow.job set awaited = true where id = p_id and not awaited;
+    update kongflow.job set awaited = true
+    where id = (select id from kongflow.job where id = p_id and not awaited for update skip locked);
     update kongflow.history set purge_at = finished_at + interval '10 minutes'
     where id = p_id and purge_at < finished_at + interval '10 minutes';
     return query select * from kongflow.job_row where id = p_id;

@@ -4,7 +4,7 @@ create or replace function kongflow.block(p_ranked kongflow.picked_job[], p_refu
 language sql set enable_sort = off set enable_bitmapscan = off as $$
     update kongflow.job set state = 3 where id = any (p_refused);
     update kongflow.job set state = 3
-    where id in (
+    where id = any (array(
         select behind.id
         from (
             select distinct on (queue) queue, priority, run_at, id from unnest(p_ranked)
@@ -18,5 +18,5 @@ language sql set enable_sort = off set enable_bitmapscan = off as $$
             limit 2000
             for update skip locked
         ) as behind
-    );
+    ));
 $$

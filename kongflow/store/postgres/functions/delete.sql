@@ -1,7 +1,7 @@
 -- Purpose: delete a job that is not running: true; false where it runs, null where there is none. Caller: delete.
 -- Locks: the job, for which it waits.
 create or replace function kongflow.delete(p_id bigint) returns boolean
-language plpgsql as $$
+language plpgsql set lock_timeout = '5s' as $$
 declare
     v_job record;
 begin

@@ -9,7 +9,7 @@ begin
     -- A new statement, so a new snapshot: it sees what a claim blocked that held the lane before. The limit is a constant
     -- for the plan's sake; few queues free more than one slot at once.
     update kongflow.job set state = 2
-    where id in (
+    where id = any (array(
         select next.id from (select distinct queue from unnest(p_queues) as q (queue)) as freed
         cross join lateral (
             select id from kongflow.job
@@ -18,18 +18,18 @@ begin
             limit 1
             for update skip locked
         ) as next
-    );
+    ));
     for v_more in
         select queue, count(*) - 1 as slots from unnest(p_queues) as q (queue) group by queue having count(*) > 1
     loop
         update kongflow.job set state = 2
-        where id in (
+        where id = any (array(
             select id from kongflow.job
             where queue = v_more.queue and state = 3 and kongflow.takeable(task, flags, queue)
             order by priority, run_at, id
             limit v_more.slots
             for update skip locked
-        );
+        ));
     end loop;
     with freed as (
         select queue, count(*) as slots from unnest(p_queues) as q (queue) group by queue

@@ -1,4 +1,4 @@
--- Purpose: give slots back that were granted for jobs that better ones then stood before. Caller: take_slots.
+-- Purpose: give slots back that were granted for better jobs that others may take, or for jobs that stand behind these. Caller: take_slots.
 -- Locks: lanes that the caller has locked.
 create or replace function kongflow.give_up_slots(
     p_ranked kongflow.picked_job[], p_refused bigint[], p_queues text[], p_granted integer[]

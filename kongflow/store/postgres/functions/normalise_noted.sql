@@ -4,7 +4,6 @@ create or replace function kongflow.normalise_noted(p_most integer) returns inte
 language plpgsql as $$
 declare
     v_queues text[];
-    v_queue text;
 begin
     with taken as (
         delete from kongflow.queue_check
@@ -12,9 +11,9 @@ begin
         returning queue
     )
     select array_agg(distinct queue order by queue) into v_queues from taken;
-    foreach v_queue in array coalesce(v_queues, '{}') loop
-        perform kongflow.normalise(v_queue);
-    end loop;
+    if v_queues is not null then
+        perform kongflow.normalise(v_queues);
+    end if;
     return coalesce(cardinality(v_queues), 0);
 end
 $$

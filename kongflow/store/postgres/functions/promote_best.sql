@@ -3,6 +3,7 @@
 create or replace function kongflow.promote_best(p_queue text, p_free integer) returns integer
 language plpgsql set enable_sort = off set enable_bitmapscan = off as $$
 declare
+    v_ids bigint[];
     v_promoted integer;
 begin
     with ready as (
@@ -22,7 +23,8 @@ begin
         order by priority, run_at, id
         limit p_free
     )
-    update kongflow.job set state = 2 from best where job.id = best.id and best.state = 3;
+    select array_agg(id) into v_ids from best where state = 3;
+    update kongflow.job set state = 2 where id = any (v_ids);
     get diagnostics v_promoted = row_count;
     return v_promoted;
 end

@@ -13,8 +13,7 @@ begin
     delete from kongflow.config c
     where came < (select max(came) from kongflow.config)
         and not exists (select from kongflow.runner r where r.config = c.hash);
-    delete from kongflow.newest n
-    where not exists (select from kongflow.job j where j.claimed_key = n.key and j.id < n.id);
+    perform kongflow.forget_newest(array(select key from kongflow.newest limit 1000));
     delete from kongflow.history
     where id in (
         select id from kongflow.history where purge_at <= v_now order by purge_at limit p_limit for update skip locked

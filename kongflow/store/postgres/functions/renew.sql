@@ -1,14 +1,14 @@
 -- Purpose: write that a runner is alive, and return its leases and whether somebody asked to cancel their jobs.
 -- Caller: the heartbeat. Locks: the runner; the roster where it was called dead and comes back.
 create or replace function kongflow.renew(p_runner bigint, p_shift interval)
-returns table (lease bigint, cancel_requested boolean)
+returns table (id bigint, lease bigint, cancel_requested boolean)
 language plpgsql as $$
 #variable_conflict use_column
 begin
-    update kongflow.runner set seen_at = clock_timestamp() + p_shift where id = p_runner and alive;
+    update kongflow.runner set seen_at = clock_timestamp() + p_shift where runner.id = p_runner and alive;
     if not found then
         perform kongflow.revive(p_runner, clock_timestamp() + p_shift);
     end if;
-    return query select lease, cancel_requested from kongflow.job where state = 4 and runner = p_runner;
+    return query select id, lease, cancel_requested from kongflow.job where state = 4 and runner = p_runner;
 end
 $$

@@ -2,7 +2,7 @@
 -- job; or why not: 'running', 'missing', or the id of the job that holds its key. Caller: retry.
 -- Locks: the job, for which it waits.
 create or replace function kongflow.retry(p_id bigint, p_payload text, p_shift interval, out conflict text, out key text)
-language plpgsql as $$
+language plpgsql set lock_timeout = '5s' as $$
 declare
     v_now timestamptz := date_trunc('milliseconds', clock_timestamp() + p_shift);
     v_job record;
@@ -21,7 +21,8 @@ begin
     end if;
     select h.key into v_job from kongflow.history h where id = p_id for update;
     if not found then
-        conflict := 'missing';
+        -- Somebody else has retried it in between, or it never was.
+        conflict := case when not exists (select from kongflow.job where id = p_id) then 'missing' end;
         return;
     end if;
     key := v_job.key;
@@ -37,5 +38,9 @@ begin
     from kongflow.history h
     where h.id = p_id;
     delete from kongflow.history where id = p_id;
+exception
+    when unique_violation then
+        key := v_job.key;
+        conflict := kongflow.holder_of(v_job.key);
 end
 $$

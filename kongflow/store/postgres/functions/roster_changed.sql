@@ -24,8 +24,13 @@ begin
         -- A queue may have a limit now that had none: nobody has counted its running jobs.
         delete from kongflow.lane;
         insert into kongflow.lane (queue, running)
-        select queue, count(*) from kongflow.job where state = 4 and queue is not null group by queue
-        having kongflow.limit_of(queue) is not null;
+        select busy.queue, busy.running
+        from (
+            select queue, count(*) as running from kongflow.job where state = 4 and queue is not null group by queue
+        ) as busy
+        join kongflow.limits_of(array(select distinct queue from kongflow.job where state = 4 and queue is not null))
+            as limits using (queue)
+        where limits.slots is not null;
     end if;
     insert into kongflow.queue_check (queue)
     select distinct queue from kongflow.job where state = 3 and queue is not null;

@@ -1,19 +1,10 @@
 -- Purpose: make older jobs of a key that were claimed before give way to the newest: those that wait end at once, for
--- those that run or are locked it is noted. Caller: add_jobs, route_job, claim. Locks: the waiting jobs, without waiting;
--- the note of the key.
+-- those that run or are locked it is noted. Caller: add_keyed, route_job. Locks: the waiting jobs, without waiting; the
+-- note of the key.
 create or replace function kongflow.supersede_older(p_key text, p_newest bigint, p_now timestamptz) returns void
 language plpgsql as $$
-declare
-    v_id bigint;
 begin
-    for v_id in
-        select id from kongflow.job
-        where claimed_key = p_key and id < p_newest and state < 4
-        order by id
-        for update skip locked
-    loop
-        perform kongflow.finish_waiting(v_id, 7, 'superseded', null, true, null, p_now);
-    end loop;
+    perform kongflow.end_older(p_key, p_newest, p_now);
     if exists (select from kongflow.job where claimed_key = p_key and id < p_newest) then
         insert into kongflow.newest as n (key, id) values (p_key, p_newest)
         on conflict (key) do update set id = greatest(n.id, excluded.id);

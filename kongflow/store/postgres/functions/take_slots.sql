@@ -9,6 +9,7 @@ declare
     v_queues text[];
     v_granted integer[];
     v_refused bigint[];
+    v_others boolean := kongflow.others_may_be_ahead(p_runner);
 begin
     v_ranked := array(
         select (p.n, p.id, p.queue, p.priority, p.run_at, p.task, p.crashes, p.job_key, p.claimed_key, limited.slots,
@@ -19,7 +20,7 @@ begin
         where limited.slots is not null
     );
     if cardinality(v_ranked) > 0 then
-        if kongflow.others_may_be_ahead(p_runner) then
+        if v_others then
             v_ranked := kongflow.behind_others(v_ranked);
         end if;
         with wanted as (
@@ -40,7 +41,9 @@ begin
         where r.rank > coalesce(g.granted, 0);
         if v_refused is not null then
             perform kongflow.block(v_ranked, v_refused);
-            perform kongflow.give_up_slots(v_ranked, v_refused, v_queues, v_granted);
+        end if;
+        if v_others then
+            perform kongflow.give_up_slots(v_ranked, coalesce(v_refused, '{}'), v_queues, v_granted);
         end if;
     end if;
     return array(

@@ -24,7 +24,7 @@ begin
         select * from kongflow.newest
         where key in (select coalesce(job_key, claimed_key) from unnest(v_left))
     loop
-        perform kongflow.supersede_older(v_note.key, v_note.id, p_now);
+        perform kongflow.end_older(v_note.key, v_note.id, p_now);
         v_left := array(
             select p::kongflow.picked_job from unnest(v_left) as p
             where p.claimed_key is distinct from v_note.key or p.id >= v_note.id

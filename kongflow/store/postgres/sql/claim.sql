@@ -1,2 +1,3 @@
 -- Purpose: lease jobs. Caller: claim. Locks: see functions/claim.sql.
-select * from kongflow.claim(cast(:runner as bigint), cast(:limit as integer), cast(:suspects as integer), cast(:shift as interval))
+select * from kongflow.claim(cast(:runner as bigint), cast(:limit as integer), cast(:suspects as integer),
+    cast(:first as boolean), cast(:shift as interval))

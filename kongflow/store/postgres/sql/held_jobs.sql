@@ -2,6 +2,6 @@
 select j.id, j.lease, j.task, j.queue, j.attempt, j.max_attempts, j.crashes,
     extract(epoch from clock_timestamp() + cast(:shift as interval) - j.claimed_at)::double precision, r.terms -> j.task
 from kongflow.job j join kongflow.runner r on r.id = j.runner
-where j.state = 4 and j.runner = cast(:runner as bigint)
+where j.state = 4 and j.runner = cast(:runner as bigint) and not r.alive
 order by j.id
 limit cast(:limit as integer)
