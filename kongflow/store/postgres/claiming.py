@@ -1,13 +1,36 @@
-"""Claiming: a row that `claim` returned as a job."""
+"""Claiming: round after round, until a runner has enough jobs or there are no more for it."""
 
 from __future__ import annotations
 
 from kongflow.core.job import ClaimedJob
+from kongflow.errors import StoreError
+from kongflow.store.postgres.access import Access
 from kongflow.store.records import RunnerInfo, max_attempts
 from kongflow.store.rows import Row, json_value, names, to_instant
 
 
-def claimed_job(row: Row, info: RunnerInfo) -> ClaimedJob:
+async def claim_jobs(access: Access, runner: int, info: RunnerInfo, limit: int, suspects: int) -> list[ClaimedJob]:
+    """Claim in rounds, each a transaction of its own, until there are enough or a round brings nothing new.
+
+    What was leased is returned, also where a later round fails. Raises: StoreError.
+    """
+    jobs, more, first = list[ClaimedJob](), True, True
+    while more and len(jobs) < limit:
+        wanted = {"runner": runner, "limit": limit - len(jobs), "suspects": suspects, "first": first}
+        try:
+            rows = await access.rows("claim", **wanted, shift=access.shift)
+        except StoreError:
+            if jobs:
+                return jobs
+            raise
+        leased = [_claimed_job(row, info) for row in rows if row[0] is not None]
+        jobs += leased
+        more, first = bool(rows) and rows[-1][0] is None, False
+        suspects -= sum(0 < job.crashes >= info.tasks[job.task].crash_limit - 1 for job in leased)
+    return jobs
+
+
+def _claimed_job(row: Row, info: RunnerInfo) -> ClaimedJob:
     """Return a leased job, as the catalog of the runner that has it sees it."""
     (id, lease, task, queue, priority, payload, attempt, given, claims, crashes, run_at, created_at, age, *rest) = row
     key, flags, tags = rest

@@ -5,13 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from kongflow.core.outcome import LeaseTerms, Transition, after_crash
+from kongflow.core.catalog import Retention
+from kongflow.core.outcome import LeaseTerms, after_crash
 from kongflow.core.retry import Backoff, RetryPolicy, class_names
 from kongflow.core.task import Keep
 from kongflow.errors import TimedOut
+from kongflow.store.postgres.access import Access
+from kongflow.store.postgres.settling import settle
 from kongflow.store.records import Rescued, Settlement, TaskTerms
 from kongflow.store.rows import Row
 
+_MOST_RESCUED = 500
+"""Jobs of a lost runner that are rescued in one transaction."""
 _TIMED_OUT = class_names(TimedOut)
 
 
@@ -31,7 +36,28 @@ def published_terms(terms: TaskTerms) -> dict[str, Any]:
     }
 
 
-def rescue_settlement(row: Row) -> tuple[Settlement, bool]:
+async def rescue_jobs(access: Access, retention: Retention, dead: int, name: str) -> list[Rescued]:
+    """End the attempts of a runner that is gone, until it holds none, has come back, or somebody holds the rest.
+
+    Raises: StoreError.
+    """
+    rescued: list[Rescued] = []
+    while rows := await access.rows("held_jobs", runner=dead, limit=_MOST_RESCUED, shift=access.shift):
+        ends = [_rescue_settlement(row) for row in rows]
+        crashed = {end.lease for end, is_crash in ends if is_crash}
+        written = await settle(access, [end for end, _ in ends], retention, crashed=crashed, dead=dead)
+        ended = [
+            Rescued(str(row[0]), row[2], row[3], name, verdict.transition)
+            for row, verdict in zip(rows, written, strict=True)
+            if not verdict.lost and not verdict.later
+        ]
+        rescued += ended
+        if not ended:
+            break
+    return rescued
+
+
+def _rescue_settlement(row: Row) -> tuple[Settlement, bool]:
     """Return the end of a lost attempt, and whether it is a crash."""
     id, lease, _, _, attempt, given, crashes, ran_for, published = row
     transition = after_crash(attempt, crashes, ran_for, _lease_terms(published, attempt, given))
@@ -53,8 +79,3 @@ def _lease_terms(published: Mapping[str, Any], attempt: int, given: int | None) 
         retry_delay=policy.window(attempt).expected,
         retries_timeouts=published["retries_timeouts"],
     )
-
-
-def rescued_job(row: Row, runner: str, transition: Transition) -> Rescued:
-    """Return what is told of a rescued job."""
-    return Rescued(str(row[0]), row[2], row[3], runner, transition)

@@ -6,12 +6,37 @@ import json
 from collections.abc import Collection, Sequence
 from typing import Any
 
+from kongflow.core.catalog import Retention
 from kongflow.core.outcome import Finish, overruled
+from kongflow.store.postgres.access import Access
 from kongflow.store.records import Settled, Settlement
 from kongflow.store.rows import SCHEDULED, STORED_STATE, error_entry, row_id
 
 LOST, AS_ASKED, CANCEL_REQUESTED, SUPERSEDED, LATER = range(5)
 _LONGEST_DELAY = 1e12
+
+
+async def settle(
+    access: Access,
+    settlements: Sequence[Settlement],
+    retention: Retention,
+    *,
+    crashed: Collection[int] = (),
+    dead: int | None = None,
+) -> list[Settled]:
+    """Write ends and return what was written. `crashed`: leases whose jobs have crashed; `dead`: the runner that is
+    gone, whose ends these are. Raises: StoreError.
+    """
+    arrays = end_arrays(settlements, crashed)
+    verdicts = await access.value(
+        "settle", **arrays, retention=retention_seconds(retention), dead=dead, shift=access.shift
+    )
+    return settled(settlements, verdicts)
+
+
+def retention_seconds(retention: Retention) -> list[float]:
+    """Return a retention as functions take it: for succeeded, failed and cancelled."""
+    return [retention.succeeded, retention.failed, retention.cancelled]
 
 
 def end_arrays(settlements: Sequence[Settlement], crashed: Collection[int] = ()) -> dict[str, list[Any]]:

@@ -13,22 +13,22 @@ from sqlalchemy import event
 from sqlalchemy.engine import Connection
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from kongflow.core.catalog import DatabaseSettings, Retention
+from kongflow.core.catalog import DatabaseSettings
 from kongflow.core.job import ClaimedJob, Job, NewJob, UnroutedJob
 from kongflow.core.outcome import RunAgain
 from kongflow.core.queue import Queue, QueueRules
-from kongflow.errors import JobNotFound, JobStateConflict, StoreError
+from kongflow.errors import JobNotFound, JobStateConflict
 from kongflow.store import reads
 from kongflow.store.base import LeaseKeeper
 from kongflow.store.postgres import schema
 from kongflow.store.postgres.access import Access
 from kongflow.store.postgres.adding import added_jobs, new_job_arrays
 from kongflow.store.postgres.address import parse_address
-from kongflow.store.postgres.claiming import claimed_job
+from kongflow.store.postgres.claiming import claim_jobs
 from kongflow.store.postgres.heartbeat import PostgresLeaseKeeper
-from kongflow.store.postgres.rescuing import published_terms, rescue_settlement, rescued_job
+from kongflow.store.postgres.rescuing import published_terms, rescue_jobs
 from kongflow.store.postgres.routing import routed_arrays, unrouted_job
-from kongflow.store.postgres.settling import end_arrays, settled
+from kongflow.store.postgres.settling import end_arrays, retention_seconds, settle, settled
 from kongflow.store.postgres.tables import tables_of
 from kongflow.store.records import (
     JobFilter,
@@ -49,8 +49,6 @@ from kongflow.store.statements import check_schema
 from kongflow.store.suspects import SHORTEST_GAP, Suspects
 
 _GIVEN_BACK = RunAgain(0.0, gives_back=True, clears_crashes=False)
-_MOST_RESCUED = 500
-"""Jobs of a lost runner that are rescued in one transaction."""
 
 
 class PostgresStore:
@@ -158,7 +156,7 @@ class PostgresStore:
             pid=info.pid,
             config=info.config_hash,
             rules=json.dumps({name: queue.concurrency for name, queue in info.rules.queues.items()}),
-            retention=_seconds(info.retention),
+            retention=retention_seconds(info.retention),
             serves=None if "*" in info.filter.patterns else list(info.filter.patterns),
             tasks=sorted(info.tasks),
             forbidden_flags=list(info.forbidden_flags),
@@ -185,7 +183,7 @@ class PostgresStore:
         """See Store.claim. A claim whose caller is cancelled gives back what it leased."""
         if limit < 1:
             return []
-        claiming = asyncio.ensure_future(self._claim(runner, limit, suspects))
+        claiming = asyncio.ensure_future(claim_jobs(self._access, runner, self._joined[runner], limit, suspects))
         self._claiming.add(claiming)
         claiming.add_done_callback(self._claiming.discard)
         try:
@@ -196,7 +194,7 @@ class PostgresStore:
 
     async def settle(self, runner: int, settlements: Sequence[Settlement]) -> list[Settled]:
         """See Store.settle."""
-        return await self._settle(runner, settlements) if settlements else []
+        return await settle(self._access, settlements, self._joined[runner].retention) if settlements else []
 
     def settle_in(self, connection: Connection, settlement: Settlement) -> Settled:
         """See Store.settle_in."""
@@ -225,7 +223,7 @@ class PostgresStore:
                     continue
                 if not await self._access.value("declare_dead", runner=dead, seen_at=seen_at):
                     continue
-            rescued.extend(await self._rescue_jobs(runner, dead, name))
+            rescued.extend(await rescue_jobs(self._access, self._joined[runner].retention, dead, name))
         self._suspects.keep_only({row[0] for row in expired})
         return rescued
 
@@ -350,60 +348,13 @@ class PostgresStore:
     def _new_jobs(self, jobs: Sequence[NewJob]) -> dict[str, object]:
         return {**new_job_arrays(jobs), "awaited": [job.awaited for job in jobs], "shift": self._access.shift}
 
-    async def _claim(self, runner: int, limit: int, suspects: int) -> list[ClaimedJob]:
-        """Claim in rounds, each a transaction of its own, until there are enough or a round brings nothing new.
-
-        What was leased is returned, also where a later round fails.
-        """
-        info, jobs, more, first = self._joined[runner], list[ClaimedJob](), True, True
-        while more and len(jobs) < limit:
-            wanted = {"runner": runner, "limit": limit - len(jobs), "suspects": suspects, "first": first}
-            try:
-                rows = await self._access.rows("claim", **wanted, shift=self._access.shift)
-            except StoreError:
-                if jobs:
-                    return jobs
-                raise
-            first = False
-            leased = [claimed_job(row, info) for row in rows if row[0] is not None]
-            jobs += leased
-            more = bool(rows) and rows[-1][0] is None
-            suspects -= sum(0 < job.crashes >= info.tasks[job.task].crash_limit - 1 for job in leased)
-        return jobs
-
-    async def _settle(
-        self, runner: int, settlements: Sequence[Settlement], *, crashed: Sequence[int] = (), dead: int | None = None
-    ) -> list[Settled]:
-        arrays, retention = end_arrays(settlements, crashed), _seconds(self._joined[runner].retention)
-        verdicts = await self._access.value(
-            "settle", **arrays, retention=retention, dead=dead, shift=self._access.shift
-        )
-        return settled(settlements, verdicts)
-
-    async def _rescue_jobs(self, runner: int, dead: int, name: str) -> list[Rescued]:
-        """End the attempts of a runner that is gone, until it holds none, has come back, or somebody holds the rest."""
-        rescued: list[Rescued] = []
-        while rows := await self._access.rows("held_jobs", runner=dead, limit=_MOST_RESCUED, shift=self._access.shift):
-            ends = [rescue_settlement(row) for row in rows]
-            crashed = [end.lease for end, is_crash in ends if is_crash]
-            written = await self._settle(runner, [end for end, _ in ends], crashed=crashed, dead=dead)
-            ended = [
-                rescued_job(row, name, verdict.transition)
-                for row, verdict in zip(rows, written, strict=True)
-                if not verdict.lost and not verdict.later
-            ]
-            rescued += ended
-            if not ended:
-                break
-        return rescued
-
     def _give_back(self, runner: int, claimed: asyncio.Future[list[ClaimedJob]]) -> None:
         if claimed.cancelled() or claimed.exception() is not None or not claimed.result():
             return
         returned = [Settlement(job.id, job.lease, _GIVEN_BACK) for job in claimed.result()]
 
         async def give_back() -> None:
-            await self._settle(runner, returned)
+            await settle(self._access, returned, self._joined[runner].retention)
 
         task = asyncio.get_running_loop().create_task(give_back())
         self._giving_back.add(task)
@@ -412,7 +363,3 @@ class PostgresStore:
 
 def _one_job(rows: Sequence[Row]) -> Job | None:
     return job_of(rows[0]) if rows else None
-
-
-def _seconds(retention: Retention) -> list[float]:
-    return [retention.succeeded, retention.failed, retention.cancelled]

@@ -10,7 +10,9 @@ from typing import Any, TypeVar
 import pytest
 from sqlalchemy import text
 
+from kongflow.core.catalog import Retention
 from kongflow.errors import JobStateConflict
+from kongflow.store.postgres.rescuing import rescue_jobs
 from kongflow.store.records import Routed, Settlement
 from tests.engine.waiting import until_async
 from tests.store.stage import FAILED, RELEASED, RETRIED, SUCCEEDED, Stage, add_by_sql, info, new
@@ -205,13 +207,13 @@ async def test_two_retries_at_once_are_one(stage: Stage) -> None:
 
 
 async def test_a_runner_that_came_back_keeps_what_it_claimed_since(stage: Stage) -> None:
-    back, alive = await stage.runner("work"), await stage.runner("work")
+    back = await stage.runner("work")
     await stage.add()
     await stage.claim(back)
-    store: Any = stage.store
+    access: Any = stage.store._access  # type: ignore[attr-defined]
     await stage.sql("update kongflow.runner set alive = false where id = :id", id=back)
     stage.renew(back)
-    assert await store._rescue_jobs(alive, back, "back") == []
+    assert await rescue_jobs(access, Retention(), back, "back") == []
     assert (await stage.job("1")).state == "running"
 
 
