@@ -32,7 +32,7 @@ fmt: ## Format and fix what can be fixed
 golden: ## Rewrite the expected output of the golden configurations, for review in the diff
 	KONGFLOW_REWRITE_GOLDEN=1 $(BIN)/pytest -q tests/config
 
-demo: ## Run the main job in a temporary folder and show what it did
+demo: ## Run the main job of the reference catalog and show what it did
 	$(BIN)/kongflow validate
 	$(BIN)/kongflow enqueue scheduleEmail '{"email": "welcome", "to": "ada@example.com", "name": "Ada"}'
 	$(BIN)/kongflow run --once

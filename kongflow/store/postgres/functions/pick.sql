@@ -18,7 +18,7 @@ begin
                 select id, queue, priority, run_at, task, crashes, job_key, claimed_key
                 from kongflow.job
                 where state = 2 and task = any ($1) and not coalesce(flags && $2, false)
-                    and ($3 is null or kongflow.serves($3, $4, queue))
+                    and ($3 is null or queue like any ($7) and kongflow.serves($3, $4, queue))
                     and (crashes = 0 or $5 > 0 or not kongflow.is_suspect($6, task, crashes))
                 order by priority, run_at, id
                 limit %s
@@ -28,7 +28,11 @@ begin
         $pick$,
         p_limit
     ) into v_picked
-    using p_runner.tasks, p_runner.forbidden_flags, p_runner.serves, p_runner.config, p_suspects, p_runner.terms;
+    using p_runner.tasks, p_runner.forbidden_flags, p_runner.serves, p_runner.config, p_suspects, p_runner.terms,
+        -- What a name must look like to be served at all: a quick no for all others.
+        array(
+            select replace(regexp_replace(name, '([\\%_])', '\\\1', 'g'), '*', '%') from unnest(p_runner.serves) as s (name)
+        );
     return v_picked;
 end
 $$
