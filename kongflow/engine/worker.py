@@ -93,8 +93,10 @@ class Worker:
         """Give back jobs that two renewals found leased to this runner, which knows nothing of them: a claim was
         written, and its answer lost. Nobody else would ever find them, for this runner lives.
         """
-        twice = frozenset() if self._claiming else unknown & self._unknown
-        self._unknown = frozenset() if self._claiming else unknown - twice
+        known = self._attempts.keys() | self._unsettled  # also what has become known since the renewal asked
+        found = frozenset() if self._claiming else frozenset(job for job in unknown if job[1] not in known)
+        twice = found & self._unknown
+        self._unknown = found - twice
         for id, lease in twice:
             self._unsettled.add(lease)
             self._crew.events.emit(JobForgotten(id))
