@@ -16,7 +16,7 @@ from typing import Any
 KONGFLOW = [sys.executable, "-m", "kongflow"]
 
 HANDLERS = '''
-"""Handlers that write what they do to a ledger: one appended line an event, whole or not at all."""
+"""Handlers that write what they do to a ledger: one appended line an event, never mixed with another's."""
 import json
 import os
 import time
@@ -99,7 +99,9 @@ class Project:
     def events(self, event: str | None = None) -> list[dict[str, Any]]:
         if not self.ledger.exists():
             return []
-        entries = [json.loads(line) for line in self.ledger.read_text().splitlines()]
+        # A reader may see an append that crosses a page before all of it is there: only whole lines count.
+        whole, _, _ = self.ledger.read_text().rpartition("\n")
+        entries = [json.loads(line) for line in whole.splitlines()]
         return [entry for entry in entries if event in (None, entry["event"])]
 
     def jobs(self, *filters: str) -> list[dict[str, Any]]:
