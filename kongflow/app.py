@@ -228,6 +228,24 @@ class KongFlow:
         if not await self.store.delete(job_id(id)):
             found(None, id)
 
+    async def pause_queue(self, queue: str, *, reason: str = "", author: str = "") -> None:
+        """Let nothing of a queue, or of a declared pattern with all its names, start any more, on any runner, until it
+        is resumed; what runs goes on. Raises: UnknownQueue.
+        """
+        self._check_initialized()
+        name, in_force = needed_text("queue", queue), await self.store.rules_in_force()
+        if name not in self.catalog.queues.queues and (in_force is None or name not in in_force.queues):
+            self.catalog.queue_or_pattern(name)
+        await self.store.pause(name, needed_text("reason", reason), needed_text("author", author))
+
+    async def resume_queue(self, queue: str) -> bool:
+        """Let a paused queue or pattern start jobs again; False where it was not paused under this name."""
+        self._check_initialized()
+        resumed = await self.store.resume(needed_text("queue", queue))
+        if resumed:
+            self.wake()
+        return resumed
+
     # --- working ---
 
     async def run(

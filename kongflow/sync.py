@@ -188,6 +188,18 @@ class SyncKongFlow:
         portal, flow = self._running()
         portal.call(flow.delete(id))
 
+    def pause_queue(self, queue: str, *, reason: str = "", author: str = "") -> None:
+        """As `KongFlow.pause_queue`."""
+        portal, flow = self._running()
+        portal.call(flow.pause_queue(queue, reason=reason, author=author))
+
+    def resume_queue(self, queue: str) -> bool:
+        """As `KongFlow.resume_queue`."""
+        portal, flow = self._running()
+        resumed = portal.call(flow.resume_queue(queue))
+        self._wake()
+        return resumed
+
     # --- working ---
 
     def run(

@@ -107,9 +107,12 @@ def _policy(policy: RetryPolicy) -> Json:
 
 
 def _queue(queue: Queue) -> Json:
+    rate = queue.rate_limit
     return _without_nothing(
         {
             "concurrency": "unlimited" if queue.concurrency is None else queue.concurrency,
+            "max_active": queue.max_active,
+            "rate_limit": None if rate is None else {"limit": rate.limit, "per": Seconds(rate.per)},
             "max_wait": None if queue.max_wait is None else Seconds(queue.max_wait),
             "description": queue.description or None,
         }

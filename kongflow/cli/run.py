@@ -99,7 +99,9 @@ def _warn_of_lost_commits(flow: KongFlow) -> None:
 
 def _tell_what_is_left(summary: RunSummary, log_format: str) -> None:
     ended = f"{summary.succeeded} succeeded, {summary.failed} failed, {summary.retried} to be retried"
-    waits = "waits for its time or its retry" if summary.later == 1 else "wait for their time or their retry"
+    waits = "waits for its time, its retry or the end of a pause"
+    if summary.later != 1:
+        waits = "wait for their time, their retry or the end of a pause"
     is_for = "is" if summary.others == 1 else "are"
     text = f"done: {ended}; left: {summary.later} {waits}, {summary.others} {is_for} for other runners"
     if log_format == "json":

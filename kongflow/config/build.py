@@ -16,7 +16,7 @@ from kongflow.config.schemas import Schemas
 from kongflow.config.templates import TemplateUse
 from kongflow.core.catalog import Catalog, DatabaseSettings, Lint, Retention, RunnerSettings, Secret
 from kongflow.core.json import Json
-from kongflow.core.queue import Queue, QueueRules
+from kongflow.core.queue import Queue, QueueRules, RateLimit
 from kongflow.core.retry import Backoff, RetryPolicy
 from kongflow.core.task import Isolation, JobKeyMode, Keep, Task, Tombstone
 from kongflow.core.template import Template
@@ -86,10 +86,12 @@ def _lint(main: Mapping[str, Json]) -> Lint:
 
 
 def _queue(entry: Entry) -> Queue:
-    concurrency = entry.value.get("concurrency", 1)
+    concurrency, rate = entry.value.get("concurrency", 1), entry.value.get("rate_limit")
     return Queue(
         name=entry.name,
         concurrency=None if concurrency == "unlimited" else concurrency,
+        max_active=entry.value.get("max_active"),
+        rate_limit=None if rate is None else RateLimit(rate["limit"], rate["per"]),
         max_wait=entry.value.get("max_wait"),
         description=entry.value.get("description", ""),
     )

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from kongflow.core.json import Json, canonical
-from kongflow.core.queue import QueueRules
+from kongflow.core.queue import Queue, QueueRules, check_queue_name
 from kongflow.core.retry import RetryPolicy
 from kongflow.core.spelling import did_you_mean
 from kongflow.core.task import Task, Tombstone
@@ -103,12 +103,24 @@ class Catalog:
             )
         return policy
 
-    def check_queue(self, concrete: str) -> str:
-        """Return a concrete queue name that a declared queue or pattern matches. Raises: UnknownQueue."""
-        if self.queues.rule(concrete) is None:
+    def queue(self, concrete: str) -> Queue:
+        """Return the declared queue or pattern that a concrete queue name belongs to. Raises: UnknownQueue."""
+        rule = self.queues.rule(concrete)
+        if rule is None:
             nothing = f"no queue or pattern declared in {self.file}" if self.file else "no declared queue or pattern"
             raise UnknownQueue(f"{nothing} matches {concrete!r}{did_you_mean(concrete, self.queues.queues)}")
-        return concrete
+        return rule
+
+    def queue_or_pattern(self, name: str) -> Queue:
+        """Return a declared queue or pattern by its name, or the one that a concrete queue name belongs to.
+
+        Raises: UnknownQueue; InvalidOption where it is no name at all.
+        """
+        if name in self.queues.queues:
+            return self.queues.queues[name]
+        if "*" in name:
+            raise UnknownQueue(f"no pattern {name!r} is declared{self.where}{did_you_mean(name, self.queues.queues)}")
+        return self.queue(check_queue_name(name))
 
     @property
     def where(self) -> str:
@@ -118,7 +130,7 @@ class Catalog:
     def published(self) -> Json:
         """Return what a runner publishes of this catalog: queue rules and task names, the same for equal catalogs."""
         return {
-            "queues": {name: {"concurrency": queue.concurrency} for name, queue in sorted(self.queues.queues.items())},
+            "queues": {name: queue.published() for name, queue in sorted(self.queues.queues.items())},
             "tasks": sorted(self.tasks),
         }
 

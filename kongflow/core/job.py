@@ -129,6 +129,8 @@ class NewJob:
     payload: str
     """Canonical JSON text."""
     queue: str | None = None
+    rule: str | None = None
+    """The declared queue or pattern that `queue` belongs to."""
     priority: int = 0
     max_attempts: int | None = None
     run_at: datetime | None = None

@@ -79,10 +79,12 @@ def _job(
     _check_time(options)
     value, text = _payload(task, payload, check)
     scope: dict[str, Json] = {"payload": value, "task": {"name": task.name}}
+    queue, rule = _queue(catalog, task, scope, options)
     return NewJob(
         task=task.name,
         payload=text,
-        queue=_queue(catalog, task, scope, options),
+        queue=queue,
+        rule=rule,
         priority=_priority(task, scope, options),
         max_attempts=_max_attempts(options),
         run_at=options.run_at,
@@ -127,13 +129,18 @@ def _check_time(options: JobOptions) -> None:
         raise InvalidOption(f"a delay of {options.delay} seconds is not within a hundred years")
 
 
-def _queue(catalog: Catalog, task: Task, scope: Mapping[str, Json], options: JobOptions) -> str | None:
+def _queue(
+    catalog: Catalog, task: Task, scope: Mapping[str, Json], options: JobOptions
+) -> tuple[str, str] | tuple[None, None]:
+    """Return the concrete queue name and the declared queue or pattern that it belongs to."""
     if options.queue is not None:
-        return catalog.check_queue(check_queue_name(options.queue))
+        name = check_queue_name(options.queue)
+        return name, catalog.queue(name).name
     if task.queue is None:
-        return None
+        return None, None
     try:
-        return catalog.check_queue(check_queue_name(_rendered_queue(task.queue, scope)))
+        name = check_queue_name(_rendered_queue(task.queue, scope))
+        return name, catalog.queue(name).name
     except UnknownQueue as error:
         raise UnknownQueue(f"task {task.name!r}, queue {task.queue.text!r}: {error}") from None
     except (TemplateError, InvalidOption) as error:

@@ -5,11 +5,21 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
+from kongflow.core.json import Json
 from kongflow.errors import InvalidOption
 
 MAX_QUEUE_NAME = 128
 _FORBIDDEN = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff*]")
+
+
+@dataclass(frozen=True, slots=True)
+class RateLimit:
+    """Never more than `limit` starts in any window of `per` seconds."""
+
+    limit: int
+    per: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +28,11 @@ class Queue:
 
     name: str
     concurrency: int | None = 1
+    """Jobs of one concrete name that may run at once in the cluster."""
+    max_active: int | None = None
+    """Jobs that may run at once; of a pattern: of all its names together."""
+    rate_limit: RateLimit | None = None
+    """Of a pattern: for each concrete name."""
     max_wait: float | None = None
     description: str = ""
 
@@ -25,6 +40,28 @@ class Queue:
     def is_pattern(self) -> bool:
         """True where the name holds `*`, which stands for one or more characters, `:` included."""
         return "*" in self.name
+
+    @property
+    def slots(self) -> int | None:
+        """How many jobs of one concrete name may run at once, whatever its others do; None is unlimited."""
+        limits = [self.concurrency, None if self.is_pattern else self.max_active]
+        return min((limit for limit in limits if limit is not None), default=None)
+
+    def published(self) -> dict[str, Json]:
+        """Return its limits as runners publish them; `Queue.of_published` reads them."""
+        rate = self.rate_limit
+        return {
+            "concurrency": self.concurrency,
+            "max_active": self.max_active,
+            "rate_limit": None if rate is None else rate.limit,
+            "rate_per": None if rate is None else rate.per,
+        }
+
+    @classmethod
+    def of_published(cls, name: str, limits: Mapping[str, Any]) -> Queue:
+        """Return a queue of which only the limits are known, as some runner published them."""
+        rate = None if limits["rate_limit"] is None else RateLimit(limits["rate_limit"], limits["rate_per"])
+        return cls(name, limits["concurrency"], limits["max_active"], rate)
 
     def matches(self, concrete: str) -> bool:
         """Say whether a concrete queue name belongs to this queue or pattern."""
@@ -51,13 +88,12 @@ class QueueRules:
         matching = [queue for queue in self.queues.values() if queue.is_pattern and queue.matches(concrete)]
         return max(matching, key=lambda queue: queue.name.index("*"), default=None)
 
-    def concurrency(self, concrete: str) -> int | None:
-        """Return how many jobs of this queue may run at once in the cluster; None is unlimited.
+    def effective(self, concrete: str) -> Queue:
+        """Return the rule whose limits hold for a concrete queue name.
 
         A name that no rule matches runs serially: its declaration may have been removed while jobs wait.
         """
-        rule = self.rule(concrete)
-        return 1 if rule is None else rule.concurrency
+        return self.rule(concrete) or Queue(concrete)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +101,14 @@ class QueueFilter:
     """Which queues a runner serves: `*` for everything, jobs without a queue included, or names exactly as declared."""
 
     patterns: tuple[str, ...] = ("*",)
+
+    def may_serve(self, rule: str) -> bool:
+        """Say whether a runner with this filter may take jobs of a queue that belonged to a declared one when somebody
+        looked last: empty for jobs without a queue, `?` where nobody knows. `serves` has the last word on each job.
+        """
+        if "*" in self.patterns or rule == "?":
+            return True
+        return rule != "" and any(may_overlap(pattern, rule) for pattern in self.patterns)
 
     def serves(self, concrete: str | None, rules: QueueRules) -> bool:
         """Say whether a runner with this filter takes jobs of this queue; None is a job without a queue."""
@@ -74,6 +118,14 @@ class QueueFilter:
             return False
         rule = rules.rule(concrete)
         return concrete in self.patterns if rule is None else rule.name in self.patterns
+
+
+def may_overlap(one: str, other: str) -> bool:
+    """Say whether a concrete name may belong to two queues or patterns at once. Too often true does no harm."""
+    if "*" not in one and "*" not in other:
+        return one == other
+    first, second = one.partition("*")[0], other.partition("*")[0]
+    return one == other or first.startswith(second) or second.startswith(first)
 
 
 def check_queue_name(concrete: str) -> str:

@@ -5,14 +5,14 @@ from __future__ import annotations
 import asyncio
 import time
 import traceback
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from collections.abc import Callable
 
 from kongflow.core.catalog import Catalog
 from kongflow.core.job import JobState, Reason, UnroutedJob
 from kongflow.core.new_job import route
 from kongflow.core.outcome import Finish
 from kongflow.core.task import Keep
+from kongflow.engine.chores import Chores, PeriodicWork
 from kongflow.engine.events import Events, JobRefused, JobRescued, PartFailed, Repaired
 from kongflow.engine.failure import Mask, attempt_error
 from kongflow.engine.heartbeat import Heartbeat
@@ -36,17 +36,6 @@ BURY_EVERY, PRUNE_EVERY = 5.0, 60.0
 """Seconds. Tombstones are laid with a deploy and retention is counted in days, so neither is in a hurry."""
 
 
-@dataclass(slots=True)
-class Chore:
-    """One periodic piece of work; `every` is seconds, `due` is by `time.monotonic()`."""
-
-    name: str
-    every: float
-    work: Callable[[], Awaitable[bool | None]]
-    """Says True where there is more to do at once."""
-    due: float = 0.0
-
-
 class Maintenance:
     """The chores of one runner. `wake` tells the worker that there may be something to claim."""
 
@@ -57,6 +46,7 @@ class Maintenance:
         runner: int,
         heartbeat: Heartbeat,
         outage: Outage,
+        chores: Chores,
         events: Events,
         mask: Mask,
         wake: Callable[[], None],
@@ -69,23 +59,24 @@ class Maintenance:
         self._events = events
         self._mask = mask
         self._wake = wake
+        self._chores = chores
         self._routing = asyncio.Lock()
         poll, lease = catalog.runner.poll_interval, catalog.runner.lease
-        self._chores = [
-            Chore("bury", BURY_EVERY, self._bury),
-            Chore("route", poll, self._route),
-            Chore("repair", poll, self._repair),
-            Chore("rescue", min(RESCUE_EVERY, lease / 5), self._rescue),
-            Chore("prune", PRUNE_EVERY, self._prune),
-        ]
+        if catalog.tombstones:
+            chores.add("bury", BURY_EVERY, self._bury)
+        chores.add("route", poll, self._route)
+        chores.add("repair", poll, self._repair)
+        chores.add("rescue", min(RESCUE_EVERY, lease / 5), self._rescue)
+        chores.add("prune", PRUNE_EVERY, self._prune)
 
     async def run(self) -> None:
         """Do each chore when it is due, until cancelled."""
         while True:
-            for chore in self._chores:
-                if chore.due <= time.monotonic():
-                    chore.due = time.monotonic() + await self._do(chore)
-            await asyncio.sleep(max(0.0, min(chore.due for chore in self._chores) - time.monotonic()))
+            for chore in self._chores.due():
+                pause = await self._do(chore)
+                chore.done = time.monotonic()
+                chore.due = chore.done + pause
+            await self._chores.wait()
 
     async def make_claimable(self) -> None:
         """Do at once all that may bring jobs for this runner: tombstones, unrouted and blocked jobs."""
@@ -93,7 +84,7 @@ class Maintenance:
         await self._route()
         await self._repair()
 
-    async def _do(self, chore: Chore) -> float:
+    async def _do(self, chore: PeriodicWork) -> float:
         """Do one chore and return the seconds until it is due again."""
         try:
             more = await chore.work()

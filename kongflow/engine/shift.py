@@ -11,6 +11,7 @@ from typing import Any
 
 from kongflow.config.binding import Handler
 from kongflow.core.catalog import Catalog
+from kongflow.engine.chores import Chores
 from kongflow.engine.client import Client
 from kongflow.engine.context import Surroundings
 from kongflow.engine.events import Events, LeaseExpiring, PartFailed, RunnerStopped, RunnerStopping
@@ -48,7 +49,7 @@ class RunSummary:
     cancelled: int
     released: int
     later: int = 0
-    """Jobs that wait for their time or their retry."""
+    """Jobs that wait for their time, for their retry or for the end of a pause."""
     others: int = 0
     """Jobs that this runner does not take, and jobs that others run."""
     running_on: int = 0
@@ -87,12 +88,13 @@ class Shift:
         mask = masking(secrets)
         executor = Executor(surroundings, self._threads, self._overruns, self._events, mask, settings.lease)
         self._settler = Settler(store, runner, self._outage, self._events)
-        crew = Crew(catalog, handlers, store, runner, executor, self._settler, self._outage, self._events)
+        chores = Chores(settings.poll_interval)
+        crew = Crew(catalog, handlers, store, runner, executor, self._settler, self._outage, chores, self._events)
         self.worker = Worker(crew)
         ward = Ward(self.worker.leases, self.worker.renewed, self._lease_expires, self._replaced)
         self._heartbeat = Heartbeat(store.lease_keeper(runner), settings, ward, self._outage, self._events)
         self._maintenance = Maintenance(
-            catalog, store, runner, self._heartbeat, self._outage, self._events, mask, self.worker.wake
+            catalog, store, runner, self._heartbeat, self._outage, chores, self._events, mask, self.worker.wake
         )
 
     async def work(self, until_idle: bool) -> RunSummary:

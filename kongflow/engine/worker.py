@@ -14,6 +14,7 @@ from kongflow.core.catalog import Catalog
 from kongflow.core.job import ClaimedJob
 from kongflow.core.outcome import Outcome, Released, RunAgain, decide
 from kongflow.engine.attempt import Attempt, Stop
+from kongflow.engine.chores import Chores
 from kongflow.engine.endings import end_event
 from kongflow.engine.events import Events, JobForgotten, JobLost, JobSucceeded, ref
 from kongflow.engine.executor import Executor
@@ -39,6 +40,7 @@ class Crew:
     executor: Executor
     settler: Settler
     outage: Outage
+    chores: Chores
     events: Events
 
 
@@ -153,21 +155,22 @@ class Worker:
         sent = time.monotonic()
         self._claiming = True
         try:
-            jobs = await self._crew.store.claim(self._crew.runner, free, self._suspects_allowed())
-            for job in jobs:
+            claimed = await self._crew.store.claim(self._crew.runner, free, self._suspects_allowed())
+            for job in claimed.jobs:
                 self._start(job, sent)
-            wait = self._crew.catalog.runner.poll_interval
-            if len(jobs) < free:
-                due = await self._crew.store.next_due()
-                wait = wait if due is None else min(wait, max(due, SHORTEST_NAP))
         except StoreError as error:
             return self._crew.outage.failed("claim", error)
         finally:
             self._claiming = False
         self._crew.outage.worked("claim")
-        if not jobs and not self._attempts:
+        self._crew.chores.seen(claimed.chores)
+        if not claimed.jobs and not self._attempts:
             self.found_nothing.set()
-        return wait
+        wait = self._crew.catalog.runner.poll_interval
+        if claimed.next_due is None:
+            return wait
+        # Counted from the question on: the answer may have been long on its way.
+        return min(wait, max(claimed.next_due - (time.monotonic() - sent), SHORTEST_NAP))
 
     async def _nap(self, seconds: float) -> None:
         if not self._wake.is_set() and seconds > 0:

@@ -23,11 +23,13 @@ from typing import Protocol
 from sqlalchemy.engine import Connection
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from kongflow.core.job import ClaimedJob, Job, NewJob, UnroutedJob
+from kongflow.core.job import Job, NewJob, UnroutedJob
 from kongflow.core.queue import QueueRules
 from kongflow.store.records import (
+    Claimed,
     JobFilter,
     Page,
+    Pause,
     Pending,
     QueueCounts,
     Renewal,
@@ -142,11 +144,11 @@ class Store(Protocol):
         """
         ...
 
-    async def claim(self, runner: int, limit: int, suspects: int) -> list[ClaimedJob]:
+    async def claim(self, runner: int, limit: int, suspects: int) -> Claimed:
         """Lease up to `limit` jobs to the runner, in (priority, run_at, id) order: attempt and claims counted, key
         moved away from producers, LeaseTerms written. Never more running than a queue's limit, and in a queue never a
-        job while a better one waits that some live runner may take. At most `suspects` of them are jobs that have
-        crashed before and that their next crash would fail.
+        job while a better one waits that some live runner may take (of two claims at the same moment, either may come
+        first). At most `suspects` of them are jobs that have crashed before and that their next crash would fail.
         """
         ...
 
@@ -196,10 +198,6 @@ class Store(Protocol):
         """
         ...
 
-    async def next_due(self) -> float | None:
-        """Return the seconds until the next scheduled job is due (0 if it is), or None."""
-        ...
-
     async def pending(self, runner: int) -> Pending:
         """Count what is left, as this runner sees it."""
         ...
@@ -244,6 +242,20 @@ class Store(Protocol):
 
     async def delete(self, id: str) -> bool:
         """Delete a job that is not running; False where there is none. Raises: JobStateConflict where it runs."""
+        ...
+
+    async def pause(self, name: str, reason: str, author: str) -> None:
+        """Let nothing of a queue, or of a declared pattern with all its names, start any more, in the whole cluster;
+        what runs goes on. Pausing what is paused writes reason and author anew.
+        """
+        ...
+
+    async def resume(self, name: str) -> bool:
+        """Let a queue or pattern start jobs again; False where it was not paused."""
+        ...
+
+    async def pauses(self) -> list[Pause]:
+        """Return what is paused, by name."""
         ...
 
     # --- the caller's own transactions ---

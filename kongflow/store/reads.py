@@ -64,7 +64,7 @@ def count_queues(connection: Connection, tables: Tables, rules: QueueRules | Non
         QueueCounts(
             queue,
             counts[queue],
-            effective=None if queue is None else in_force.concurrency(queue),
+            effective=None if queue is None else in_force.effective(queue).slots,
             declared=queue is None or in_force.rule(queue) is not None,
         )
         for queue in sorted(counts, key=lambda queue: (queue is not None, queue))

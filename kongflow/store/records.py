@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Literal
 
 from kongflow.core.catalog import Retention
-from kongflow.core.job import Job, JobState, NewJob
+from kongflow.core.job import ClaimedJob, Job, JobState, NewJob
 from kongflow.core.outcome import Finish, Transition
 from kongflow.core.queue import QueueFilter, QueueRules
 from kongflow.core.retry import RetryPolicy
 from kongflow.core.task import Keep
+
+Chore = Literal["route", "repair", "rescue"]
+"""Work beside jobs, by the method of the store that does it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +64,18 @@ class RunnerView:
     seen: float
     """Seconds since it last renewed."""
     alive: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """What a claim brought, and how things stood at its end."""
+
+    jobs: Sequence[ClaimedJob] = ()
+    next_due: float | None = None
+    """Seconds until something may start by itself: a job's time comes, or a rate limit is filled again; None: never."""
+    chores: frozenset[Chore] | None = None
+    """What there is to do for a runner beside jobs; None where the claim did not look, for it found as many jobs as it
+    was asked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +142,7 @@ class Pending:
     now: int
     """Jobs that this runner could take now, or once a job that is running ends; unrouted ones of its tasks included."""
     later: int
-    """Jobs that wait for their time or their retry."""
+    """Jobs that wait for their time, for their retry or for the end of a pause."""
     others: int
     """Jobs of tasks, queues or flags that this runner does not take, and jobs that others run."""
 
@@ -161,6 +177,16 @@ class QueueCounts:
     """Concurrency by the config in force; None is unlimited."""
     declared: bool
     """False where no rule in force matches."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """A queue, or a declared pattern with all its names, of which nothing starts until it is resumed."""
+
+    name: str
+    reason: str
+    author: str
+    paused_at: datetime
 
 
 @dataclass(frozen=True, slots=True)

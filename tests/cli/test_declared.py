@@ -33,7 +33,9 @@ description: "<< '$$' >> costs $5, $$$${PRICE} or $$$$$$"
 database: {url: "sqlite:///jobs.db"}
 secrets: {token: {env: TOKEN, default: x}, file: {file: token.txt}}
 retry_policies: {own: {max_attempts: 3, max_duration: 1h}}
-queues: {"runs:*": {concurrency: unlimited, max_wait: 1m, description: "0o17"}}
+queues:
+  "runs:*":
+    {concurrency: unlimited, max_active: 9, rate_limit: {limit: 3, per: 1h}, max_wait: 1m, description: "0o17"}
 tasks:
   first:
     handler: job_handlers.anything

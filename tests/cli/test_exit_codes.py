@@ -19,6 +19,8 @@ Name = tuple[str, ...]
 LEAVES = [path for path, found in COMMANDS.items() if not isinstance(found, click.Group)]
 GROUPS = [path for path, found in COMMANDS.items() if isinstance(found, click.Group)]
 ARGUMENTS = {
+    ("queues", "pause"): ["fast"],
+    ("queues", "resume"): ["fast"],
     ("enqueue",): ["anything"],
     ("render",): ["anything"],
     ("retries",): ["quick"],
@@ -100,6 +102,7 @@ def test_every_command_may_be_used_wrongly(path: Name, invoke: Invoke) -> None:
         (("render",), ["nothing"]),
         (("retries",), ["never"]),
         (("explain",), ["nothing"]),
+        (("queues", "pause"), ["nowhere"]),
         *((("jobs", verb), ["17"]) for verb in ("show", "retry", "cancel", "delete", "wait")),
     ],
 )

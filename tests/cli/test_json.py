@@ -27,6 +27,8 @@ OBJECTS: dict[Name, list[str]] = {
     ("render",): ["anything"],
     ("enqueue",): ["anything"],
     ("jobs", "show"): ["1"],
+    ("queues", "pause"): ["fast"],
+    ("queues", "resume"): ["fast"],
     ("db", "status"): [],
 }
 

@@ -16,6 +16,10 @@ def queues(invoke: Invoke) -> dict[str | None, dict[str, object]]:
     return {item["queue"]: item for item in json.loads(invoke("queues", "list", "--json").stdout)["items"]}
 
 
+def rule(name: str, concurrency: object, **limits: object) -> dict[str, object]:
+    return {"rule": name, "concurrency": concurrency, "max_active": None, "rate_limit": None, **limits}
+
+
 def test_declared_queues_are_listed_before_any_runner_has_come(invoke: Invoke) -> None:
     result = invoke("queues", "list")
 
@@ -31,7 +35,7 @@ def test_a_concrete_queue_shows_its_rule_and_its_jobs_by_state(invoke: Invoke, e
 
     run, none = queues(invoke)["runs:run_1"], queues(invoke)[None]
 
-    assert run["declared"] == run["effective"] == {"rule": "runs:*", "concurrency": 1}
+    assert run["declared"] == run["effective"] == rule("runs:*", 1)
     assert run["counts"] == {
         "unrouted": 0,
         "scheduled": 1,
@@ -53,11 +57,11 @@ def test_what_is_declared_may_differ_from_what_is_in_force(invoke: Invoke, proje
     listed = queues(invoke)
 
     assert (listed["greetings"]["declared"], listed["greetings"]["effective"]) == (
-        {"rule": "greetings", "concurrency": 9},
-        {"rule": "greetings", "concurrency": 2},
+        rule("greetings", 9),
+        rule("greetings", 2),
     )
     assert listed["fresh"]["effective"] is None
-    assert listed["fast"]["effective"] == {"rule": "fast", "concurrency": "unlimited"}
+    assert listed["fast"]["effective"] == rule("fast", "unlimited")
     fresh = next(line for line in invoke("queues", "list").stdout.splitlines() if line.startswith("fresh"))
     assert fresh.split() == ["fresh", "fresh", "1", "1", "(undeclared)"]
 
@@ -125,3 +129,40 @@ def test_a_database_of_another_deployment_is_refused(invoke: Invoke, enqueue: En
     (project / "kongflow.yaml").write_text(CONFIG.replace("name: tests", "name: other"))
 
     assert "database.schema" in invoke("enqueue", "anything", exit_code=1).stderr
+
+
+def test_all_limits_of_a_queue_are_shown(invoke: Invoke, project: Path) -> None:
+    limits = '"runs:*": {concurrency: 1, max_active: 50, rate_limit: {limit: 10, per: 1m}}'
+    (project / "kongflow.yaml").write_text(CONFIG.replace('"runs:*": {concurrency: 1}', limits))
+    invoke("run", "--once")
+
+    assert queues(invoke)["runs:*"]["effective"] == rule(
+        "runs:*", 1, max_active=50, rate_limit={"limit": 10, "per": 60.0}
+    )
+    assert "1, 50 in all, 10 per 1m" in invoke("queues", "list").stdout
+
+
+def test_a_paused_queue_starts_nothing_until_it_is_resumed(invoke: Invoke, enqueue: Enqueue) -> None:
+    enqueue("start_run", '{"id": "run_1"}')
+    assert "PAUSED" not in invoke("queues", "list").stdout
+
+    paused = invoke("queues", "pause", "runs:*", "--reason", "the provider is down", "--author", "ada")
+    invoke("run", "--once")
+    waiting = queues(invoke)["runs:run_1"]
+    listed = invoke("queues", "list").stdout
+    resumed = invoke("queues", "resume", "runs:*", "--json")
+    invoke("run", "--once")
+
+    assert "queue runs:* is paused" in paused.stderr
+    assert waiting["counts"]["blocked"] == 1  # type: ignore[index]
+    assert waiting["paused"]["name"] == "runs:*"  # type: ignore[index]
+    assert "by ada: the provider is down" in listed
+    assert json.loads(resumed.stdout) == {"schema": 1, "queue": "runs:*", "paused": False, "was_paused": True}
+    assert "was not paused" in invoke("queues", "resume", "runs:*").stderr
+    assert "runs:run_1" not in queues(invoke)
+
+
+def test_only_what_is_declared_can_be_paused(invoke: Invoke) -> None:
+    assert "did you mean 'runs:*'" in invoke("queues", "pause", "run:*", exit_code=5).stderr
+    assert "matches 'run:one'" in invoke("queues", "pause", "run:one", exit_code=5).stderr
+    invoke("queues", "pause", "runs:one")

@@ -22,14 +22,14 @@ def test_once_ends_when_nothing_is_left_and_says_what_is(invoke: Invoke, enqueue
     assert result.stdout == ""
     assert (
         "done: 1 succeeded, 0 failed, 1 to be retried; "
-        "left: 2 wait for their time or their retry, 0 are for other runners"
+        "left: 2 wait for their time, their retry or the end of a pause, 0 are for other runners"
     ) in result.stderr
 
 
 def test_once_is_exit_0_where_a_job_waits_for_its_retry(invoke: Invoke, enqueue: Enqueue) -> None:
     enqueue("retry")
 
-    assert "left: 1 waits for its time or its retry" in invoke("run", "--once").stderr
+    assert "left: 1 waits for its time, its retry or the end of a pause" in invoke("run", "--once").stderr
     assert "everything succeeded" not in invoke("run", "--help").stdout
 
 

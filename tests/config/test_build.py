@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from kongflow.core.catalog import DatabaseSettings, Lint, Retention, RunnerSettings, Secret
-from kongflow.core.queue import Queue
+from kongflow.core.queue import Queue, RateLimit
 from kongflow.core.retry import Backoff, RetryPolicy
 from kongflow.core.task import Isolation, JobKeyMode, Keep, Tombstone
 from tests.config.projects import catalog_of
@@ -52,7 +52,8 @@ database: {url: "sqlite:////var/jobs.db?synchronous=normal", schema: shop, pool_
 secrets: {password: {env: PASSWORD, default: ""}, token: {file: token.txt}, far: {file: /run/secrets/far}}
 runner: {concurrency: 9, poll_interval: 2s, queues: [mail], forbidden_flags: [gpu], heartbeat: 1s, lease: 9s,
          shutdown_timeout: 1m, stall_limit: off}
-queues: {mail: {concurrency: unlimited, max_wait: 1m, description: outgoing}}
+queues:
+  mail: {concurrency: unlimited, max_active: 7, rate_limit: {limit: 10, per: 1s}, max_wait: 1m, description: outgoing}
 retention: {succeeded: 1d, failed: 2d, cancelled: 3d}
 lint: {strict: true, ignore: [include-empty]}
 tasks:
@@ -88,7 +89,7 @@ tasks:
         "far": Secret("far", file=catalog.root.joinpath("/run/secrets/far")),
     }
     assert catalog.runner == RunnerSettings(9, 2.0, ("mail",), ("gpu",), 1.0, 9.0, 60.0, None)
-    assert catalog.queues.queues == {"mail": Queue("mail", None, 60.0, "outgoing")}
+    assert catalog.queues.queues == {"mail": Queue("mail", None, 7, RateLimit(10, 1.0), 60.0, "outgoing")}
     assert catalog.retention == Retention(86_400.0, 172_800.0, 259_200.0)
     assert catalog.lint == Lint(strict=True, ignore=("include-empty",))
     assert catalog.tombstones == {"moved": Tombstone("moved", "work"), "gone": Tombstone("gone", None)}

@@ -69,14 +69,13 @@ NO_DEFAULT = {
         "lint",
     },
     "retry_policies": {"max_duration"},
-    "queues": {"max_wait"},
+    "queues": {"max_active", "max_wait", "rate_limit"},
     "tasks": {"handler", "payload", "result", "queue", "max_attempts", "job_key", "renamed_to", "removed"},
 }
 LATER = {
     "": {"events", "schedules", "workflows"},
     "database": {"pooler"},
     "runner": {"max_jobs_per_child"},
-    "queues": {"max_active", "rate_limit"},
     "tasks": {"memory_limit"},
 }
 
@@ -153,7 +152,7 @@ tasks: {work: {handler: tasks.work, isolation: [process]}}
     assert [found.slug for found in loaded.findings] == [
         "unknown-key",
         "unknown-key",
-        "not-in-this-version",
+        "renamed-key",
         "wrong-type",
     ]
     shown = " ".join(found.message + found.help for found in loaded.findings)

@@ -9,7 +9,7 @@ import pytest
 
 from kongflow.core.catalog import Catalog, DatabaseSettings, content_hash
 from kongflow.core.job import AttemptError, Job, JobState
-from kongflow.core.queue import Queue, QueueRules
+from kongflow.core.queue import Queue, QueueRules, RateLimit
 from kongflow.core.retry import RetryPolicy
 from kongflow.core.spelling import did_you_mean, nearest
 from kongflow.core.task import Task
@@ -17,10 +17,11 @@ from kongflow.errors import UnknownQueue, UnknownRetryPolicy, UnknownTask
 from tests.core.test_outcome import NOW
 
 TASK = Task("startRun", "catalog.runs.start_run", None, None, RetryPolicy())
+RUNS = Queue("runs:*", concurrency=None, max_active=50, rate_limit=RateLimit(10, 1.0))
 CATALOG = Catalog(
     root=Path("/project"),
     database=DatabaseSettings("sqlite://"),
-    queues=QueueRules({"executions": Queue("executions"), "runs:*": Queue("runs:*", concurrency=None)}),
+    queues=QueueRules({"executions": Queue("executions"), "runs:*": RUNS}),
     retry_policies={"default": RetryPolicy(), "patient": RetryPolicy(max_attempts=100)},
     tasks={"startRun": TASK},
 )
@@ -29,7 +30,7 @@ CATALOG = Catalog(
 def test_what_is_declared_is_found() -> None:
     assert CATALOG.task("startRun") is TASK
     assert CATALOG.retry_policy("patient").max_attempts == 100
-    assert CATALOG.check_queue("runs:1") == "runs:1"
+    assert CATALOG.queue("runs:1").name == "runs:*"
 
 
 def test_what_is_not_declared_is_refused_with_the_nearest_name() -> None:
@@ -38,7 +39,7 @@ def test_what_is_not_declared_is_refused_with_the_nearest_name() -> None:
     with pytest.raises(UnknownRetryPolicy, match="no retry policy 'patent' is declared; did you mean 'patient'"):
         CATALOG.retry_policy("patent")
     with pytest.raises(UnknownQueue, match="matches 'execution'; did you mean 'executions'"):
-        CATALOG.check_queue("execution")
+        CATALOG.queue("execution")
 
 
 def test_a_name_that_resembles_nothing_gets_no_suggestion() -> None:
@@ -49,7 +50,10 @@ def test_a_name_that_resembles_nothing_gets_no_suggestion() -> None:
 
 def test_only_what_other_runners_must_know_is_published() -> None:
     assert CATALOG.published() == {
-        "queues": {"executions": {"concurrency": 1}, "runs:*": {"concurrency": None}},
+        "queues": {
+            "executions": {"concurrency": 1, "max_active": None, "rate_limit": None, "rate_per": None},
+            "runs:*": {"concurrency": None, "max_active": 50, "rate_limit": 10, "rate_per": 1.0},
+        },
         "tasks": ["startRun"],
     }
 

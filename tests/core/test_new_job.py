@@ -79,6 +79,7 @@ def test_the_catalog_decides_what_the_call_leaves_open() -> None:
         task="startRun",
         payload='{"id":"r1","level":5}',
         queue="runs:r1",
+        rule="runs:*",
         priority=5,
         job_key="startRun:r1",
         job_key_mode=JobKeyMode.PRESERVE_RUN_AT,

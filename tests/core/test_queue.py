@@ -57,9 +57,9 @@ def test_exact_beats_pattern_and_the_longest_literal_prefix_wins(
 
 
 def test_a_name_that_nothing_declares_runs_serially() -> None:
-    assert rules("a", "b").concurrency("b") == 2
-    assert rules("a").concurrency("gone") == 1
-    assert QueueRules({"free": Queue("free", concurrency=None)}).concurrency("free") is None
+    assert rules("a", "b").effective("b").slots == 2
+    assert rules("a").effective("gone").slots == 1
+    assert QueueRules({"free": Queue("free", concurrency=None)}).effective("free").slots is None
 
 
 @pytest.mark.parametrize(

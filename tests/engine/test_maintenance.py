@@ -78,7 +78,7 @@ async def die_with_a_job(site: Site, change: Callable[[RunnerInfo], RunnerInfo] 
     dead = open_store(site.catalog.database, site.catalog.runner.poll_interval)
     await dead.open()
     runner = await dead.join(change(site.runner._info()))
-    assert await dead.claim(runner, 10, 10)
+    assert (await dead.claim(runner, 10, 10)).jobs
     await dead.close()
 
 

@@ -32,7 +32,7 @@ pytestmark = pytest.mark.anyio
 class Plug:
     """Pulls the store away from a runner, the heartbeat's connection too, and puts it back."""
 
-    METHODS = ("claim", "settle", "rescue", "repair", "unrouted", "next_due", "pending", "prune", "overrunning")
+    METHODS = ("claim", "settle", "rescue", "repair", "unrouted", "pending", "prune", "overrunning")
 
     def __init__(self, site: Site) -> None:
         self.pulled = False
@@ -145,11 +145,11 @@ async def test_jobs_of_a_claim_whose_answer_was_lost_are_given_back_and_run(
         claim, lost = site.store.claim, list[str]()
 
         async def loses_its_answer(runner: int, limit: int, suspects: int) -> Any:
-            jobs = await claim(runner, limit, suspects)
-            if jobs and not lost:
-                lost.extend(job.id for job in jobs)
+            claimed = await claim(runner, limit, suspects)
+            if claimed.jobs and not lost:
+                lost.extend(job.id for job in claimed.jobs)
                 raise StoreUnavailable("the connection was lost")
-            return jobs
+            return claimed
 
         monkeypatch.setattr(site.store, "claim", loses_its_answer)
         first, second = [await site.enqueue("work") for _ in range(2)]

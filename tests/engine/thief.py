@@ -53,7 +53,7 @@ class Thief:
     async def steal(self) -> list[ClaimedJob]:
         """Rescue, and claim what was rescued."""
         await self.rescue()
-        return await self.store.claim(self.runner, 10, 10)
+        return list((await self.store.claim(self.runner, 10, 10)).jobs)
 
     async def let_the_heartbeat_go_on(self, renewals: int = 1) -> None:
         """Return after so many more renewals of the first runner."""

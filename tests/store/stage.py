@@ -41,7 +41,7 @@ def terms(**fields: Any) -> TaskTerms:
 
 def info(
     *tasks: str,
-    queues: Mapping[str, int | None] | None = None,
+    queues: Mapping[str, int | Queue | None] | None = None,
     serves: tuple[str, ...] = ("*",),
     forbids: tuple[str, ...] = (),
     config: str = "",
@@ -51,12 +51,13 @@ def info(
     **task_terms: Any,
 ) -> RunnerInfo:
     """A runner that knows `tasks`, with one config for each set of queue limits unless `config` names another."""
-    limits = dict(queues or {})
+    rules = {name: limit if isinstance(limit, Queue) else Queue(name, limit) for name, limit in (queues or {}).items()}
+    published = {name: queue.published() for name, queue in rules.items()}
     return RunnerInfo(
         host="here",
         pid=pid,
-        config_hash=config or json.dumps([limits, sorted(tasks)]),
-        rules=QueueRules({name: Queue(name, limit) for name, limit in limits.items()}),
+        config_hash=config or json.dumps([published, sorted(tasks)]),
+        rules=QueueRules(rules),
         tasks={task: terms(**task_terms) for task in tasks or ("work",)},
         lease=lease,
         retention=retention or Retention(),
@@ -120,7 +121,13 @@ class Stage:
 
     async def claim(self, runner: int, limit: int = 100, suspects: int = 100) -> list[ClaimedJob]:
         """Claim."""
-        return await self.store.claim(runner, limit, suspects)
+        return list((await self.store.claim(runner, limit, suspects)).jobs)
+
+    async def next_due(self, runner: int) -> float | None:
+        """Seconds until something may start by itself, as a claim says that finds nothing now."""
+        claimed = await self.store.claim(runner, 1, 0)
+        assert not claimed.jobs
+        return claimed.next_due
 
     async def claim_ids(self, runner: int, limit: int = 100) -> list[str]:
         """Claim, and name the jobs."""

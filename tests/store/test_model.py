@@ -87,7 +87,7 @@ class Jobs(RuleBasedStateMachine):
     @rule(runner=RUNNER, limit=st.integers(1, 4))
     def claim(self, runner: int, limit: int) -> None:
         expected = self.claimable()
-        claimed = self.wait(self.store.claim(self.runners[runner], limit, 100))
+        claimed = self.wait(self.store.claim(self.runners[runner], limit, 100)).jobs
         if len(claimed) < min(limit, self.free_jobs(expected)):
             raise AssertionError(f"claimed {[job.id for job in claimed]} of {[known.id for known in expected]}")
         for job in claimed:

@@ -11,13 +11,15 @@ from typing import TYPE_CHECKING
 import click
 
 from kongflow.cli.options import DATABASE, config_option, epilogue, json_option, opened
-from kongflow.cli.output import emit_items, escape, note, print_table
+from kongflow.cli.output import emit_items, escape, iso, note, print_table
+from kongflow.core.duration import format_duration
 from kongflow.core.job import JobState
 from kongflow.core.json import Json
 from kongflow.core.queue import Queue, QueueRules
 
-if TYPE_CHECKING:  # only for an annotation: it loads the database's libraries
+if TYPE_CHECKING:  # only for annotations: they load the database's libraries
     from kongflow.app import KongFlow
+    from kongflow.store.records import Pause
 
 LIVE = tuple(state for state in JobState if not state.is_final)
 
@@ -33,6 +35,8 @@ class Row:
     in_force: bool
     """False before any runner has come: then there is no rule in force at all."""
     counts: Mapping[JobState, int]
+    pause: Pause | None
+    """Why nothing of it starts."""
 
     @property
     def description(self) -> str:
@@ -53,7 +57,7 @@ class Row:
 @json_option
 @config_option
 def command(as_json: bool, config: Path) -> None:
-    """List queues: declared and effective limits, jobs by state.
+    """List queues: declared and effective limits, pauses, jobs by state.
 
     Effective is what claims obey: the configuration of the runners that came last.
     """
@@ -64,6 +68,9 @@ def command(as_json: bool, config: Path) -> None:
     states = [state for state in LIVE if any(row.counts.get(state) for row in rows)]
     headers = ["QUEUE", "RULE", "DECLARED", "EFFECTIVE", *(state.upper() for state in states)]
     cells = [_cells(row, states) for row in rows]
+    if any(row.pause for row in rows):
+        headers.append("PAUSED")
+        cells = [(*line, _paused(row.pause)) for line, row in zip(cells, rows, strict=True)]
     if any(row.description for row in rows):
         headers.append("DESCRIPTION")
         cells = [(*line, escape(row.description)) for line, row in zip(cells, rows, strict=True)]
@@ -81,11 +88,15 @@ async def _gather(flow: KongFlow) -> list[Row]:
     declared = flow.catalog.queues
     effective = await flow.store.rules_in_force()
     counts = {queue.queue: queue.counts for queue in await flow.queues()}
-    names = {*declared.queues, *counts} | set(() if effective is None else effective.queues)
-    return [
-        Row(name, _rule(declared, name), _rule(effective, name), effective is not None, counts.get(name, {}))
-        for name in sorted(names, key=lambda name: (name is None, name or ""))
-    ]
+    pauses = {pause.name: pause for pause in await flow.store.pauses()}
+    names = {*declared.queues, *counts, *pauses} | set(() if effective is None else effective.queues)
+
+    def row(name: str | None) -> Row:
+        mine, in_force = _rule(declared, name), _rule(effective, name)
+        pause = pauses.get(name or "") or (None if in_force is None else pauses.get(in_force.name))
+        return Row(name, mine, in_force, effective is not None, counts.get(name, {}), pause)
+
+    return [row(name) for name in sorted(names, key=lambda name: (name is None, name or ""))]
 
 
 def _rule(rules: QueueRules | None, name: str | None) -> Queue | None:
@@ -100,6 +111,7 @@ def _shape(row: Row) -> Json:
         "description": row.description or None,
         "declared": _rule_json(row.declared),
         "effective": _rule_json(row.effective),
+        "paused": _pause_json(row.pause),
         "counts": {str(state): row.counts.get(state, 0) for state in LIVE},
     }
 
@@ -107,7 +119,31 @@ def _shape(row: Row) -> Json:
 def _rule_json(rule: Queue | None) -> Json:
     if rule is None:
         return None
-    return {"rule": rule.name, "concurrency": "unlimited" if rule.concurrency is None else rule.concurrency}
+    rate = rule.rate_limit
+    return {
+        "rule": rule.name,
+        "concurrency": "unlimited" if rule.concurrency is None else rule.concurrency,
+        "max_active": rule.max_active,
+        "rate_limit": None if rate is None else {"limit": rate.limit, "per": rate.per},
+    }
+
+
+def _pause_json(pause: Pause | None) -> Json:
+    if pause is None:
+        return None
+    return {
+        "name": pause.name,
+        "reason": pause.reason or None,
+        "author": pause.author or None,
+        "paused_at": iso(pause.paused_at),
+    }
+
+
+def _paused(pause: Pause | None) -> str:
+    if pause is None:
+        return ""
+    by = f"by {escape(pause.author)}" if pause.author else "yes"
+    return f"{by}: {escape(pause.reason)}" if pause.reason else by
 
 
 def _cells(row: Row, states: list[JobState]) -> tuple[str, ...]:
@@ -126,4 +162,9 @@ def _limit(row: Row, rule: Queue | None, without: str) -> str:
         return "-"
     if rule is None:
         return without
-    return "unlimited" if rule.concurrency is None else str(rule.concurrency)
+    limits = ["unlimited" if rule.concurrency is None else str(rule.concurrency)]
+    if rule.max_active is not None:
+        limits.append(f"{rule.max_active} in all" if rule.is_pattern else f"at most {rule.max_active}")
+    if rule.rate_limit is not None:
+        limits.append(f"{rule.rate_limit.limit} per {format_duration(rule.rate_limit.per)}")
+    return ", ".join(limits)

@@ -20,6 +20,7 @@ def new_job_arrays(jobs: Sequence[NewJob]) -> dict[str, list[Any]]:
         "tasks": [job.task for job in jobs],
         "payloads": [job.payload for job in jobs],
         "queues": [job.queue for job in jobs],
+        "rules": [job.rule for job in jobs],
         "priorities": [job.priority for job in jobs],
         "run_ats": [None if job.run_at is None else clamped(job.run_at) for job in jobs],
         "delays": [delay_of(job) for job in jobs],

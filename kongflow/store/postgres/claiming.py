@@ -5,35 +5,45 @@ from __future__ import annotations
 from kongflow.core.job import ClaimedJob
 from kongflow.errors import StoreError
 from kongflow.store.postgres.access import Access
-from kongflow.store.records import RunnerInfo, max_attempts
+from kongflow.store.records import Claimed, RunnerInfo, max_attempts
 from kongflow.store.rows import Row, json_value, names, to_instant
 
+_HOW_THINGS_STAND = slice(-3, None)
+"""The columns that only the last row of a claim has, which is no job: more, next_due, chores."""
 
-async def claim_jobs(access: Access, runner: int, info: RunnerInfo, limit: int, suspects: int) -> list[ClaimedJob]:
+
+async def claim_jobs(access: Access, runner: int, info: RunnerInfo, limit: int, suspects: int) -> Claimed:
     """Claim in rounds, each a transaction of its own, until there are enough or a round brings nothing new.
 
     What was leased is returned, also where a later round fails. Raises: StoreError.
     """
-    jobs, more, first = list[ClaimedJob](), True, True
+    jobs = list[ClaimedJob]()
+    more, next_due, chores = True, None, None
+    first = True
     while more and len(jobs) < limit:
         wanted = {"runner": runner, "limit": limit - len(jobs), "suspects": suspects, "first": first}
         try:
             rows = await access.rows("claim", **wanted, shift=access.shift)
         except StoreError:
             if jobs:
-                return jobs
+                break
             raise
         leased = [_claimed_job(row, info) for row in rows if row[0] is not None]
         jobs += leased
-        more, first = bool(rows) and rows[-1][0] is None, False
+        more, next_due, chores = rows[-1][_HOW_THINGS_STAND] if rows else (False, None, None)
+        first = False
         suspects -= sum(0 < job.crashes >= info.tasks[job.task].crash_limit - 1 for job in leased)
-    return jobs
+    return Claimed(
+        tuple(jobs),
+        next_due=None if next_due is None else max(next_due, 0.0),
+        chores=None if chores is None else frozenset(chores),
+    )
 
 
 def _claimed_job(row: Row, info: RunnerInfo) -> ClaimedJob:
     """Return a leased job, as the catalog of the runner that has it sees it."""
     (id, lease, task, queue, priority, payload, attempt, given, claims, crashes, run_at, created_at, age, *rest) = row
-    key, flags, tags = rest
+    key, flags, tags, *_ = rest
     return ClaimedJob(
         id=str(id),
         lease=lease,

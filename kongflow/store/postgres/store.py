@@ -14,7 +14,7 @@ from sqlalchemy.engine import Connection
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from kongflow.core.catalog import DatabaseSettings
-from kongflow.core.job import ClaimedJob, Job, NewJob, UnroutedJob
+from kongflow.core.job import Job, NewJob, UnroutedJob
 from kongflow.core.outcome import RunAgain
 from kongflow.core.queue import Queue, QueueRules
 from kongflow.errors import JobNotFound, JobStateConflict
@@ -31,8 +31,10 @@ from kongflow.store.postgres.routing import routed_arrays, unrouted_job
 from kongflow.store.postgres.settling import end_arrays, retention_seconds, settle, settled
 from kongflow.store.postgres.tables import tables_of
 from kongflow.store.records import (
+    Claimed,
     JobFilter,
     Page,
+    Pause,
     Pending,
     QueueCounts,
     Rescued,
@@ -44,7 +46,7 @@ from kongflow.store.records import (
     Settlement,
 )
 from kongflow.store.releases import refuse_newer, refuse_other_name, status_of
-from kongflow.store.rows import Row, job_of, row_id
+from kongflow.store.rows import Row, job_of, row_id, to_instant
 from kongflow.store.statements import check_schema
 from kongflow.store.suspects import SHORTEST_GAP, Suspects
 
@@ -61,7 +63,7 @@ class PostgresStore:
         self._joined: dict[int, RunnerInfo] = {}
         self._suspects = Suspects(gap=max(int(poll_interval * 1000), SHORTEST_GAP))
         self._repaired_up_to = ""
-        self._claiming: set[asyncio.Future[list[ClaimedJob]]] = set()
+        self._claiming: set[asyncio.Future[Claimed]] = set()
         self._giving_back: set[asyncio.Task[None]] = set()
 
     @property
@@ -155,7 +157,7 @@ class PostgresStore:
             host=info.host,
             pid=info.pid,
             config=info.config_hash,
-            rules=json.dumps({name: queue.concurrency for name, queue in info.rules.queues.items()}),
+            rules=json.dumps({name: queue.published() for name, queue in info.rules.queues.items()}),
             retention=retention_seconds(info.retention),
             serves=None if "*" in info.filter.patterns else list(info.filter.patterns),
             tasks=sorted(info.tasks),
@@ -179,10 +181,10 @@ class PostgresStore:
         """See Store.listen."""
         await self._access.wakeups.listen(wake)
 
-    async def claim(self, runner: int, limit: int, suspects: int) -> list[ClaimedJob]:
+    async def claim(self, runner: int, limit: int, suspects: int) -> Claimed:
         """See Store.claim. A claim whose caller is cancelled gives back what it leased."""
         if limit < 1:
-            return []
+            return Claimed()
         claiming = asyncio.ensure_future(claim_jobs(self._access, runner, self._joined[runner], limit, suspects))
         self._claiming.add(claiming)
         claiming.add_done_callback(self._claiming.discard)
@@ -229,7 +231,9 @@ class PostgresStore:
 
     async def repair(self, runner: int, limit: int) -> int:
         """See Store.repair."""
-        ((promoted, reached),) = await self._access.rows("repair", after=self._repaired_up_to, limit=limit)
+        ((promoted, reached),) = await self._access.rows(
+            "repair", runner=runner, after=self._repaired_up_to, limit=limit, shift=self._access.shift
+        )
         self._repaired_up_to = reached
         count: int = promoted
         return count
@@ -250,11 +254,6 @@ class PostgresStore:
         """See Store.prune."""
         count: int = await self._access.value("prune", limit=limit, shift=self._access.shift)
         return count
-
-    async def next_due(self) -> float | None:
-        """See Store.next_due."""
-        seconds: float | None = await self._access.value("next_due", shift=self._access.shift)
-        return seconds
 
     async def pending(self, runner: int) -> Pending:
         """See Store.pending."""
@@ -283,7 +282,14 @@ class PostgresStore:
         rows = await self._access.rows("rules_in_force")
         if not rows:
             return None
-        return QueueRules({name: Queue(name, concurrency) for name, concurrency in rows if name is not None})
+        limits = ("concurrency", "max_active", "rate_limit", "rate_per")
+        return QueueRules(
+            {
+                name: Queue.of_published(name, dict(zip(limits, values, strict=True)))
+                for name, *values in rows
+                if name is not None
+            }
+        )
 
     async def runners(self) -> list[RunnerView]:
         """See Store.runners."""
@@ -327,6 +333,24 @@ class PostgresStore:
             raise JobStateConflict(f"job {id} is running; cancel it first, and delete it when it has ended")
         return deleted is True
 
+    async def pause(self, name: str, reason: str, author: str) -> None:
+        """See Store.pause."""
+        await self._access.rows("pause", name=name, reason=reason, author=author, shift=self._access.shift)
+
+    async def resume(self, name: str) -> bool:
+        """See Store.resume."""
+        resumed: bool = await self._access.value("resume", name=name)
+        if resumed:
+            self._access.wakeups.announce()
+        return resumed
+
+    async def pauses(self) -> list[Pause]:
+        """See Store.pauses."""
+        return [
+            Pause(name, reason, author, to_instant(at))
+            for name, reason, author, at in await self._access.rows("pauses")
+        ]
+
     # --- the caller's own transactions ---
 
     def transaction(self) -> AbstractAsyncContextManager[AsyncConnection]:
@@ -348,10 +372,10 @@ class PostgresStore:
     def _new_jobs(self, jobs: Sequence[NewJob]) -> dict[str, object]:
         return {**new_job_arrays(jobs), "awaited": [job.awaited for job in jobs], "shift": self._access.shift}
 
-    def _give_back(self, runner: int, claimed: asyncio.Future[list[ClaimedJob]]) -> None:
-        if claimed.cancelled() or claimed.exception() is not None or not claimed.result():
+    def _give_back(self, runner: int, claimed: asyncio.Future[Claimed]) -> None:
+        if claimed.cancelled() or claimed.exception() is not None or not claimed.result().jobs:
             return
-        returned = [Settlement(job.id, job.lease, _GIVEN_BACK) for job in claimed.result()]
+        returned = [Settlement(job.id, job.lease, _GIVEN_BACK) for job in claimed.result().jobs]
 
         async def give_back() -> None:
             await settle(self._access, returned, self._joined[runner].retention)

@@ -100,6 +100,7 @@ def _values(job: NewJob, when: Due) -> dict[str, object]:
         "task": job.task,
         "state": when.state,
         "queue": job.queue,
+        "rule": job.rule,
         "priority": job.priority,
         "run_at": when.run_at,
         "ready_at": when.ready_at,

@@ -4,21 +4,26 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field
+from heapq import merge
+from itertools import islice
 
 from kongflow.core.job import ClaimedJob
 from kongflow.core.outcome import LeaseTerms
 from kongflow.core.retry import class_names
 from kongflow.core.task import Keep
 from kongflow.errors import TimedOut
-from kongflow.store.records import RunnerInfo, max_attempts
+from kongflow.store.records import Chore, RunnerInfo, max_attempts
 from kongflow.store.rows import Row, json_value, names, to_instant
-from kongflow.store.sqlite.lanes import normalise, normalise_noted
+from kongflow.store.sqlite.lanes import MOST_MOVED, block, free_of_pattern, normalise, normalise_noted, ready_of_pattern
 from kongflow.store.sqlite.roster import LiveRunner, Roster
 from kongflow.store.sqlite.transaction import Transaction
 
 MOST_DUE = 5_000
 """Scheduled jobs made ready in one transaction: bounds how long it locks the file."""
+MOST_PASSED_OVER = 1_000
+"""Ready jobs for others that a claim reads before it looks for its own kind by kind."""
 MOST_ROUNDS = 8
 """Rounds of pick and normalise in one transaction; each demotes up to 2,000 jobs of a queue."""
 
@@ -56,6 +61,8 @@ class Claim:
 
     leased: list[ClaimedJobRow]
     unfinished: bool
+    next_due: float | None = None
+    chores: frozenset[Chore] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,14 +93,21 @@ def claim_jobs(
     for _ in range(MOST_ROUNDS):
         picked = _pick(tx, roster, joined, runner, limit, suspects)
         doubtful = {row[3] for row in picked if not _may_go(roster, heads, row)}
-        if not doubtful:
-            break
         for queue in doubtful:
             heads[queue] = normalise(tx, roster, queue).heads or frozenset()
+        if not doubtful:
+            _, too_many = _within_patterns(tx, roster, picked)
+            for pattern, rows in too_many.items():
+                _block_by_pattern(tx, roster, pattern, rows)
+            if not too_many:
+                break
     else:
-        picked = [row for row in picked if _may_go(roster, heads, row)]
+        picked, _ = _within_patterns(tx, roster, [row for row in picked if _may_go(roster, heads, row)])
         unfinished = True
-    return Claim(_lease(tx, joined, runner, picked), unfinished)
+    _count_starts(tx, roster, picked)
+    leased = _lease(tx, joined, runner, picked)
+    has_time = len(leased) < limit and not unfinished
+    return Claim(leased, unfinished, _seconds_to_next(tx), _chores(tx, joined) if has_time else None)
 
 
 def claimed_job(taken: ClaimedJobRow) -> ClaimedJob:
@@ -122,31 +136,109 @@ def claimed_job(taken: ClaimedJobRow) -> ClaimedJob:
     )
 
 
+def _seconds_to_next(tx: Transaction) -> float | None:
+    row = tx.one("next_due")
+    return None if row is None or row[0] is None else max(row[0] - tx.now, 0) / 1000
+
+
+def _chores(tx: Transaction, joined: JoinedRunner) -> frozenset[Chore]:
+    """Return what there is to do beside jobs."""
+    there_is: dict[Chore, Row | None] = {
+        "route": tx.one("any_unrouted", tasks=json.dumps(sorted(joined.info.tasks))),
+        "repair": tx.one("blocked_lanes", after="", limit=1),
+        "rescue": tx.one("expired_runners", boot=tx.boot, mono=tx.monotonic),
+    }
+    return frozenset(chore for chore, row in there_is.items() if row is not None)
+
+
 def _pick(
     tx: Transaction, roster: Roster, joined: JoinedRunner, runner: LiveRunner, limit: int, suspects: int
 ) -> list[Row]:
-    """Return the best ready jobs that this runner may take: id, task, flags, queue, crashes, attempt, max_attempts."""
+    """Return the best ready jobs that this runner may take: id, task, flags, queue, crashes, attempt, max_attempts, and
+    their place, priority and run_at.
+    """
     picked: list[Row] = []
-    with tx.reading("ready") as ready:
-        for row in ready:
-            _, task, flags, queue, crashes, *_ = row
-            if not roster.mine(runner, task, flags, queue):
-                continue
-            if crashes and crashes + 1 >= joined.info.tasks[task].crash_limit:
-                if not suspects:
-                    continue
-                suspects -= 1
-            picked.append(row)
-            if len(picked) == limit:
-                break
+    passed_over = 0
+    with ExitStack() as reading:
+        for row in reading.enter_context(tx.reading("ready")):
+            if not roster.mine(runner, *row[1:4]):
+                passed_over += 1
+                if passed_over == MOST_PASSED_OVER:
+                    break
+            elif _counts(joined, row, suspects, picked):
+                picked.append(row)
+                if len(picked) == limit:
+                    return picked
+        else:
+            return picked
+    kinds = [row[0] for row in tx.all("ready_kinds") if roster.kind_is_mine(runner, row[0])]
+    picked = []
+    with ExitStack() as reading:
+        mine = [reading.enter_context(tx.reading("ready_of_kind", kind=kind)) for kind in kinds]
+        for row in merge(*mine, key=_place):
+            if roster.mine(runner, *row[1:4]) and _counts(joined, row, suspects, picked):
+                picked.append(row)
+                if len(picked) == limit:
+                    break
     return picked
+
+
+def _counts(joined: JoinedRunner, row: Row, suspects: int, picked: list[Row]) -> bool:
+    """Say whether a job may be picked beside others, of which at most `suspects` are suspect."""
+    return not _is_suspect(joined, row) or sum(_is_suspect(joined, other) for other in picked) < suspects
+
+
+def _is_suspect(joined: JoinedRunner, row: Row) -> bool:
+    crashes: int = row[4]
+    return crashes > 0 and crashes + 1 >= joined.info.tasks[row[1]].crash_limit
+
+
+def _place(row: Row) -> tuple[int, int, int]:
+    return row[7], row[8], row[0]
 
 
 def _may_go(roster: Roster, heads: dict[str, frozenset[int]], row: Row) -> bool:
     queue = row[3]
-    if queue is None or roster.limit(queue) is None:
+    if queue is None or roster.limits(queue).slots is None:
         return True
     return queue in heads and row[0] in heads[queue]
+
+
+def _within_patterns(tx: Transaction, roster: Roster, picked: list[Row]) -> tuple[list[Row], dict[str, list[Row]]]:
+    """Part picked jobs into those that find a slot of the pattern that their queue shares, and those that do not."""
+    free: dict[str, int | None] = {}
+    within: list[Row] = []
+    too_many: dict[str, list[Row]] = defaultdict(list)
+    for row in picked:
+        pattern = None if row[3] is None else roster.limits(row[3]).pattern
+        if pattern is not None:
+            if pattern not in free:
+                free[pattern] = free_of_pattern(tx, roster, pattern)
+            left = free[pattern]
+            if left == 0:
+                too_many[pattern].append(row)
+                continue
+            free[pattern] = None if left is None else left - 1
+        within.append(row)
+    return within, too_many
+
+
+def _block_by_pattern(tx: Transaction, roster: Roster, pattern: str, refused: list[Row]) -> None:
+    """Let refused jobs wait for a slot of the pattern, and with them ready ones behind the first of them."""
+    behind = (row[2] for row in ready_of_pattern(tx, roster, pattern) if tuple(row[:3]) >= _place(refused[0]))
+    block(tx, pattern, {row[0] for row in refused} | set(islice(behind, MOST_MOVED)))
+
+
+def _count_starts(tx: Transaction, roster: Roster, picked: list[Row]) -> None:
+    rated = [(row[3], roster.limits(row[3]).rate) for row in picked if row[3] is not None]
+    tx.many(
+        "count_start",
+        [
+            {"queue": queue, "now": tx.now, "forget_at": tx.now + int(rate.per * 1000)}
+            for queue, rate in rated
+            if rate is not None
+        ],
+    )
 
 
 def _lease(tx: Transaction, joined: JoinedRunner, runner: LiveRunner, picked: list[Row]) -> list[ClaimedJobRow]:
@@ -156,7 +248,7 @@ def _lease(tx: Transaction, joined: JoinedRunner, runner: LiveRunner, picked: li
     assert last is not None
     first = last[0] - len(picked) + 1
     of_terms: dict[tuple[int, str], list[int]] = defaultdict(list)
-    for job_id, task, _, _, _, attempt, given in picked:
+    for job_id, task, _, _, _, attempt, given, *_ in picked:
         of_terms[joined.terms(task, attempt + 1, given)].append(job_id)
     leased: dict[int, ClaimedJobRow] = {}
     for (attempts, terms), ids in of_terms.items():

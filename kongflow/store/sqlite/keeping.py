@@ -20,14 +20,14 @@ RUNNER_ROWS_KEPT = 7 * 86_400_000
 
 
 def repair_queues(tx: Transaction, roster: Roster, after: str, limit: int) -> tuple[int, str]:
-    """Look at up to `limit` queues with blocked jobs, from the one after `after` on. Return how many jobs had to be
-    promoted although nothing pointed at their queue, and where to go on; an empty place is the beginning.
+    """Look at up to `limit` lanes with blocked jobs, from the one after `after` on. Return how many jobs had to be
+    promoted although nothing pointed at their lane, and where to go on; an empty place is the beginning.
     """
     if normalise_noted(tx, roster, limit):
         return 0, after
-    queues = [row[0] for row in tx.all("blocked_queues", after=after, limit=limit)]
-    promoted = sum(normalise(tx, roster, queue).promoted for queue in queues)
-    return promoted, queues[-1] if len(queues) == limit else ""
+    lanes = [row[0] for row in tx.all("blocked_lanes", after=after, limit=limit)]
+    promoted = sum(normalise(tx, roster, lane).promoted for lane in lanes)
+    return promoted, lanes[-1] if len(lanes) == limit else ""
 
 
 def bury_tasks(tx: Transaction, tombstones: Mapping[str, str | None]) -> int:
@@ -47,18 +47,13 @@ def prune_finished(tx: Transaction, limit: int) -> int:
     """Delete finished jobs whose retention has passed, and rows of runners and configs that nobody needs."""
     tx.run("prune_runners", before=tx.now - RUNNER_ROWS_KEPT)
     tx.run("prune_configs")
+    tx.run("prune_starts", now=tx.now, limit=10 * limit)
     return tx.run("prune_history", now=tx.now, limit=limit)
 
 
 def any_to_bury(tx: Transaction, tombstones: Mapping[str, str | None]) -> bool:
     """Say whether any job of a task that is gone waits; a read, which keeps nobody out."""
     return tx.one("jobs_of_tasks", tasks=json.dumps(sorted(tombstones)), limit=1) is not None
-
-
-def seconds_to_next(tx: Transaction) -> float | None:
-    """Return the seconds until the next scheduled job is due, 0 where it is, or None."""
-    row = tx.one("next_due")
-    return None if row is None or row[0] is None else max(row[0] - tx.now, 0) / 1000
 
 
 def count_pending(tx: Transaction, roster: Roster, id: int) -> Pending:
@@ -70,7 +65,7 @@ def count_pending(tx: Transaction, roster: Roster, id: int) -> Pending:
             others += 0 if held_by == id else count
         elif runner is None or not roster.mine(runner, task, flags, queue):
             others += count
-        elif state == SCHEDULED and not is_due:
+        elif (state == SCHEDULED and not is_due) or (queue is not None and roster.limits(queue).slots == 0):
             later += count
         else:
             now += count

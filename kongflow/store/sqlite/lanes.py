@@ -1,27 +1,32 @@
 """Lanes: which jobs of a queue are ready and which are blocked.
 
-An enqueue makes a job ready without looking at its queue. `normalise` puts a queue right: its best jobs, as many as it
-has free slots, are ready, every other is blocked. A job that no live runner may take holds neither slot nor place.
+A lane is a queue with a limit, or a pattern whose `max_active` all its queues share. An enqueue makes a job ready
+without looking. `normalise` puts a lane right: its best jobs, as many as it has free slots, are ready, every other is
+blocked. A job that no live runner may take holds neither slot nor place.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
+from heapq import merge
 from itertools import islice
 
+from kongflow.core.queue import RateLimit
 from kongflow.store.rows import BLOCKED, READY, Row
 from kongflow.store.sqlite.roster import Roster
 from kongflow.store.sqlite.transaction import Transaction
 
 MOST_MOVED = 2_000
-"""Jobs moved between ready and blocked for one queue in one go: bounds the time that the file is locked."""
-MOST_QUEUES = 1_000
-"""Noted queues looked at in one transaction."""
+"""Jobs moved between ready and blocked for one lane in one go: bounds the time that the file is locked."""
+MOST_LANES = 1_000
+"""Noted lanes looked at in one transaction."""
 
 
 @dataclass(frozen=True, slots=True)
 class Lane:
-    """What `normalise` found. `heads` are the ids that may be claimed; None where the queue has no limit."""
+    """What `normalise` found. `heads` are the ids that may be claimed; None where the lane has no limit."""
 
     heads: frozenset[int] | None
     promoted: int = 0
@@ -29,62 +34,167 @@ class Lane:
     """True where jobs may be left to move, because of MOST_MOVED."""
 
 
-def normalise(tx: Transaction, roster: Roster, queue: str) -> Lane:
-    """Put one queue right: promote its best blocked jobs into free slots, demote ready ones beyond them."""
+def normalise(tx: Transaction, roster: Roster, lane: str) -> Lane:
+    """Put one lane right: promote its best blocked jobs into free slots; of a queue, demote ready ones beyond them."""
     if not roster.runners:
-        return Lane(frozenset())  # nobody takes anything; who comes puts every queue right
-    limit = roster.limit(queue)
-    if limit is None:
-        return _release_all(tx, roster, queue)
-    running = tx.one("lane_running", queue=queue)
-    free = max(limit - (running[0] if running else 0), 0)
-    ready = tx.all("lane_ready", queue=queue, limit=free + MOST_MOVED)
-    heads = _heads(tx, roster, queue, ready, free) if free else []
+        return Lane(frozenset())  # nobody takes anything; who comes puts every lane right
+    if "*" in lane:
+        return _normalise_pattern(tx, roster, lane)
+    limits = roster.limits(lane)
+    if limits.slots is None:
+        return _release_all(tx, roster, lane)
+    free = limits.slots - _running(tx, lane)
+    if limits.pattern is not None:
+        free -= _count(tx, "waiting_for_pattern", lane)
+    free, refill_at = _within_rate(tx, lane, limits.rate, max(free, 0))
+    ready = _ready_of_queue(tx, roster, lane, free + MOST_MOVED)
+    heads = _best(tx, roster, lane, ready, free) if free else []
     ids = frozenset(row[2] for row in heads)
-    promoted = [row[2] for row in heads if row[3] == BLOCKED]
-    demoted = [row[2] for row in ready if row[2] not in ids]
-    tx.many("set_state", [{"id": job_id, "state": READY} for job_id in promoted])
-    tx.many("set_state", [{"id": job_id, "state": BLOCKED} for job_id in demoted])
-    return Lane(ids, len(promoted), more=len(ready) == free + MOST_MOVED)
+    promoted = _promote(tx, heads)
+    block(tx, lane, [row[2] for row in ready if row[2] not in ids])
+    if limits.rate is not None:
+        _note_refill(tx, lane, refill_at)
+    return Lane(ids, promoted, more=len(ready) >= free + MOST_MOVED)
 
 
 def normalise_touched(tx: Transaction, roster: Roster) -> None:
-    """Put every queue right that this transaction touched; what is too much for one go is noted for the next claim."""
-    for queue in sorted(tx.touched):
-        if normalise(tx, roster, queue).more:
-            tx.run("check_queue", queue=queue)
+    """Put every lane right that this transaction touched; what is too much for one go is noted for the next claim."""
+    for lane in sorted(_with_patterns(roster, tx.touched)):
+        if normalise(tx, roster, lane).more:
+            tx.run("check_lane", lane=lane)
     tx.touched.clear()
 
 
-def normalise_noted(tx: Transaction, roster: Roster, most: int = MOST_QUEUES) -> bool:
-    """Put noted queues right, up to `most`; return whether any is left for the next time."""
-    noted = tx.all("noted_queues", limit=most)
+def normalise_noted(tx: Transaction, roster: Roster, most: int = MOST_LANES) -> bool:
+    """Put noted lanes right, and those whose rate limit is filled again, up to `most`; return whether any is left for
+    the next time.
+    """
+    noted = [row[0] for row in tx.all("noted_lanes", now=tx.now, limit=most)]
     left = len(noted) == most
-    for (queue,) in noted:
-        if normalise(tx, roster, queue).more:
+    for lane in sorted(_with_patterns(roster, noted)):
+        if normalise(tx, roster, lane).more:
+            tx.run("check_lane", lane=lane)
             left = True
         else:
-            tx.run("checked_queue", queue=queue)
+            tx.run("checked_lane", lane=lane)
     return left
 
 
-def _heads(tx: Transaction, roster: Roster, queue: str, ready: list[Row], free: int) -> list[Row]:
+def block(tx: Transaction, lane: str, ids: Iterable[int]) -> None:
+    """Let ready jobs wait in a lane."""
+    tx.many("block_job", [{"id": job_id, "lane": lane} for job_id in ids])
+
+
+def free_of_pattern(tx: Transaction, roster: Roster, pattern: str) -> int | None:
+    """Return how many more jobs of a pattern's queues may run; None where they share no limit."""
+    slots = roster.pattern_slots(pattern)
+    if slots is None:
+        return None
+    running: list[int] = [count for queue, count in tx.all("running_queues") if roster.limits(queue).pattern == pattern]
+    return max(slots - sum(running), 0)
+
+
+def ready_of_pattern(tx: Transaction, roster: Roster, pattern: str) -> Iterator[Row]:
+    """Yield the ready jobs of a pattern's queues that some live runner may take, best first: their places."""
+    kinds = [row[0] for row in tx.all("ready_kinds") if roster.takeable_kind(row[0], of_rule=pattern)]
+    with ExitStack() as stack:
+        rows = [stack.enter_context(tx.reading("ready_of_kind", kind=kind)) for kind in kinds]
+        for job_id, task, flags, queue, _, _, _, priority, run_at in merge(*rows, key=_place_of_ready):
+            if roster.takeable(task, flags, queue) and roster.limits(queue).pattern == pattern:
+                yield priority, run_at, job_id, READY
+
+
+def _normalise_pattern(tx: Transaction, roster: Roster, pattern: str) -> Lane:
+    """Promote jobs that wait for a slot of a pattern; ready ones beyond the slots are blocked by the claim that meets
+    them.
+    """
+    free = free_of_pattern(tx, roster, pattern)
+    if free is None:
+        return _release_all(tx, roster, pattern)
+    ready = list(islice(ready_of_pattern(tx, roster, pattern), free))
+    heads = _best(tx, roster, pattern, ready, free) if free else []
+    return Lane(frozenset(row[2] for row in heads), _promote(tx, heads))
+
+
+def _release_all(tx: Transaction, roster: Roster, lane: str) -> Lane:
+    rows = list(islice(_blocked(tx, roster, lane), MOST_MOVED))
+    return Lane(None, _promote(tx, rows), more=len(rows) == MOST_MOVED)
+
+
+def _ready_of_queue(tx: Transaction, roster: Roster, queue: str, most: int) -> list[Row]:
+    """Return the best ready jobs of a queue that some live runner may take: up to `most`, best first."""
+    kinds = [row[0] for row in tx.all("ready_kinds_of_queue", queue=queue) if roster.takeable_kind(row[0])]
+    rows = [tx.all("ready_of_queue", queue=queue, kind=kind, limit=most) for kind in kinds]
+    takeable = (row for row in merge(*rows, key=_place) if roster.takeable(row[4], row[5], queue))
+    return list(islice(takeable, most))
+
+
+def _best(tx: Transaction, roster: Roster, lane: str, ready: list[Row], free: int) -> list[Row]:
     """Return the best `free` jobs, ready or blocked, that some live runner may take."""
-    heads = [row for row in ready if roster.takeable(row[4], row[5], queue)][:free]
-    last = tuple(heads[-1][:3]) if len(heads) == free else None
+    heads = ready[:free]
+    last = _place(heads[-1]) if len(heads) == free else None
     better: list[Row] = []
-    with tx.reading("lane_blocked", queue=queue) as blocked:
-        for row in blocked:
-            if len(better) == free or (last is not None and tuple(row[:3]) > last):
-                break
-            if roster.takeable(row[4], row[5], queue):
-                better.append(row)
-    return sorted([*heads, *better], key=lambda row: tuple(row[:3]))[:free] if better else heads
+    for row in _blocked(tx, roster, lane):
+        if len(better) == free or (last is not None and _place(row) > last):
+            break
+        better.append(row)
+    return sorted([*heads, *better], key=_place)[:free] if better else heads
 
 
-def _release_all(tx: Transaction, roster: Roster, queue: str) -> Lane:
-    with tx.reading("lane_blocked", queue=queue) as blocked:
-        takeable = (row[2] for row in blocked if roster.takeable(row[4], row[5], queue))
-        ids = list(islice(takeable, MOST_MOVED))
-    tx.many("set_state", [{"id": job_id, "state": READY} for job_id in ids])
-    return Lane(None, len(ids), more=len(ids) == MOST_MOVED)
+def _blocked(tx: Transaction, roster: Roster, lane: str) -> Iterator[Row]:
+    """Yield the jobs that wait in a lane and that some live runner may take, best first."""
+    kinds = [row[0] for row in tx.all("blocked_kinds", lane=lane) if roster.takeable_kind(row[0])]
+    with ExitStack() as stack:
+        rows = [stack.enter_context(tx.reading("blocked_of_lane", lane=lane, kind=kind)) for kind in kinds]
+        for row in merge(*rows, key=_place):
+            if roster.takeable(row[4], row[5], row[6]):
+                yield row
+
+
+def _promote(tx: Transaction, heads: Iterable[Row]) -> int:
+    ids = [row[2] for row in heads if row[3] == BLOCKED]
+    tx.many("promote_job", [{"id": job_id} for job_id in ids])
+    return len(ids)
+
+
+def _within_rate(tx: Transaction, queue: str, rate: RateLimit | None, free: int) -> tuple[int, int | None]:
+    """Return how many jobs may start now, and when the next one may that the rate limit keeps back."""
+    if rate is None or free == 0:
+        return free, None
+    per = int(rate.per * 1000)
+    row = tx.one("counted_starts", queue=queue, after=tx.now - per, now=tx.now, limit=rate.limit)
+    count, first = row or (0, None)
+    tokens = rate.limit - count
+    if tokens >= free:
+        return free, None
+    return max(tokens, 0), (tx.now if first is None else first) + per
+
+
+def _note_refill(tx: Transaction, queue: str, refill_at: int | None) -> None:
+    if refill_at is not None and tx.one("any_blocked", lane=queue):
+        tx.run("note_refill", lane=queue, refill_at=refill_at)
+    else:
+        tx.run("forget_refill", lane=queue)
+
+
+def _with_patterns(roster: Roster, lanes: Iterable[str]) -> set[str]:
+    named = set(lanes)
+    patterns = {roster.limits(lane).pattern for lane in named if "*" not in lane}
+    return named | {pattern for pattern in patterns if pattern is not None}
+
+
+def _running(tx: Transaction, queue: str) -> int:
+    return _count(tx, "running_of_queue", queue)
+
+
+def _count(tx: Transaction, statement: str, queue: str) -> int:
+    row = tx.one(statement, queue=queue)
+    return row[0] if row else 0
+
+
+def _place(row: Row) -> tuple[int, int, int]:
+    return row[0], row[1], row[2]
+
+
+def _place_of_ready(row: Row) -> tuple[int, int, int]:
+    return row[7], row[8], row[0]

@@ -7,6 +7,7 @@ from kongflow.errors import JobNotFound, JobStateConflict
 from kongflow.store.rows import READY, RUNNING, SCHEDULED, job_of
 from kongflow.store.sqlite.adding import live_job
 from kongflow.store.sqlite.ending import READABLE_AFTER_AWAIT, cancel_waiting
+from kongflow.store.sqlite.runners import roster_changed
 from kongflow.store.sqlite.transaction import Transaction
 
 
@@ -52,6 +53,20 @@ def note_awaited(tx: Transaction, id: int) -> Job | None:
         return live_job(tx, id)
     tx.run("await_finished", id=id, millis=int(READABLE_AFTER_AWAIT * 1000))
     return finished_job(tx, id)
+
+
+def pause(tx: Transaction, name: str, reason: str, author: str) -> None:
+    """Let nothing of a queue or pattern start any more."""
+    tx.run("pause", name=name, reason=reason, author=author, now=tx.now)
+    roster_changed(tx)
+
+
+def resume(tx: Transaction, name: str) -> bool:
+    """Let a queue or pattern start jobs again; False where it was not paused."""
+    if not tx.run("resume", name=name):
+        return False
+    roster_changed(tx)
+    return True
 
 
 def finished_job(tx: Transaction, id: int) -> Job | None:

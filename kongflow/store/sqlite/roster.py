@@ -6,12 +6,14 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from kongflow.core.queue import Queue, QueueFilter, QueueRules
+from kongflow.core.queue import Queue, QueueFilter, QueueRules, RateLimit
 from kongflow.store.rows import names
 from kongflow.store.sqlite.transaction import Transaction
 
 _MOST_REMEMBERED = 100_000
 """Answers kept for concrete queue names, or for flags: their number has no bound of its own."""
+_NO_LIMIT = 2**31
+_SEPARATOR = "\x1f"
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,42 +35,88 @@ class LiveRunner:
         return self.filter.serves(queue, self.rules)
 
 
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What limits one concrete queue. `slots`: how many jobs may run at once; None is unlimited."""
+
+    slots: int | None
+    pattern: str | None = None
+    """The lane that it shares with other queues."""
+    rate: RateLimit | None = None
+
+
 @dataclass(slots=True)
 class Roster:
-    """Answers, remembered for as long as no runner comes or goes."""
+    """Answers, remembered for as long as no runner comes or goes and nothing is paused or resumed."""
 
     generation: int
     rules: QueueRules | None
     """Those in force; None before any runner has come."""
     runners: Mapping[int, LiveRunner]
-    _kinds: dict[tuple[str, str | None], tuple[LiveRunner, ...]] = field(default_factory=dict)
+    paused: frozenset[str] = frozenset()
+    """Queues and patterns of which nothing may start."""
+    _takers: dict[tuple[str, str | None], tuple[LiveRunner, ...]] = field(default_factory=dict)
+    _kinds: dict[str, bool] = field(default_factory=dict)
     _served: dict[tuple[int, str | None], bool] = field(default_factory=dict)
-    _limits: dict[str, int | None] = field(default_factory=dict)
+    _limits: dict[str, Limits] = field(default_factory=dict)
 
     def mine(self, runner: LiveRunner, task: str, flags: str | None, queue: str | None) -> bool:
         """Say whether one runner may take a job."""
-        return runner in self._takers(task, flags) and self._serves(runner, queue)
+        return runner in self._takers_of(task, flags) and self._serves(runner, queue)
 
     def takeable(self, task: str, flags: str | None, queue: str | None) -> bool:
         """Say whether any live runner may take a job."""
-        return any(self._serves(runner, queue) for runner in self._takers(task, flags))
+        return any(self._serves(runner, queue) for runner in self._takers_of(task, flags))
 
-    def limit(self, queue: str) -> int | None:
-        """Return how many jobs of a queue may run at once; None is unlimited."""
+    def kind_is_mine(self, runner: LiveRunner, kind: str) -> bool:
+        """Say whether one runner may take jobs of a kind; `mine` has the last word on each job."""
+        task, flags, rule = _parts_of(kind)
+        return runner in self._takers_of(task, flags) and runner.filter.may_serve(rule)
+
+    def takeable_kind(self, kind: str, of_rule: str | None = None) -> bool:
+        """Say whether any live runner may take jobs of a kind, which belong to a declared queue or pattern where one
+        is given; `takeable` has the last word on each job.
+        """
+        if kind not in self._kinds:
+            if len(self._kinds) >= _MOST_REMEMBERED:
+                self._kinds.clear()
+            task, flags, rule = _parts_of(kind)
+            takers = self._takers_of(task, flags)
+            self._kinds[kind] = any(runner.filter.may_serve(rule) for runner in takers)
+        return self._kinds[kind] and (of_rule is None or _parts_of(kind)[2] in (of_rule, "?"))
+
+    def limits(self, queue: str) -> Limits:
+        """Return what limits a queue by the config in force."""
         if queue not in self._limits:
             if len(self._limits) >= _MOST_REMEMBERED:
                 self._limits.clear()
-            self._limits[queue] = (self.rules or QueueRules()).concurrency(queue)
+            self._limits[queue] = self._limits_of(queue)
         return self._limits[queue]
 
-    def _takers(self, task: str, flags: str | None) -> tuple[LiveRunner, ...]:
-        takers = self._kinds.get((task, flags))
+    def pattern_slots(self, pattern: str) -> int | None:
+        """Return how many jobs of all queues of a pattern may run at once; None is unlimited."""
+        rule = (self.rules or QueueRules()).queues.get(pattern)
+        if pattern in self.paused:
+            return 0
+        return None if rule is None else rule.max_active
+
+    def _limits_of(self, queue: str) -> Limits:
+        rule = (self.rules or QueueRules()).effective(queue)
+        pattern = rule.name if rule.is_pattern and rule.max_active is not None else None
+        if queue in self.paused or rule.name in self.paused:
+            return Limits(0, pattern, rule.rate_limit)
+        # A queue with a rate has a lane, whatever its concurrency.
+        slots = _NO_LIMIT if rule.slots is None and rule.rate_limit is not None else rule.slots
+        return Limits(slots, pattern, rule.rate_limit)
+
+    def _takers_of(self, task: str, flags: str | None) -> tuple[LiveRunner, ...]:
+        takers = self._takers.get((task, flags))
         if takers is None:
-            if len(self._kinds) >= _MOST_REMEMBERED:
-                self._kinds.clear()
+            if len(self._takers) >= _MOST_REMEMBERED:
+                self._takers.clear()
             flag_names = names(flags)
             takers = tuple(runner for runner in self.runners.values() if runner.takes_kind(task, flag_names))
-            self._kinds[task, flags] = takers
+            self._takers[task, flags] = takers
         return takers
 
     def _serves(self, runner: LiveRunner, queue: str | None) -> bool:
@@ -100,14 +148,22 @@ def current_roster(tx: Transaction, known: Roster | None) -> Roster:
         for runner, tasks, queues, flags, config in tx.all("live_runners")
     }
     in_force = tx.one("config_in_force")
-    return Roster(generation, configs[in_force[0]] if in_force else None, runners)
+    paused = frozenset(row[0] for row in tx.all("paused"))
+    return Roster(generation, configs[in_force[0]] if in_force else None, runners, paused)
 
 
 def rules_text(rules: QueueRules) -> str:
     """Return the stored form of queue rules."""
-    return json.dumps({name: queue.concurrency for name, queue in sorted(rules.queues.items())}, ensure_ascii=False)
+    return json.dumps({name: queue.published() for name, queue in sorted(rules.queues.items())}, ensure_ascii=False)
 
 
 def rules_of(text: str) -> QueueRules:
     """Return stored queue rules."""
-    return QueueRules({name: Queue(name, concurrency) for name, concurrency in json.loads(text).items()})
+    return QueueRules({name: Queue.of_published(name, limits) for name, limits in json.loads(text).items()})
+
+
+def _parts_of(kind: str) -> tuple[str, str | None, str]:
+    """Return task, flags and declared queue of a kind, as the tables put them together."""
+    task, rest = kind.split(_SEPARATOR, 1)
+    flags, rule = rest.rsplit(_SEPARATOR, 1)
+    return task, flags or None, rule

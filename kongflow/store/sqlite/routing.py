@@ -62,6 +62,7 @@ def _make_live(tx: Transaction, id: int, row: Row, job: NewJob) -> None:
         task=job.task,
         state=when.state,
         queue=job.queue,
+        rule=job.rule,
         priority=job.priority,
         run_at=when.run_at,
         ready_at=when.ready_at,

@@ -82,7 +82,7 @@ def _view(row: Row, tx: Transaction, in_force: str | None) -> RunnerView:
 def roster_changed(tx: Transaction) -> None:
     """Who may take what, or a limit, may have changed: all processes read the roster anew, all queues are looked at."""
     tx.run("next_generation")
-    tx.run("check_blocked_queues")
+    tx.run("check_blocked_lanes")
 
 
 def rescue(tx: Transaction, suspects: Suspects, retention: Retention) -> list[Rescued]:

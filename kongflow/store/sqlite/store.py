@@ -11,15 +11,17 @@ from sqlalchemy.engine import Connection
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from kongflow.core.catalog import DatabaseSettings
-from kongflow.core.job import ClaimedJob, Job, NewJob, UnroutedJob
+from kongflow.core.job import Job, NewJob, UnroutedJob
 from kongflow.core.outcome import RunAgain
 from kongflow.core.queue import QueueRules
 from kongflow.errors import NotInitialized
 from kongflow.store import reads
 from kongflow.store.base import LeaseKeeper
 from kongflow.store.records import (
+    Claimed,
     JobFilter,
     Page,
+    Pause,
     Pending,
     QueueCounts,
     Rescued,
@@ -31,7 +33,7 @@ from kongflow.store.records import (
     Settlement,
 )
 from kongflow.store.releases import refuse_newer, refuse_other_name
-from kongflow.store.rows import row_id
+from kongflow.store.rows import row_id, to_instant
 from kongflow.store.sqlite import keeping, operating, routing, runners, schema
 from kongflow.store.sqlite.access import Access
 from kongflow.store.sqlite.adding import add_jobs, dequeue_job
@@ -144,7 +146,7 @@ class SqliteStore:
     async def listen(self, wake: Callable[[], None]) -> None:
         """See Store.listen. A file tells nobody that it has changed."""
 
-    async def claim(self, runner: int, limit: int, suspects: int) -> list[ClaimedJob]:
+    async def claim(self, runner: int, limit: int, suspects: int) -> Claimed:
         """See Store.claim. A claim whose caller is cancelled gives back what it leased."""
         joined = self._joined[runner]
         while limit > 0:
@@ -155,8 +157,8 @@ class SqliteStore:
                 future.add_done_callback(self._give_back)
                 raise
             if claim.leased or not claim.unfinished:
-                return [claimed_job(row) for row in claim.leased]
-        return []
+                return Claimed(tuple(map(claimed_job, claim.leased)), claim.next_due, claim.chores)
+        return Claimed()
 
     async def settle(self, runner: int, settlements: Sequence[Settlement]) -> list[Settled]:
         """See Store.settle."""
@@ -214,10 +216,6 @@ class SqliteStore:
     async def prune(self, limit: int) -> int:
         """See Store.prune."""
         return await self._access.write(lambda tx: keeping.prune_finished(tx, limit))
-
-    async def next_due(self) -> float | None:
-        """See Store.next_due."""
-        return await self._access.read(lambda connection: keeping.seconds_to_next(self._access.reading(connection)))
 
     async def pending(self, runner: int) -> Pending:
         """See Store.pending."""
@@ -278,6 +276,19 @@ class SqliteStore:
     async def delete(self, id: str) -> bool:
         """See Store.delete."""
         return await self._access.write(lambda tx: operating.delete(tx, row_id(id)))
+
+    async def pause(self, name: str, reason: str, author: str) -> None:
+        """See Store.pause."""
+        await self._access.write(lambda tx: operating.pause(tx, name, reason, author))
+
+    async def resume(self, name: str) -> bool:
+        """See Store.resume."""
+        return await self._access.write(lambda tx: operating.resume(tx, name))
+
+    async def pauses(self) -> list[Pause]:
+        """See Store.pauses."""
+        rows = await self._access.read(lambda connection: self._access.reading(connection).all("pauses"))
+        return [Pause(name, reason, author, to_instant(at)) for name, reason, author, at in rows]
 
     # --- the caller's own transactions ---
 

@@ -75,5 +75,5 @@ class Transaction:
     def note_touched(self) -> None:
         """Leave the touched queues to the next claim: for transactions that are not ours to prolong."""
         for queue in sorted(self.touched):
-            self.run("check_queue", queue=queue)
+            self.run("check_lane", lane=queue)
         self.touched.clear()

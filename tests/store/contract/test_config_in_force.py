@@ -12,7 +12,7 @@ pytestmark = pytest.mark.anyio
 
 async def _limit(stage: Stage) -> int | None:
     rules = await stage.store.rules_in_force()
-    return None if rules is None else rules.concurrency("mail")
+    return None if rules is None else rules.effective("mail").slots
 
 
 async def test_before_any_runner_no_config_is_in_force(stage: Stage) -> None:

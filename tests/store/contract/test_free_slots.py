@@ -187,8 +187,8 @@ async def test_repair_goes_round_all_queues_a_few_at_a_time(stage: Stage) -> Non
 
 async def _block_everything(stage: Stage) -> None:
     """What a bug would do: every ready job blocked, and nothing noted."""
-    await stage.sql(f"update {stage.table('job')} set state = 3 where state = 2")
-    await stage.sql(f"delete from {stage.table('queue_check')}")
+    await stage.sql(f"update {stage.table('job')} set state = 3, lane = queue where state = 2")
+    await stage.sql(f"delete from {stage.table('lane_check')}")
 
 
 async def test_without_any_runner_no_job_is_blocked(stage: Stage) -> None:

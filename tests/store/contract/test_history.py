@@ -148,4 +148,4 @@ async def test_rows_of_runners_and_configs_that_nobody_needs_go_too(stage: Stage
         assert await stage.sql(f"select count(*) from {stage.table(table)}") == 1
     rules = await stage.store.rules_in_force()
     assert rules is not None
-    assert rules.concurrency("mail") == 2
+    assert rules.effective("mail").slots == 2

@@ -37,7 +37,7 @@ async def test_a_limit_holds_over_processes(stage: Stage) -> None:
     other = await stage.another()
     there = await other.join(info("work", queues={"mail": 3}))
     await stage.store.insert([new(queue="mail") for _ in range(10)])
-    taken = [*await stage.claim(here, limit=2), *await other.claim(there, 10, 10)]
+    taken = [*await stage.claim(here, limit=2), *(await other.claim(there, 10, 10)).jobs]
     assert len(taken) == 3
 
 

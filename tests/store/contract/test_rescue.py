@@ -114,7 +114,7 @@ async def test_an_attempt_lost_past_its_time_limit_is_a_timeout_and_no_crash(sta
     assert (waiting.state, waiting.attempt, waiting.crashes) == ("retrying", 1, 0)
     assert waiting.error is not None
     assert waiting.error.type == "kongflow.TimedOut"
-    assert await stage.store.next_due() == pytest.approx(60.0, abs=1.0)
+    assert await stage.next_due(alive) == pytest.approx(60.0, abs=1.0)
 
 
 @pytest.mark.parametrize("terms", [{"max_attempts": 1}, {"retry_on": ("ValueError",)}], ids=["last", "not retried"])

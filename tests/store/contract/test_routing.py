@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from kongflow.core.job import JobOptions, NewJob, Reason
+from kongflow.core.job import JobOptions, Reason
 from kongflow.core.task import JobKeyMode, Keep
 from kongflow.store.records import Routed
 from tests.store.stage import FAILED, Stage, add_by_sql, new
@@ -101,7 +101,16 @@ async def test_a_job_is_routed_once(stage: Stage) -> None:
 async def test_everything_that_was_rendered_is_stored(stage: Stage) -> None:
     runner = await stage.runner("work", queues={"mail": 5})
     id = await add_by_sql(stage)
-    rendered = NewJob("work", '{"n":1,"default":2}', "mail", 4, 6, flags=("f",), tags=("t",), job_key="k", delay=60.0)
+    rendered = new(
+        payload='{"n":1,"default":2}',
+        queue="mail",
+        priority=4,
+        max_attempts=6,
+        flags=("f",),
+        tags=("t",),
+        key="k",
+        delay=60.0,
+    )
     assert await stage.store.route(runner, [Routed(id, rendered)]) == {id}
     job = await stage.job(id)
     assert (job.queue, job.priority, job.max_attempts, job.key) == ("mail", 4, 6, "k")

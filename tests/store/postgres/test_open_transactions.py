@@ -124,7 +124,7 @@ async def test_nothing_depends_on_the_isolation_that_the_database_gives_to_other
     async def work(number: int) -> int:
         done = 0
         for _ in range(60):
-            for job in await stores[number].claim(runners[number], 4, 0):
+            for job in (await stores[number].claim(runners[number], 4, 0)).jobs:
                 await stores[number].settle(runners[number], [Settlement(job.id, job.lease, SUCCEEDED)])
                 done += 1
         return done

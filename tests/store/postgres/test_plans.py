@@ -17,8 +17,9 @@ QUEUES = {"busy": 1, "wide": 20, "runs:*": 1}
 Step = Callable[[Stage, int, list[ClaimedJob]], Awaitable[object]]
 
 LOAD = """
-insert into kongflow.job (task, state, queue, priority, run_at, ready_at)
-select case when n % 10 = 0 then 'unknown' else 'work' end, state, queue, n % 5, at, now()
+insert into kongflow.job (task, state, queue, rule, lane, priority, run_at, ready_at)
+select case when n % 10 = 0 then 'unknown' else 'work' end, state, queue, regexp_replace(queue, ':.*', ':*'),
+    case when state = 3 then queue end, n % 5, at, now()
 from generate_series(1, :rows) as n,
     lateral (values (2, null, now() - interval '1 hour'), (2, 'runs:' || n, now()), (3, 'busy', now()),
         (3, 'wide', now()), (1, null, now() + interval '1 day')) as kinds (state, queue, at)
@@ -42,7 +43,6 @@ async def _keys(stage: Stage, runner: int, jobs: list[ClaimedJob]) -> None:
 
 
 async def _look(stage: Stage, runner: int, jobs: list[ClaimedJob]) -> None:
-    await stage.store.next_due()
     await stage.store.unrouted(runner, 10)
     await stage.store.get(jobs[0].id)
     await stage.store.rescue(runner)

@@ -169,7 +169,7 @@ async def test_nobody_is_called_dead_because_a_lock_kept_everybody_out(
     await store.open()
     busy, looking = await store.join(info()), await store.join(info())
     await store.insert([new()])
-    (job,) = await store.claim(busy, 1, 1)
+    (job,) = (await store.claim(busy, 1, 1)).jobs
     store.advance(16.0)
     assert await store.rescue(looking) == []
     holder = sqlite3.connect(database.url.removeprefix("sqlite:///").partition("?")[0], isolation_level=None)

@@ -22,7 +22,7 @@ async def main(url: str, ledger: int) -> None:
     while len(await store.runners()) < 2:
         await asyncio.sleep(0.005)  # for the other process: both must be at work at the same time
     while (await store.pending(runner)).now:
-        jobs = await store.claim(runner, 5, 1)
+        jobs = (await store.claim(runner, 5, 1)).jobs
         for job in jobs:
             os.write(ledger, f"start {job.queue} {job.id} {runner}\n".encode())
         await asyncio.sleep(0.001)

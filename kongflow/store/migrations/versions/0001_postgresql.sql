@@ -1,6 +1,7 @@
 -- Purpose: create every table of the PostgreSQL dialect. Caller: revision 0001, in one transaction.
 -- Locks: nothing that anybody uses yet. States: 0 unrouted, 1 scheduled, 2 ready, 3 blocked, 4 running, 5 succeeded,
--- 6 failed, 7 cancelled. `queue` has the collation "C" everywhere: lanes are locked in its order.
+-- 6 failed, 7 cancelled. Names of queues and lanes have the collation "C" everywhere: lanes are locked in its order.
+-- A lane is a queue with a limit, or a pattern whose `max_active` all its queues share.
 
 -- Live jobs only. A plain `insert into kongflow.job (task, payload) values (…)` is enough to add one: state 0.
 -- The table stays small and its rows change often: it is vacuumed by the number of dead rows, without pauses.
@@ -9,6 +10,10 @@ create table kongflow.job (
     task text not null check (length(task) between 1 and 128),
     state smallint not null default 0 check (state between 0 and 4),
     queue text collate "C" check (length(queue) between 1 and 128),
+    -- The declared queue or pattern that `queue` belongs to, by the catalog that looked last.
+    rule text collate "C",
+    -- Of a blocked job: the lane that it waits for.
+    lane text collate "C",
     priority smallint,
     run_at timestamptz check (run_at between 'epoch' and '9999-12-31 23:59:59.999+00'),
     ready_at timestamptz,
@@ -32,6 +37,14 @@ create table kongflow.job (
     progress json,
     payload json not null default '{}',
     errors jsonb check (jsonb_typeof(errors) = 'array'),
+    -- Jobs of one kind are for the same runners, but for what a change of the declared queues makes of single names.
+    kind bigint not null generated always as (
+        hashtextextended(
+            case when queue is null then '' else coalesce(rule, '?') end,
+            hashtextextended(task, hash_array_extended(coalesce(flags, '{}'), 0))
+        )
+    ) stored,
+    check ((state = 3) = (lane is not null)),
     check (state = 0 or (priority is not null and run_at is not null and ready_at is not null))
 ) with (
     fillfactor = 80,
@@ -40,10 +53,12 @@ create table kongflow.job (
 );
 
 create index job_ready on kongflow.job (priority, run_at, id) where state = 2;
-create index job_lane_ready on kongflow.job (queue, priority, run_at, id) where state = 2 and queue is not null;
-create index job_lane_blocked on kongflow.job (queue, priority, run_at, id) where state = 3 and queue is not null;
+create index job_ready_kind on kongflow.job (kind, priority, run_at, id) where state = 2;
+create index job_ready_queue on kongflow.job (queue, kind, priority, run_at, id) where state = 2 and queue is not null;
+create index job_blocked on kongflow.job (lane, kind, priority, run_at, id) where state = 3;
+create index job_blocked_by_pattern on kongflow.job (queue) where state = 3 and lane <> queue;
 create index job_due on kongflow.job (run_at, id) where state = 1;
-create index job_unrouted on kongflow.job (id) where state = 0;
+create index job_unrouted on kongflow.job (task, id) where state = 0;
 create index job_running on kongflow.job (runner) where state = 4;
 create index job_crashed on kongflow.job (id) where state = 2 and crashes > 0;
 create index job_unrouted_key on kongflow.job (job_key) where job_key is not null and state = 0;
@@ -99,7 +114,9 @@ create table kongflow.runner (
     lease interval not null,
     seen_at timestamptz not null,
     alive boolean not null default true,
-    has_left boolean not null default false
+    has_left boolean not null default false,
+    -- True where ready jobs of other kinds than its own are about: then it looks kind by kind.
+    by_kind boolean not null default false
 ) with (fillfactor = 50);
 
 -- What runners published. The one with the highest `came` that has a live runner is in force.
@@ -109,7 +126,7 @@ create table kongflow.config (
     retention double precision[] not null
 );
 
--- The queues and patterns that a config declares. `concurrency` null: unlimited.
+-- The queues and patterns that a config declares; null is unlimited. `rate_per` is seconds.
 create table kongflow.rule (
     config text not null references kongflow.config on delete cascade,
     name text collate "C" not null,
@@ -117,6 +134,9 @@ create table kongflow.rule (
     prefix text collate "C" not null,
     suffix text collate "C" not null,
     concurrency integer,
+    max_active integer,
+    rate_limit integer,
+    rate_per double precision,
     primary key (config, name)
 );
 
@@ -130,18 +150,40 @@ create table kongflow.taker (
 
 create index taker_task on kongflow.taker (task);
 
--- A queue with a limit and running jobs; no row where nothing runs. `granted` and `slots` are those of the last claim.
+-- A lane with running jobs; no row where nothing runs. `granted` and `slots` are those of the last claim. `refill_at`: its
+-- rate limit is used up until then, and jobs wait.
 create table kongflow.lane (
-    queue text collate "C" primary key,
+    name text collate "C" primary key,
     running integer not null,
     granted integer not null default 0,
-    slots integer not null default 0
+    slots integer not null default 0,
+    refill_at timestamptz
 ) with (fillfactor = 50);
 
--- Queues that the next claim must put right. Rows are only added and deleted, so that nobody waits for anybody.
-create table kongflow.queue_check (
-    queue text collate "C" not null
+create index lane_refill on kongflow.lane (refill_at) where refill_at is not null;
+
+-- Lanes that the next claim must put right. Rows are only added and deleted, so that nobody waits for anybody.
+create table kongflow.lane_check (
+    lane text collate "C" not null
 ) with (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 1000, autovacuum_vacuum_cost_delay = 0);
+
+-- The starts that a rate limit counts, for as long as its window.
+create table kongflow.start (
+    queue text collate "C" not null,
+    at timestamptz not null,
+    forget_at timestamptz not null
+) with (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 2000, autovacuum_vacuum_cost_delay = 0);
+
+create index start_window on kongflow.start (queue, at);
+create index start_forget on kongflow.start (forget_at);
+
+-- Queues and patterns that somebody has paused: nothing of them starts.
+create table kongflow.pause (
+    name text collate "C" primary key,
+    reason text not null,
+    author text not null,
+    paused_at timestamptz not null
+);
 
 -- The newest job of a key that an older one, which was claimed before, has to give way to.
 create table kongflow.newest (
@@ -160,27 +202,39 @@ values ('oldest_release', '0.1.0'), ('in_force', null), ('identity', gen_random_
 
 -- One job to add, and what became of it: `present` is the whole job, as JSON of job_row, where none was created.
 create type kongflow.new_job as (
-    n integer, id bigint, task text, payload text, queue text, priority integer, run_at timestamptz, max_attempts integer,
-    key text, mode text, flags text[], tags text[], awaited boolean
+    n integer, id bigint, task text, payload text, queue text, rule text, priority integer, run_at timestamptz,
+    max_attempts integer, key text, mode text, flags text[], tags text[], awaited boolean
 );
 create type kongflow.added_job as (
     n integer, created boolean, id bigint, state smallint, run_at timestamptz, created_at timestamptz, present text
 );
 
--- A ready job that a claim has locked, in the claim's order `n`. `slots` is the limit of its queue, null for none; `rank`
--- is its place among those that compete for them.
+-- A ready job that a claim has locked, in the claim's order `n`, and the limits of its queue; `rank` is its place among
+-- those that compete for the queue's slots.
 create type kongflow.picked_job as (
-    n integer, id bigint, queue text, priority smallint, run_at timestamptz, task text, crashes integer, job_key text,
-    claimed_key text, slots integer, rank integer
+    n integer, id bigint, queue text, priority smallint, run_at timestamptz, task text, kind bigint, crashes integer,
+    job_key text, claimed_key text, slots integer, pattern text, rate_limit integer, rate_per double precision, rank integer
 );
+
+-- A leased job. The last row of a claim has no id and says how things stand: `more`: come again at once; `next_due`: the
+-- seconds until something may start by itself; `chores`: what somebody should do, by name.
 create type kongflow.claimed_job as (
     id bigint, lease bigint, task text, queue text, priority smallint, payload text, attempt integer, max_attempts integer,
     claims integer, crashes integer, run_at timestamptz, created_at timestamptz, age double precision, key text,
-    flags text[], tags text[]
+    flags text[], tags text[], more boolean, next_due double precision, chores text[]
 );
 
--- How many jobs of a queue may run at once; null is unlimited.
-create type kongflow.queue_limit as (queue text, slots integer);
+-- What limits a lane. `slots`: how many jobs may run at once; null is unlimited. `pattern`: the lane that it shares with
+-- other queues, null where it shares none.
+create type kongflow.lane_limit as (
+    lane text, slots integer, pattern text, rate_limit integer, rate_per double precision
+);
+
+-- A lane with freed slots and the kind of the jobs that wait in it; `mixed`: there are more kinds.
+create type kongflow.freed_lane as (lane text, slots integer, kind bigint, mixed boolean);
+
+-- How many slots of a lane a claim got, and how many of them it may use by the lane's rate limit.
+create type kongflow.lane_grant as (lane text, granted integer, usable integer);
 
 -- The end of one attempt. `state` is a final one, or 1: the job runs again after `delay` seconds. What became of it:
 -- `verdict` 0 the lease was lost, 1 it was written, 2 somebody had asked for a cancel, 3 a newer job had its key, 4 nothing

@@ -8,6 +8,10 @@ create table kongflow_job (
     task text not null check (length(task) between 1 and 128),
     state integer not null default 0 check (state between 0 and 4),
     queue text check (length(queue) between 1 and 128),
+    -- The declared queue or pattern that `queue` belongs to, by the catalog that looked last.
+    rule text,
+    -- Of a blocked job: the lane that it waits for, its queue or a pattern whose `max_active` its queues share.
+    lane text,
     priority integer check (priority between -32768 and 32767),
     run_at integer check (run_at between 0 and 253402300799999),
     ready_at integer,
@@ -33,13 +37,20 @@ create table kongflow_job (
     progress text,
     payload text not null default '{}',
     errors text check (json_type(errors) = 'array'),
+    -- Jobs of one kind are for the same runners, but for what a change of the declared queues makes of single names.
+    kind text generated always as (
+        task || char(31) || coalesce(flags, '') || char(31) || case when queue is null then '' else coalesce(rule, '?') end
+    ) virtual,
+    check ((state = 3) = (lane is not null)),
     check (state = 0 or (priority is not null and run_at is not null and ready_at is not null))
 ) strict;
 
 create index kongflow_job_ready on kongflow_job (priority, run_at) where state = 2;
-create index kongflow_job_lane_ready on kongflow_job (queue, priority, run_at) where state = 2 and queue is not null;
-create index kongflow_job_lane_blocked on kongflow_job (queue, priority, run_at) where state = 3 and queue is not null;
-create index kongflow_job_lane_running on kongflow_job (queue) where state = 4 and queue is not null;
+create index kongflow_job_ready_kind on kongflow_job (kind, priority, run_at) where state = 2;
+create index kongflow_job_ready_queue on kongflow_job (queue, kind, priority, run_at) where state = 2 and queue is not null;
+create index kongflow_job_blocked on kongflow_job (lane, kind, priority, run_at) where state = 3;
+create index kongflow_job_blocked_by_pattern on kongflow_job (queue) where state = 3 and lane <> queue;
+create index kongflow_job_running_queue on kongflow_job (queue) where state = 4 and queue is not null;
 create index kongflow_job_due on kongflow_job (run_at) where state = 1;
 create index kongflow_job_unrouted on kongflow_job (task) where state = 0;
 create index kongflow_job_running on kongflow_job (runner) where state = 4;
@@ -110,9 +121,35 @@ create table kongflow_meta (
     value any
 ) strict, without rowid;
 
--- Queues whose blocked jobs must be looked at by the next claim.
-create table kongflow_queue_check (
-    queue text primary key
+-- Lanes whose blocked jobs must be looked at by the next claim.
+create table kongflow_lane_check (
+    lane text primary key
+) strict, without rowid;
+
+-- Lanes whose rate limit is used up while jobs wait, until it is filled again.
+create table kongflow_refill (
+    lane text primary key,
+    refill_at integer not null
+) strict, without rowid;
+
+create index kongflow_refill_at on kongflow_refill (refill_at);
+
+-- The starts that a rate limit counts, for as long as its window.
+create table kongflow_start (
+    queue text not null,
+    at integer not null,
+    forget_at integer not null
+) strict;
+
+create index kongflow_start_window on kongflow_start (queue, at);
+create index kongflow_start_forget on kongflow_start (forget_at);
+
+-- Queues and patterns that somebody has paused: nothing of them starts.
+create table kongflow_pause (
+    name text primary key,
+    reason text not null,
+    author text not null,
+    paused_at integer not null
 ) strict, without rowid;
 
 -- The newest job of a key that an older job, still running, has to give way to when its attempt ends.

@@ -27,9 +27,9 @@ begin
                 from kongflow.job_row r where r.id = v_old_id
             );
         end if;
-        insert into kongflow.job (id, task, state, queue, priority, run_at, ready_at, created_at, max_attempts, job_key,
-            flags, tags, awaited, payload)
-        values (p_job.id, p_job.task, case when p_job.run_at <= p_now then 2 else 1 end, p_job.queue, p_job.priority,
+        insert into kongflow.job (id, task, state, queue, rule, priority, run_at, ready_at, created_at, max_attempts,
+            job_key, flags, tags, awaited, payload)
+        values (p_job.id, p_job.task, case when p_job.run_at <= p_now then 2 else 1 end, p_job.queue, p_job.rule, p_job.priority,
             p_job.run_at, greatest(p_job.run_at, p_now), p_now, p_job.max_attempts, p_job.key, p_job.flags, p_job.tags,
             p_job.awaited, p_job.payload::json)
         on conflict (job_key) where job_key is not null and state > 0 do nothing

@@ -7,7 +7,7 @@ declare
     v_count integer := 0;
 begin
     for v_job in
-        select j.id, j.queue, j.state, g.new_name
+        select j.id, j.queue, j.lane, j.state, g.new_name
         from kongflow.job j join unnest(p_tasks, p_new_names) as g (task, new_name) using (task)
         where j.state < 4
         limit 1000
@@ -18,10 +18,10 @@ begin
             perform kongflow.finish_waiting(v_job.id, 7, 'removed', null, true, null, clock_timestamp() + p_shift);
         else
             update kongflow.job
-            set task = v_job.new_name, state = 0, job_key = coalesce(job_key, claimed_key), claimed_key = null
+            set task = v_job.new_name, state = 0, lane = null, job_key = coalesce(job_key, claimed_key), claimed_key = null
             where id = v_job.id;
-            if v_job.state = 2 and v_job.queue is not null then
-                insert into kongflow.queue_check (queue) values (v_job.queue);
+            if v_job.state = 2 and v_job.queue is not null or v_job.lane <> v_job.queue then
+                insert into kongflow.lane_check (lane) values (v_job.queue);
             end if;
         end if;
     end loop;

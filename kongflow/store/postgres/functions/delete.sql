@@ -5,7 +5,7 @@ language plpgsql set lock_timeout = '5s' as $$
 declare
     v_job record;
 begin
-    select state, queue, claimed_key into v_job from kongflow.job where id = p_id for update;
+    select state, queue, lane, claimed_key into v_job from kongflow.job where id = p_id for update;
     if not found then
         delete from kongflow.history where id = p_id;
         return case when found then true end;
@@ -14,8 +14,8 @@ begin
         return false;
     end if;
     delete from kongflow.job where id = p_id;
-    if v_job.state = 2 and v_job.queue is not null then
-        insert into kongflow.queue_check (queue) values (v_job.queue);
+    if v_job.state = 2 and v_job.queue is not null or v_job.lane <> v_job.queue then
+        insert into kongflow.lane_check (lane) values (v_job.queue);
     end if;
     if v_job.claimed_key is not null then
         perform kongflow.forget_newest(array[v_job.claimed_key]);

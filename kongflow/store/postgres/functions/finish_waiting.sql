@@ -25,8 +25,8 @@ begin
             v_job.claims, v_job.crashes, (select host || ':' || pid from kongflow.runner where id = v_job.runner),
             v_job.progress, v_job.payload, kongflow.with_error(v_job.errors, p_error, p_now);
     end if;
-    if v_job.state = 2 and v_job.queue is not null then
-        insert into kongflow.queue_check (queue) values (v_job.queue);
+    if v_job.state = 2 and v_job.queue is not null or v_job.lane <> v_job.queue then
+        insert into kongflow.lane_check (lane) values (v_job.queue);
     end if;
     if v_job.claimed_key is not null then
         perform kongflow.forget_newest(array[v_job.claimed_key]);

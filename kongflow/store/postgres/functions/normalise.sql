@@ -1,40 +1,32 @@
--- Purpose: put queues right: the best jobs of each, as many as it has free slots, are ready. Ready ones beyond them may
--- stay so: the claim that meets them demotes them. Returns how many were promoted. A job that no live runner may take, or
--- that somebody has locked, holds neither slot nor place. Caller: normalise_noted, repair. Locks: the lanes, in the order
+-- Purpose: put lanes right: the best jobs of each, as many as it has free slots, are ready. Ready ones beyond them may
+-- stay so: the claim that meets them demotes them. Returns how many were promoted that should have been ready. A job that no live runner may take, or
+-- that somebody has locked, holds neither slot nor place. Caller: put_right, repair. Locks: the lanes, in the order
 -- of their names, for which it waits; jobs that it promotes, without waiting.
-create or replace function kongflow.normalise(p_queues text[]) returns integer
+create or replace function kongflow.normalise(p_lanes text[], p_now timestamptz) returns integer
 language plpgsql as $$
 declare
-    v_limits kongflow.queue_limit[];
+    v_limits kongflow.lane_limit[];
     v_lane record;
     v_promoted integer := 0;
 begin
-    v_limits := array(select (queue, slots)::kongflow.queue_limit from kongflow.limits_of(p_queues));
-    insert into kongflow.lane as l (queue, running)
-    select queue, 0 from unnest(v_limits) where slots is not null order by queue collate "C"
-    on conflict (queue) do update set granted = 0;
+    v_limits := array(select l::kongflow.lane_limit from kongflow.limits_of(p_lanes) as l);
+    insert into kongflow.lane as l (name, running)
+    select lane, 0 from unnest(v_limits) where slots is not null order by lane collate "C"
+    on conflict (name) do update set granted = 0;
     -- A new statement, so a new snapshot: it sees what those committed who held the lanes before. One look at all that
-    -- runs, which is little, for all queues together.
+    -- runs, which is little, for all lanes together.
     for v_lane in
-        select limits.queue, limits.slots, coalesce(counted.running, 0)::integer as running
-        from unnest(v_limits) as limits
-        left join (
-            select queue, count(*) as running from kongflow.job
-            where state = 4 and queue = any (p_queues)
-            group by queue
-        ) as counted using (queue)
+        select limits::kongflow.lane_limit as limits, coalesce(counted.running, 0) as running
+        from unnest(v_limits) as limits left join kongflow.running_in(p_lanes) as counted using (lane)
     loop
-        if v_lane.slots is null then
-            v_promoted := v_promoted + kongflow.promote_all(v_lane.queue);
-        elsif v_lane.running < v_lane.slots then
-            v_promoted := v_promoted + kongflow.promote_best(v_lane.queue, v_lane.slots - v_lane.running);
-        end if;
-        if v_lane.running = 0 then
-            delete from kongflow.lane where queue = v_lane.queue;
+        if (v_lane.limits).slots is null then
+            v_promoted := v_promoted + kongflow.promote_all((v_lane.limits).lane);
         else
-            update kongflow.lane set running = v_lane.running
-            where queue = v_lane.queue and running <> v_lane.running;
+            v_promoted := v_promoted + kongflow.fill_lane(v_lane.limits, v_lane.running, p_now);
         end if;
+        delete from kongflow.lane where name = (v_lane.limits).lane and v_lane.running = 0 and refill_at is null;
+        update kongflow.lane set running = v_lane.running
+        where name = (v_lane.limits).lane and running <> v_lane.running;
     end loop;
     return v_promoted;
 end

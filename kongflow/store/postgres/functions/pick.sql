@@ -11,11 +11,12 @@ begin
     execute format(
         $pick$
         select array_agg(
-            (row_number, id, queue, priority, run_at, task, crashes, job_key, claimed_key, null, null)::kongflow.picked_job
+            (row_number, id, queue, priority, run_at, task, kind, crashes, job_key, claimed_key, null, null, null, null,
+                null)::kongflow.picked_job
         )
         from (
             select row_number() over (), locked.* from (
-                select id, queue, priority, run_at, task, crashes, job_key, claimed_key
+                select id, queue, priority, run_at, task, kind, crashes, job_key, claimed_key
                 from kongflow.job
                 where state = 2 and task = any ($1) and not coalesce(flags && $2, false)
                     and ($3 is null or queue like any ($7) and kongflow.serves($3, $4, queue))

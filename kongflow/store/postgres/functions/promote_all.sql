@@ -1,20 +1,17 @@
--- Purpose: make the blocked jobs of a queue that has no limit any more ready, up to 2,000 at a time; the queue is noted
+-- Purpose: make the blocked jobs of a lane that has no limit any more ready, up to 2,000 at a time; the lane is noted
 -- where there may be more. Caller: normalise. Locks: the jobs, without waiting.
-create or replace function kongflow.promote_all(p_queue text) returns integer
+create or replace function kongflow.promote_all(p_lane text) returns integer
 language plpgsql as $$
 declare
     v_promoted integer;
 begin
-    update kongflow.job set state = 2
+    update kongflow.job set state = 2, lane = null
     where id = any (array(
-        select id from kongflow.job
-        where queue = p_queue and state = 3 and kongflow.takeable(task, flags, queue)
-        limit 2000
-        for update skip locked
+        select id from kongflow.best_blocked(p_lane, 2000) order by priority, run_at, id limit 2000
     ));
     get diagnostics v_promoted = row_count;
     if v_promoted = 2000 then
-        insert into kongflow.queue_check (queue) values (p_queue);
+        insert into kongflow.lane_check (lane) values (p_lane);
     end if;
     return v_promoted;
 end

@@ -1,30 +1,19 @@
--- Purpose: make those blocked jobs of a queue ready that are among its best `p_free` that may start; returns how many.
--- Caller: normalise. Locks: the queue's best jobs, without waiting; the caller has locked the lane.
-create or replace function kongflow.promote_best(p_queue text, p_free integer) returns integer
-language plpgsql set enable_sort = off set enable_bitmapscan = off as $$
+-- Purpose: make those blocked jobs of a lane ready that are among its best `p_free` that may start; returns how many.
+-- Caller: normalise. Locks: the lane's best jobs, without waiting; the caller has locked the lane.
+create or replace function kongflow.promote_best(p_lane text, p_free integer) returns integer
+language plpgsql as $$
 declare
-    v_ids bigint[];
     v_promoted integer;
 begin
-    with ready as (
-        select id, priority, run_at, state from kongflow.job
-        where queue = p_queue and state = 2 and kongflow.takeable(task, flags, queue)
-        order by priority, run_at, id
-        limit p_free
-        for update skip locked
-    ), blocked as (
-        select id, priority, run_at, state from kongflow.job
-        where queue = p_queue and state = 3 and kongflow.takeable(task, flags, queue)
-        order by priority, run_at, id
-        limit p_free
-        for update skip locked
+    with candidates as materialized (
+        select id, priority, run_at, 2 as state from kongflow.best_ready(p_lane, p_free)
+        union all
+        select id, priority, run_at, 3 from kongflow.best_blocked(p_lane, p_free)
     ), best as (
-        select id, state from (select * from ready union all select * from blocked) as candidates
-        order by priority, run_at, id
-        limit p_free
+        select id, state from candidates order by priority, run_at, id limit p_free
     )
-    select array_agg(id) into v_ids from best where state = 3;
-    update kongflow.job set state = 2 where id = any (v_ids);
+    update kongflow.job set state = 2, lane = null
+    where id = any (array(select id from best where state = 3));
     get diagnostics v_promoted = row_count;
     return v_promoted;
 end

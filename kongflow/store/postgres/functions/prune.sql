@@ -1,4 +1,4 @@
--- Purpose: delete up to `p_limit` finished jobs whose retention has passed, rows of runners that are gone for a week and
+-- Purpose: delete up to `p_limit` finished jobs whose retention has passed, starts that no rate limit counts any more, rows of runners that are gone for a week and
 -- hold nothing, and configs that no runner has but the last; returns how many jobs. Caller: prune.
 -- Locks: the rows, without waiting.
 create or replace function kongflow.prune(p_limit integer, p_shift interval) returns integer
@@ -14,6 +14,8 @@ begin
     where came < (select max(came) from kongflow.config)
         and not exists (select from kongflow.runner r where r.config = c.hash);
     perform kongflow.forget_newest(array(select key from kongflow.newest limit 1000));
+    delete from kongflow.start
+    where ctid in (select ctid from kongflow.start where forget_at <= v_now limit 10 * p_limit for update skip locked);
     delete from kongflow.history
     where id in (
         select id from kongflow.history where purge_at <= v_now order by purge_at limit p_limit for update skip locked

@@ -23,16 +23,24 @@ begin
     if v_after is distinct from v_before then
         -- A queue may have a limit now that had none: nobody has counted its running jobs.
         delete from kongflow.lane;
-        insert into kongflow.lane (queue, running)
-        select busy.queue, busy.running
-        from (
-            select queue, count(*) as running from kongflow.job where state = 4 and queue is not null group by queue
-        ) as busy
-        join kongflow.limits_of(array(select distinct queue from kongflow.job where state = 4 and queue is not null))
-            as limits using (queue)
+        insert into kongflow.lane (name, running)
+        select lanes.lane, lanes.running
+        from kongflow.running_in(
+            array(
+                select distinct queue from kongflow.job where state = 4 and queue is not null
+                union all
+                select name from kongflow.rule where config = v_after and is_pattern and max_active is not null
+            )
+        ) as lanes
+        join kongflow.limits_of(
+            array(
+                select distinct queue from kongflow.job where state = 4 and queue is not null
+                union all
+                select name from kongflow.rule where config = v_after and is_pattern and max_active is not null
+            )
+        ) as limits using (lane)
         where limits.slots is not null;
     end if;
-    insert into kongflow.queue_check (queue)
-    select distinct queue from kongflow.job where state = 3 and queue is not null;
+    perform kongflow.check_blocked_lanes();
 end
 $$

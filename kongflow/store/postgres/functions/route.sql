@@ -1,8 +1,8 @@
 -- Purpose: write the results of routing, in id order, and return the ids of jobs that were still unrouted. A result with a
 -- failure ends the job. Caller: route. Locks: as route_job, for each.
 create or replace function kongflow.route(
-    p_ids bigint[], p_tasks text[], p_payloads text[], p_queues text[], p_priorities integer[], p_run_ats timestamptz[],
-    p_delays double precision[], p_max_attempts integer[], p_keys text[], p_modes text[], p_flags text[], p_tags text[],
+    p_ids bigint[], p_tasks text[], p_payloads text[], p_queues text[], p_rules text[], p_priorities integer[],
+    p_run_ats timestamptz[], p_delays double precision[], p_max_attempts integer[], p_keys text[], p_modes text[], p_flags text[], p_tags text[],
     p_failures text[], p_errors text[], p_keeps boolean[], p_retention double precision, p_shift interval
 ) returns bigint[]
 language plpgsql as $$
@@ -13,15 +13,16 @@ declare
     v_done boolean;
 begin
     for v_entry in
-        select * from unnest(p_ids, p_tasks, p_payloads, p_queues, p_priorities, p_run_ats, p_delays, p_max_attempts, p_keys,
-            p_modes, p_flags, p_tags, p_failures, p_errors, p_keeps)
-            as e (id, task, payload, queue, priority, run_at, delay, max_attempts, key, mode, flags, tags, failure, error, keep)
+        select * from unnest(p_ids, p_tasks, p_payloads, p_queues, p_rules, p_priorities, p_run_ats, p_delays, p_max_attempts,
+            p_keys, p_modes, p_flags, p_tags, p_failures, p_errors, p_keeps)
+            as e (id, task, payload, queue, rule, priority, run_at, delay, max_attempts, key, mode, flags, tags, failure, error,
+                keep)
         order by id
     loop
         if v_entry.failure is null then
             v_done := kongflow.route_job(
-                (0, v_entry.id, v_entry.task, v_entry.payload, v_entry.queue, v_entry.priority, v_entry.run_at,
-                    v_entry.max_attempts, v_entry.key, v_entry.mode, kongflow.names(v_entry.flags),
+                (0, v_entry.id, v_entry.task, v_entry.payload, v_entry.queue, v_entry.rule, v_entry.priority,
+                    v_entry.run_at, v_entry.max_attempts, v_entry.key, v_entry.mode, kongflow.names(v_entry.flags),
                     kongflow.names(v_entry.tags), false)::kongflow.new_job,
                 v_entry.delay, v_now
             );

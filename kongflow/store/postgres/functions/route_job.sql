@@ -42,7 +42,7 @@ begin
     end if;
     update kongflow.job
     set task = p_job.task, state = case when v_run_at <= p_now then 2 else 1 end, queue = p_job.queue,
-        priority = p_job.priority, run_at = v_run_at, ready_at = greatest(v_run_at, p_now),
+        rule = p_job.rule, priority = p_job.priority, run_at = v_run_at, ready_at = greatest(v_run_at, p_now),
         max_attempts = p_job.max_attempts, job_key = p_job.key, job_key_mode = null, flags = p_job.flags, tags = p_job.tags,
         payload = p_job.payload::json
     where id = p_job.id;

@@ -10,8 +10,7 @@ begin
         select v::kongflow.attempt_verdict
         from kongflow.end_attempts(p_ends, kongflow.published_retention(), clock_timestamp() + p_shift) as v
     );
-    insert into kongflow.queue_check (queue)
-    select queue from unnest(v_verdicts) where queue is not null;
+    insert into kongflow.lane_check (lane) select queue from unnest(v_verdicts) where queue is not null;
     return array(
         select coalesce(v.verdict, 0) from unnest(p_ends) as e left join unnest(v_verdicts) as v using (n) order by e.n
     );

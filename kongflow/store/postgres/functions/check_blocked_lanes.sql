@@ -1,0 +1,6 @@
+-- Purpose: note every lane with blocked jobs for the next claims: who may take what, or a limit, has changed.
+-- Caller: roster_changed, resume. Locks: nothing that anybody waits for.
+create or replace function kongflow.check_blocked_lanes() returns void
+language sql as $$
+    insert into kongflow.lane_check (lane) select unnest(kongflow.blocked_lanes('', 2147483647));
+$$

@@ -1,0 +1,39 @@
+-- Purpose: make the best blocked jobs of a lane ready, beside `p_running` ones: as many as it has free slots, without those
+-- that jobs hold which wait for a pattern's slot, and as its rate limit allows; and write when that is filled again, where
+-- it keeps jobs waiting. Returns how many of them should have been ready before. Caller: normalise. Locks: as promote_best; the caller has locked the lane.
+create or replace function kongflow.fill_lane(p_limit kongflow.lane_limit, p_running integer, p_now timestamptz)
+returns integer
+language plpgsql as $$
+declare
+    v_free integer := greatest(p_limit.slots - p_running, 0);
+    v_tokens integer;
+    v_refill_at timestamptz;
+    v_promoted integer := 0;
+begin
+    if p_limit.pattern is not null then
+        v_free := greatest(
+            v_free - (select count(*) from kongflow.job where queue = p_limit.lane and state = 3 and lane <> queue), 0
+        );
+    end if;
+    if p_limit.rate_limit is not null then
+        select tokens, refill_at into v_tokens, v_refill_at
+        from kongflow.tokens_left(p_limit.lane, p_limit.rate_limit, p_limit.rate_per, p_now);
+    end if;
+    if least(v_free, v_tokens) > 0 then
+        v_promoted := kongflow.promote_best(p_limit.lane, least(v_free, v_tokens));
+    end if;
+    if v_promoted > 0 then
+        -- A ready job that a claim has just locked has its slot, and was passed for no more than this moment.
+        v_promoted := least(v_promoted, greatest(least(v_free, v_tokens) - kongflow.ready_in(p_limit.lane) + v_promoted, 0));
+    end if;
+    if p_limit.rate_limit is not null then
+        update kongflow.lane
+        set refill_at = case
+            when v_tokens < v_free and exists (select from kongflow.job where state = 3 and lane = p_limit.lane)
+            then v_refill_at
+        end
+        where name = p_limit.lane;
+    end if;
+    return v_promoted;
+end
+$$

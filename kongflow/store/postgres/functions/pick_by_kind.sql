@@ -1,0 +1,61 @@
+-- Purpose: as pick, where ready jobs are about that the runner does not take, perhaps a million: it looks at the best of
+-- each kind that it takes. May find fewer than there are; `exhausted` says that there are no more. Caller: claim.
+-- Locks: the best jobs of each kind, without waiting.
+create or replace function kongflow.pick_by_kind(
+    p_runner kongflow.runner, p_limit integer, p_suspects integer,
+    out picked kongflow.picked_job[], out exhausted boolean
+)
+language plpgsql set enable_sort = off set enable_bitmapscan = off as $$
+declare
+    v_job record;
+    v_kind bigint := -9223372036854775808;
+    v_kinds bigint[] := '{}';
+    v_each integer;
+begin
+    loop
+        select kind, task, flags, queue, rule into v_job from kongflow.job
+        where state = 2 and kind > v_kind order by kind limit 1;
+        exit when not found;
+        v_kind := v_job.kind;
+        if kongflow.takes_kind(p_runner, v_job.task, v_job.flags, v_job.queue, v_job.rule) then
+            v_kinds := v_kinds || v_kind;
+        end if;
+    end loop;
+    -- As many of each kind as make twice the limit together: all of them are locked until the claim ends.
+    v_each := least(p_limit, greatest(2 * p_limit / greatest(cardinality(v_kinds), 1), 10));
+    execute format(
+        $pick$
+        with heads as materialized (
+            select best.* from unnest($1) as kinds (kind)
+            cross join lateral (
+                select id, queue, priority, run_at, task, kind, crashes, job_key, claimed_key,
+                    row_number() over () as place
+                from (
+                    select id, queue, priority, run_at, task, kind, crashes, job_key, claimed_key
+                    from kongflow.job
+                    where state = 2 and kind = kinds.kind
+                        and task = any ($2) and not coalesce(flags && $3, false)
+                        and ($4 is null or kongflow.serves($4, $5, queue))
+                        and (crashes = 0 or $6 > 0 or not kongflow.is_suspect($7, task, crashes))
+                    order by priority, run_at, id
+                    limit %1$s
+                    for update skip locked
+                ) as locked
+            ) as best
+        ), known as (
+            -- Behind the last head of a kind there may be more of it: what is worse than that is not known to be next.
+            select *, bool_or(place = %1$s) over (order by priority, run_at, id rows between unbounded preceding and 1 preceding)
+                as is_doubtful, row_number() over (order by priority, run_at, id) as n
+            from heads
+        )
+        select coalesce(array_agg((n, id, queue, priority, run_at, task, kind, crashes, job_key, claimed_key, null, null, null,
+                null, null)::kongflow.picked_job order by n)
+            filter (where is_doubtful is not true and n <= %2$s), '{}'),
+            count(*) filter (where is_doubtful is not true and n <= %2$s) >= %2$s or bool_and(place < %1$s) is not false
+        from known
+        $pick$,
+        v_each, p_limit
+    ) into picked, exhausted
+    using v_kinds, p_runner.tasks, p_runner.forbidden_flags, p_runner.serves, p_runner.config, p_suspects, p_runner.terms;
+end
+$$

@@ -1,0 +1,9 @@
+-- Purpose: count the ready jobs of a lane that somebody may take, whoever has locked them. Caller: fill_lane. Locks: nothing.
+create or replace function kongflow.ready_in(p_lane text) returns integer
+language sql stable as $$
+    select count(*)::integer
+    from kongflow.ready_kinds(p_lane) as kinds (kind)
+    join kongflow.job j on j.state = 2 and j.kind = kinds.kind
+        and (j.queue = p_lane or strpos(p_lane, '*') > 0 and j.rule = p_lane)
+        and kongflow.takeable(j.task, j.flags, j.queue)
+$$

@@ -1,0 +1,27 @@
+-- Purpose: list the kinds of the ready jobs of a lane, a queue or a pattern, that somebody may take. It jumps from one kind
+-- to the next: each may hold a million. Caller: behind_others, best_ready. Locks: nothing.
+create or replace function kongflow.ready_kinds(p_lane text) returns setof bigint
+language plpgsql stable as $$
+declare
+    v_job record;
+    v_kind bigint := -9223372036854775808;
+    v_is_pattern boolean := strpos(p_lane, '*') > 0;
+begin
+    loop
+        if v_is_pattern then
+            select kind, task, flags, queue, rule into v_job from kongflow.job
+            where state = 2 and kind > v_kind order by kind limit 1;
+        else
+            select kind, task, flags, queue, rule into v_job from kongflow.job
+            where state = 2 and queue = p_lane and kind > v_kind order by kind limit 1;
+        end if;
+        exit when not found;
+        v_kind := v_job.kind;
+        if (not v_is_pattern or v_job.rule = p_lane)
+            and kongflow.takeable_kind(v_job.task, v_job.flags, v_job.queue, v_job.rule)
+        then
+            return next v_kind;
+        end if;
+    end loop;
+end
+$$

@@ -1,0 +1,121 @@
+"""`max_active`: how many jobs of all queues of a pattern may run at once."""
+
+from __future__ import annotations
+
+import pytest
+
+from kongflow.core.queue import Queue
+from tests.store.stage import Stage, new
+
+pytestmark = pytest.mark.anyio
+
+TWO_OF_RUNS = {"runs:*": Queue("runs:*", concurrency=1, max_active=2)}
+
+
+def runs(number: int, of_each: int = 1) -> list[object]:
+    return [new(queue=f"runs:{name}", rule="runs:*") for _ in range(of_each) for name in range(number)]
+
+
+async def test_no_more_jobs_of_a_pattern_run_than_its_max_active(stage: Stage) -> None:
+    here, there = [await stage.runner("work", queues=TWO_OF_RUNS) for _ in range(2)]
+    await stage.store.insert(runs(5))  # type: ignore[arg-type]
+    running = [*await stage.claim(here), *await stage.claim(there)]
+    assert len(running) == 2
+    assert await stage.claim(there) == []
+    seen = {job.queue for job in running}
+    while running:
+        await stage.end(here, running.pop(0))
+        running += await stage.claim(there)
+        seen |= {job.queue for job in running}
+        assert len(running) <= 2
+    assert seen == {f"runs:{name}" for name in range(5)}
+
+
+async def test_both_limits_hold_the_queues_own_and_the_patterns(stage: Stage) -> None:
+    runner = await stage.runner("work", queues=TWO_OF_RUNS)
+    ids = [job.id for job in await stage.store.insert(runs(3, of_each=2))]  # type: ignore[arg-type]
+    order = []
+    running = await stage.claim(runner)
+    while running:
+        assert len(running) <= 2
+        assert len({job.queue for job in running}) == len(running)
+        job = running.pop(0)
+        order.append(job.id)
+        await stage.end(runner, job)
+        running += await stage.claim(runner)
+    assert sorted(order) == sorted(ids)
+    assert order.index(ids[0]) < order.index(ids[3])
+
+
+async def test_of_an_exact_queue_the_smaller_of_both_holds(stage: Stage) -> None:
+    runner = await stage.runner("work", queues={"mail": Queue("mail", concurrency=5, max_active=3)})
+    await stage.store.insert([new(queue="mail") for _ in range(6)])
+    assert len(await stage.claim(runner)) == 3
+
+
+async def test_a_pattern_without_a_limit_for_each_name_has_the_shared_one(stage: Stage) -> None:
+    runner = await stage.runner("work", queues={"runs:*": Queue("runs:*", concurrency=None, max_active=2)})
+    await stage.store.insert(runs(1, of_each=5))  # type: ignore[arg-type]
+    running = await stage.claim(runner)
+    assert len(running) == 2
+    await stage.end(runner, running[0])
+    assert len(await stage.claim(runner)) == 1
+
+
+async def test_jobs_of_other_queues_pass_those_that_wait_for_the_pattern(stage: Stage) -> None:
+    runner = await stage.runner("work", queues={**TWO_OF_RUNS, "mail": 1})
+    await stage.store.insert(runs(4))  # type: ignore[arg-type]
+    mail = await stage.add(queue="mail", priority=5)
+    assert [job.queue for job in await stage.claim(runner, limit=3)] == ["runs:0", "runs:1", "mail"]
+    assert await stage.state(mail.id) == "running"
+
+
+async def test_the_slot_of_a_cancelled_or_lost_job_goes_to_the_next(stage: Stage) -> None:
+    here, dead = [await stage.runner("work", queues=TWO_OF_RUNS) for _ in range(2)]
+    jobs = await stage.store.insert(runs(4))  # type: ignore[arg-type]
+    assert len(await stage.claim(dead)) == 2
+    await stage.store.cancel(jobs[2].id)
+    assert await stage.claim(here) == []
+    await stage.lose(dead, witness=here)
+    again = await stage.claim(here)
+    assert [job.id for job in again] == [jobs[0].id, jobs[1].id]
+    await stage.end(here, again[0])
+    assert await stage.claim_ids(here) == [jobs[3].id]
+
+
+async def test_a_waiting_job_that_is_cancelled_lets_the_next_of_its_queue_come(stage: Stage) -> None:
+    runner = await stage.runner("work", queues={"runs:*": Queue("runs:*", concurrency=1, max_active=1)})
+    (first, waits, behind) = await stage.store.insert(
+        [new(queue="runs:a", rule="runs:*"), *[new(queue="runs:b", rule="runs:*") for _ in range(2)]]
+    )
+    running = await stage.claim_one(runner)
+    assert running.id == first.id
+    assert await stage.claim(runner) == []
+    await stage.store.cancel(waits.id)
+    await stage.end(runner, running)
+    assert await stage.claim_ids(runner) == [behind.id]
+
+
+async def test_limits_can_change_while_jobs_run(stage: Stage) -> None:
+    old = await stage.runner("work", queues={"runs:*": Queue("runs:*", concurrency=1, max_active=5)})
+    await stage.store.insert(runs(12))  # type: ignore[arg-type]
+    running = await stage.claim(old)
+    assert len(running) == 5
+    deployed = await stage.runner("work", queues=TWO_OF_RUNS)
+    for job in running[:3]:
+        await stage.end(old, job)
+        assert await stage.claim(deployed) == []
+    await stage.end(old, running[3])
+    assert len(await stage.claim(deployed)) == 1
+    free = await stage.runner("work", queues={"runs:*": 1})
+    assert len(await stage.claim(free)) == 6
+
+
+async def test_a_healthy_run_repairs_nothing(stage: Stage) -> None:
+    runner = await stage.runner("work", queues=TWO_OF_RUNS)
+    await stage.store.insert(runs(6, of_each=2))  # type: ignore[arg-type]
+    running = await stage.claim(runner)
+    while running:
+        assert await stage.store.repair(runner, 100) == 0
+        await stage.end(runner, running.pop(0))
+        running += await stage.claim(runner)

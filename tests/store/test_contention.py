@@ -1,0 +1,138 @@
+"""Four runners of three kinds share every kind of limit while jobs are added, cancelled and paused: all limits hold at
+every moment, nothing is lost, and nothing asks for a repair.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+
+import pytest
+
+from kongflow.core.outcome import RunAgain
+from kongflow.core.queue import Queue, RateLimit
+from kongflow.store.base import Store
+from kongflow.store.records import Settlement
+from tests.store.stage import RELEASED, SUCCEEDED, Stage, info, new
+
+pytestmark = pytest.mark.anyio
+
+RATE = RateLimit(5, 0.3)
+QUEUES = {
+    "runs:*": Queue("runs:*", 1, max_active=5),
+    "wide": Queue("wide", 4),
+    "to:*": Queue("to:*", 2, rate_limit=RATE),
+    "free": Queue("free", None),
+}
+RUNNERS = (
+    info("a", "b", queues=QUEUES, config="one"),
+    info("a", "b", queues=QUEUES, config="one"),
+    info("a", queues=QUEUES, config="one"),
+    info("b", queues=QUEUES, config="one", serves=("runs:*", "wide")),
+)
+MOST = {"wide": 4, "runs": 1, "to": 2}
+
+
+@dataclass
+class Floor:
+    """What happens at one time: which jobs run, by what the runners were told."""
+
+    rng: random.Random
+    until: float
+    running: dict[str, str | None] = field(default_factory=dict)
+    added: set[str] = field(default_factory=set)
+    repaired: int = 0
+
+    @property
+    def is_open(self) -> bool:
+        return time.monotonic() < self.until
+
+    def started(self, id: str, queue: str | None) -> None:
+        assert id not in self.running, "two leases at once"
+        self.running[id] = queue
+        for name, count in Counter(queue for queue in self.running.values() if queue).items():
+            assert count <= MOST.get(name.partition(":")[0], count), f"{count} of {name}"
+        assert sum((queue or "").startswith("runs:") for queue in self.running.values()) <= 5
+
+
+async def produce(store: Store, floor: Floor) -> None:
+    rng = floor.rng
+    while floor.is_open:
+        jobs = []
+        for _ in range(rng.randint(1, 15)):
+            queue, rule = rng.choice(
+                [(f"runs:{rng.randint(0, 9)}", "runs:*"), ("wide", "wide"), ("free", "free"), (None, None)]
+                + [(f"to:{rng.randint(0, 3)}", "to:*")] * (rng.random() < 0.1)
+            )
+            delay = rng.choice([None] * 9 + [0.2])
+            jobs.append(new(rng.choice("ab"), queue=queue, rule=rule, priority=rng.randint(-1, 1), delay=delay))
+        added = await store.insert(jobs)
+        floor.added.update(job.id for job in added)
+        if rng.random() < 0.3:
+            await store.cancel(added[0].id)
+        if rng.random() < 0.05:
+            name = rng.choice(["runs:*", "wide"])
+            await store.pause(name, "", "")
+            await asyncio.sleep(0.02)
+            await store.resume(name)
+        await asyncio.sleep(rng.random() * 0.03)
+
+
+async def work(store: Store, runner: int, floor: Floor) -> None:
+    while True:
+        claimed = await store.claim(runner, floor.rng.randint(1, 15), 1)
+        for job in claimed.jobs:
+            floor.started(job.id, job.queue)
+        if not claimed.jobs:
+            left = await store.pending(runner)
+            if not floor.is_open and not floor.running and left.now == left.later == 0:
+                return
+            await asyncio.sleep(0.01)
+        await asyncio.sleep(floor.rng.random() * 0.01)
+        ends = [
+            Settlement(job.id, job.lease, floor.rng.choices([SUCCEEDED, RELEASED, RunAgain(0.05)], [8, 1, 1])[0])
+            for job in claimed.jobs
+        ]
+        while ends:
+            for end in ends:
+                floor.running.pop(end.id, None)  # before it is written: others may start from then on
+            ends = [end for end, done in zip(ends, await store.settle(runner, ends), strict=True) if done.later]
+
+
+async def repair(store: Store, runner: int, floor: Floor) -> None:
+    while floor.is_open:
+        floor.repaired += await store.repair(runner, 100)
+        await asyncio.sleep(0.1)
+
+
+async def contend(stage: Stage, seconds: float, seed: int) -> None:
+    stores = [stage.store, *[await stage.another() for _ in RUNNERS[1:]]]
+    runners = [await store.join(runner) for store, runner in zip(stores, RUNNERS, strict=True)]
+    floor = Floor(random.Random(seed), time.monotonic() + seconds)
+    await asyncio.gather(
+        *[produce(store, floor) for store in stores[:2]],
+        *[work(store, runner, floor) for store, runner in zip(stores, runners, strict=True)],
+        repair(stores[0], runners[0], floor),
+    )
+
+    assert {await stage.state(id) for id in floor.added} <= {"succeeded", "cancelled: request"}
+    assert await stage.sql(f"select count(*) from {stage.table('job')}") == 0
+    assert floor.repaired == 0
+    if stage.on_postgres:
+        assert await stage.sql("select count(*) from kongflow.lane where running > 0") == 0
+        window = f"interval '{RATE.per} s'"
+        most = "select count(*) from kongflow.start b where b.queue = a.queue and b.at > a.at - {} and b.at <= a.at"
+        assert await stage.sql(f"select max(({most.format(window)})) from kongflow.start a") <= RATE.limit
+
+
+async def test_all_limits_hold_among_runners_that_share_them(stage: Stage) -> None:
+    await contend(stage, 2.0, seed=1)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(5))
+async def test_all_limits_hold_for_longer(stage: Stage, seed: int) -> None:
+    await contend(stage, 10.0, seed)
