@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from kongflow.config.findings import quoted, suggestion
 from kongflow.config.law import Rule
-from kongflow.core.duration import format_duration, parse_duration
+from kongflow.core.duration import format_duration, parse_duration, parse_size
 from kongflow.core.json import Json
 from kongflow.core.new_job import MAX_JOB_KEY
 from kongflow.core.queue import check_queue_name
@@ -74,7 +74,7 @@ def wanted(rule: Rule) -> str:
         return "one of " + ", ".join(_choices(rule))
     if "const" in rule:
         return str(rule["const"]).lower() if isinstance(rule["const"], bool) else str(rule["const"])
-    special = {"duration": "a duration such as 30s", "path": "a path"}
+    special = {"duration": "a duration such as 30s", "path": "a path", "size": "a size such as 256MiB"}
     named = special.get(rule.get("x-kind", ""))
     kinds = {"string": "text", "boolean": "true or false", "array": "a list", "object": "a mapping"}
     return named or kinds.get(_type(rule)) or f"{_article(rule)} {_range(rule)}".strip()
@@ -199,6 +199,13 @@ def _duration(rule: Rule, value: str) -> float:
     return seconds
 
 
+def _size(value: str) -> int:
+    try:
+        return parse_size(value)
+    except InvalidOption as problem:
+        raise Refused("wrong-format", str(problem)) from None
+
+
 def _name(value: str) -> str:
     if len(value) > MAX_NAME_LENGTH:
         raise Refused("name-invalid", f"a name has at most {MAX_NAME_LENGTH} characters, this has {len(value)}")
@@ -254,4 +261,5 @@ _KINDS: dict[str, Callable[[str], Json]] = {
     "queue": _queue,
     "job-key": _job_key,
     "priority": _priority,
+    "size": _size,
 }

@@ -190,6 +190,16 @@ class JobRetried(JobEnded):
 
 
 @dataclass(frozen=True, slots=True)
+class JobCrashed(JobEnded):
+    """The child process of the attempt died; the job starts again, its attempt does not count, its crash does."""
+
+    name: ClassVar[str] = "job.crashed"
+    level: ClassVar[int] = logging.WARNING
+    outcome: ClassVar[str] = "crashed"
+    error: str
+
+
+@dataclass(frozen=True, slots=True)
 class JobSnoozed(JobEnded):
     """The handler asked to run again in `delay` seconds; the attempt does not count."""
 
@@ -241,6 +251,8 @@ class JobOverrunning(JobEvent):
     name: ClassVar[str] = "job.overrunning"
     level: ClassVar[int] = logging.WARNING
     timeout: float
+    stacks: str
+    """What its thread or coroutine is doing."""
 
 
 @dataclass(frozen=True, slots=True)

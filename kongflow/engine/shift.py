@@ -11,6 +11,8 @@ from typing import Any
 
 from kongflow.config.binding import Handler
 from kongflow.core.catalog import Catalog
+from kongflow.engine.calls import CallsOnLoop
+from kongflow.engine.children.pool import Children
 from kongflow.engine.client import Client
 from kongflow.engine.context import Surroundings
 from kongflow.engine.events import Events, LeaseExpiring, PartFailed, RunnerStopped, RunnerStopping
@@ -83,9 +85,13 @@ class Shift:
         self._overruns = Overruns(
             store, self._events, settings.concurrency, lambda why: stopping.request(why, exit_code=1)
         )
-        surroundings = Surroundings(client, store, secrets, asyncio.get_running_loop(), wake)
+        calls = CallsOnLoop(client, store, asyncio.get_running_loop(), wake)
+        surroundings = Surroundings(client, store, secrets, calls, wake)
+        self._children = Children(catalog, handlers, surroundings)
         mask = masking(secrets)
-        executor = Executor(surroundings, self._threads, self._overruns, self._events, mask, settings.lease)
+        executor = Executor(
+            surroundings, self._threads, self._children, self._overruns, self._events, mask, settings.lease
+        )
         self._settler = Settler(store, runner, self._outage, self._events)
         crew = Crew(catalog, handlers, store, runner, executor, self._settler, self._outage, self._events)
         self.worker = Worker(crew)
@@ -100,7 +106,7 @@ class Shift:
         await self._heartbeat.start()
         self._start("settler", self._settler.run())
         maintaining = self._start("maintenance", self._maintenance.run())
-        working = self._start("worker", self.worker.run())
+        working = self._start("worker", self._work())
         self._start("listener", self._store.listen(self.worker.wake))
         if until_idle:
             self._start("watch for idleness", self._stop_when_idle())
@@ -112,8 +118,14 @@ class Shift:
             self._heartbeat.stop()
             self._overruns.close()
             self._threads.close()
+            await self._children.close()
             for part in self._parts:
                 part.cancel()
+
+    async def _work(self) -> None:
+        """Claim and run jobs when the child processes have what they need."""
+        await self._children.start()
+        await self.worker.run()
 
     def _start(self, name: str, part: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         """Start a part; if it dies of an error that nobody foresaw, the runner drains and ends with exit code 1."""

@@ -51,6 +51,12 @@ def end_in(seconds: float) -> None:
     timer.start()
 
 
+def stack_of(thread: int) -> str:
+    """Return the stack of a thread, newest call last; empty where it has ended."""
+    frame = sys._current_frames().get(thread)  # noqa: SLF001 – as below
+    return "" if frame is None else "".join(traceback.format_stack(frame))
+
+
 def all_stacks() -> str:
     """Return the stack of every thread, newest call last."""
     names = {thread.ident: thread.name for thread in threading.enumerate()}

@@ -12,7 +12,7 @@ from functools import partial
 from kongflow.config.binding import Handler
 from kongflow.core.catalog import Catalog
 from kongflow.core.job import ClaimedJob
-from kongflow.core.outcome import Outcome, Released, RunAgain, decide
+from kongflow.core.outcome import Crashed, Outcome, Released, RunAgain, decide
 from kongflow.engine.attempt import Attempt, Stop
 from kongflow.engine.endings import end_event
 from kongflow.engine.events import Events, JobForgotten, JobLost, JobSucceeded, ref
@@ -110,6 +110,11 @@ class Worker:
         """Tell every attempt to stop and give its job back."""
         for attempt in list(self._attempts.values()):
             attempt.stop(Stop.RELEASE)
+
+    def kill_all(self) -> None:
+        """End the child processes of attempts that have not ended by themselves."""
+        for attempt in list(self._attempts.values()):
+            attempt.kill()
 
     def abandon_all(self) -> None:
         """Write the ends of attempts that go on in spite of everything, as the last act before the process ends."""
@@ -217,4 +222,5 @@ class Worker:
             self._unsettled.discard(job.lease)
             self._crew.events.emit(end_event(job, outcome, settled, duration))
 
-        self._crew.settler.put(Ending(Settlement(job.id, job.lease, transition, task.keep), written))
+        crashed = isinstance(outcome, Crashed)
+        self._crew.settler.put(Ending(Settlement(job.id, job.lease, transition, task.keep, crashed), written))
