@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 import traceback
 from collections.abc import Callable, Coroutine, Mapping
@@ -104,9 +105,10 @@ class Shift:
     async def work(self, until_idle: bool) -> RunSummary:
         """Work until a reason to stop comes, then stop in order and say how it went."""
         await self._heartbeat.start()
+        await self._prepare()
         self._start("settler", self._settler.run())
         maintaining = self._start("maintenance", self._maintenance.run())
-        working = self._start("worker", self._work())
+        working = self._start("worker", self.worker.run())
         self._start("listener", self._store.listen(self.worker.wake))
         if until_idle:
             self._start("watch for idleness", self._stop_when_idle())
@@ -122,10 +124,14 @@ class Shift:
             for part in self._parts:
                 part.cancel()
 
-    async def _work(self) -> None:
-        """Claim and run jobs when the child processes have what they need."""
-        await self._children.start()
-        await self.worker.run()
+    async def _prepare(self) -> None:
+        """Return when child processes can be had, or the end was asked for meanwhile. Raises: as `Children.start`."""
+        try:
+            await first_of(math.inf, self._children.start(), self._stopping.requested.wait())
+        except BaseException:
+            await self._leave()
+            await self._children.close()
+            raise
 
     def _start(self, name: str, part: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         """Start a part; if it dies of an error that nobody foresaw, the runner drains and ends with exit code 1."""

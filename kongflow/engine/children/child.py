@@ -74,7 +74,6 @@ class Child(asyncio.Protocol):
         """Jobs that it was given."""
         self.memory = 0
         """Bytes that it held after its last job; 0 before."""
-        self.alive = True
         self._trace = trace
         self._send_signal = send_signal
         self._answer = answer
@@ -86,6 +85,11 @@ class Child(asyncio.Protocol):
         self._asked: set[asyncio.Task[None]] = set()
         self._transport: asyncio.Transport | None = None
         self._hung_up = False
+
+    @property
+    def is_usable(self) -> bool:
+        """True where it can run a job: it is neither dead nor about to be killed."""
+        return self._death is None and not self._killed
 
     async def run(self, attempt: Attempt, payload: Json) -> ChildEnd:
         """Run a job and say how it ended."""
@@ -123,18 +127,12 @@ class Child(asyncio.Protocol):
         if call.killing is None or call.killing.when() > self._loop.time() + grace:
             if call.killing is not None:
                 call.killing.cancel()
-            call.killing = self._loop.call_later(grace, self.kill)
+            call.killing = self._loop.call_later(grace, self._kill_with_stack)
 
     def kill(self) -> None:
-        """End the process, and whatever its handler has started; where a job runs, it says first where it is."""
-        if not self.alive or self._killed:
-            return
+        """End the process at once, and whatever its handler has started."""
         self._killed = True
-        if self._call is None:
-            self._send_signal(signal.SIGKILL)
-        else:
-            self._send_signal(TRACE_SIGNAL)
-            self._loop.call_later(TRACE_TIME, self._send_signal, signal.SIGKILL)
+        self._send_signal(signal.SIGKILL)
 
     def retire(self) -> None:
         """Let the process end: it gets no more jobs."""
@@ -142,9 +140,9 @@ class Child(asyncio.Protocol):
 
     def died(self, code: int) -> None:
         """The process has ended. What it said before is heard first."""
-        if not self.alive:
+        if self._death is not None:
             return
-        self.alive, self._death = False, code
+        self._death = code
         if self._hung_up:
             self._bury()
         else:
@@ -194,6 +192,14 @@ class Child(asyncio.Protocol):
             case Say.ENDED if message["lease"] == call.attempt.job.lease:
                 self.memory = message["memory"]
                 self._end(ChildEnd(outcome(message["outcome"]), message["stopped_early"]))
+
+    def _kill_with_stack(self) -> None:
+        """End the process; it says first where its handler is. Should that end meanwhile, the process ends all the
+        same.
+        """
+        self._killed = True
+        self._send_signal(TRACE_SIGNAL)
+        self._loop.call_later(TRACE_TIME, self.kill)
 
     async def _answered(self, message: Message) -> None:
         self._send(Say.ANSWER, number=message["number"], **await self._answer(message))

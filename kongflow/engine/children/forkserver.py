@@ -59,7 +59,7 @@ class ForkServer:
         """Start the process; return what it says of itself when it has imported the handlers. Raises: KongFlowError."""
         ours, theirs = socket.socketpair()
         with theirs:
-            self._process = await asyncio.to_thread(_spawn, self._config, theirs)
+            self._process = _spawn(self._config, theirs)
         ours.setblocking(False)
         self._control = ours
         self._loop.add_reader(ours, self._hear)

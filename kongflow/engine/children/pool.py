@@ -55,7 +55,7 @@ class Children:
         """Return an idle child, or a new one, for one job. Raises: KongFlowError where there can be none now."""
         while self._idle:
             child = self._idle.pop()
-            if child.alive and self._fits(child, memory_limit):
+            if child.is_usable and self._fits(child, memory_limit):
                 return child
             child.retire()
         server = await self._running()
@@ -70,7 +70,7 @@ class Children:
     def give_back(self, child: Child) -> None:
         """Keep a child for the next job, unless it has run as many as it may."""
         most = self._catalog.runner.max_jobs_per_child
-        if not child.alive:
+        if not child.is_usable:
             return
         if most is not None and child.jobs >= most:
             child.retire()
