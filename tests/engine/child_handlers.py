@@ -252,3 +252,17 @@ def note(payload: Any, what: str) -> None:
 def parents(payload: Any) -> list[int]:
     """The fork server, and this child."""
     return [os.getppid(), os.getpid()]
+
+
+def waits_then_commits(payload: Any, job: SyncJobContext) -> None:
+    """Wait for the file `go`, whatever the runner asks, then commit; note what that says."""
+    note(payload, f"{os.getpid()}")
+    while not Path(payload["go"]).exists():
+        time.sleep(0.01)
+    try:
+        with job.transaction() as tx:
+            tx.execute("insert into effects (name) values ('zombie')")
+            tx.enqueue("echo", {"by": "zombie"})
+    except Exception as error:
+        note({"note": Path(payload["go"]).with_name("refused")}, f"{type(error).__name__}: {error}")
+        raise

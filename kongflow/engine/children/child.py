@@ -60,7 +60,9 @@ class _Call:
 
 
 class Child(asyncio.Protocol):
-    """The runner's end of a child. `answer` answers what a handler asks; `send_signal` signals this child."""
+    """The runner's end of a child. `send_signal` signals it, `answer` answers what its handler asks, and `buried` is
+    called when it is dead and nothing more is to be heard of it.
+    """
 
     def __init__(
         self,
@@ -68,6 +70,7 @@ class Child(asyncio.Protocol):
         trace: int,
         send_signal: Callable[[int], None],
         answer: Callable[[Message], Coroutine[Any, Any, Message]],
+        buried: Callable[[Child], object],
     ) -> None:
         self.pid = pid
         self.jobs = 0
@@ -77,6 +80,7 @@ class Child(asyncio.Protocol):
         self._trace = trace
         self._send_signal = send_signal
         self._answer = answer
+        self._buried = buried
         self._loop = asyncio.get_running_loop()
         self._lines = Lines()
         self._call: _Call | None = None
@@ -144,9 +148,26 @@ class Child(asyncio.Protocol):
             return
         self._death = code
         if self._hung_up:
-            self._bury()
+            self.bury()
         else:
-            self._loop.call_later(LAST_WORDS, self._bury)
+            self._loop.call_later(LAST_WORDS, self.bury)
+
+    def bury(self) -> None:
+        """The process is dead: hear no more of it, and end its job with it."""
+        trace, self._trace = self._trace, -1
+        if trace < 0:
+            return
+        stack = ""
+        with suppress(OSError):
+            stack = os.read(trace, _MAX_TRACE).decode(errors="replace")
+        os.close(trace)
+        if self._transport is not None:
+            self._transport.close()
+        if self._call is not None:
+            assert self._death is not None
+            how = _how_it_died(self._death)
+            self._end(ChildEnd(died=how, killed=self._killed, began=self._call.began, stack=_without_own_frames(stack)))
+        self._buried(self)
 
     # --- asyncio.Protocol ---
 
@@ -164,7 +185,7 @@ class Child(asyncio.Protocol):
         """The line is closed: the process has ended, or closed what is not its own, and ends now."""
         self._hung_up = True
         if self._death is not None:
-            self._bury()
+            self.bury()
         else:
             self._send_signal(signal.SIGKILL)
 
@@ -207,21 +228,6 @@ class Child(asyncio.Protocol):
     def _end(self, ended: ChildEnd) -> None:
         if self._call is not None and not self._call.ended.done():
             self._call.ended.set_result(ended)
-
-    def _bury(self) -> None:
-        trace, self._trace = self._trace, -1
-        if trace < 0:
-            return
-        stack = ""
-        with suppress(OSError):
-            stack = os.read(trace, _MAX_TRACE).decode(errors="replace")
-        os.close(trace)
-        if self._transport is not None:
-            self._transport.close()
-        if self._call is not None:
-            assert self._death is not None
-            how = _how_it_died(self._death)
-            self._end(ChildEnd(died=how, killed=self._killed, began=self._call.began, stack=_without_own_frames(stack)))
 
     def _send(self, say: Say, **values: object) -> None:
         if self._transport is not None and not self._transport.is_closing():

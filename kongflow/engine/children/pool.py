@@ -60,7 +60,13 @@ class Children:
             child.retire()
         server = await self._running()
         forked = await server.fork()
-        child = Child(forked.pid, forked.trace, lambda number: server.signal(forked.pid, number), self._answer)
+        child = Child(
+            forked.pid,
+            forked.trace,
+            lambda number: server.signal(forked.pid, number),
+            self._answer,
+            self._buried,
+        )
         self._all[forked.pid] = child
         await self._loop.create_unix_connection(lambda: child, sock=forked.channel)
         if forked.pid in self._early_deaths:
@@ -82,6 +88,9 @@ class Children:
         server, self._server = self._server, None
         if server is not None:
             await server.close()
+        for child in tuple(self._all.values()):
+            child.bury()
+        await asyncio.sleep(0)  # then the lines are closed
 
     def _fits(self, child: Child, memory_limit: int | None) -> bool:
         """Say whether what earlier jobs have left in a child leaves this one half of its room."""
@@ -124,13 +133,17 @@ class Children:
     def _died(self, pid: int, code: int) -> None:
         """A child has ended, or ALL."""
         for known in tuple(self._all) if pid == ALL else (pid,):
-            child = self._all.pop(known, None)
+            child = self._all.get(known)
             if child is None:
                 self._early_deaths[known] = code
                 continue
             if child in self._idle:
                 self._idle.remove(child)
             child.died(code)
+
+    def _buried(self, child: Child) -> None:
+        if self._all.get(child.pid) is child:
+            del self._all[child.pid]
 
     async def _answer(self, asked: Message) -> Message:
         """Answer what a handler asks."""
