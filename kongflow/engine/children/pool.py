@@ -5,8 +5,11 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import os
+import signal
 import sys
 from collections.abc import Collection, Mapping
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 
@@ -139,6 +142,9 @@ class Children:
                 continue
             if child in self._idle:
                 self._idle.remove(child)
+            if pid == ALL:  # what their handlers have started is not the kernel's to end, and the server is gone
+                with suppress(ProcessLookupError, PermissionError):
+                    os.killpg(known, signal.SIGKILL)
             child.died(code)
 
     def _buried(self, child: Child) -> None:
