@@ -6,13 +6,12 @@ import asyncio
 import time
 from collections.abc import Callable
 from enum import Enum
-from io import StringIO
 from typing import Any
 
 from kongflow.config.binding import Handler
 from kongflow.core.job import ClaimedJob
 from kongflow.core.task import Task
-from kongflow.engine.stall import stack_of
+from kongflow.engine.stall import stack_of, stack_of_task
 
 START_LIMIT = 5.0
 """Seconds after its claim in which a job must start; later it is given back (docs/configuration.md, "Attempts")."""
@@ -95,11 +94,7 @@ class Attempt:
         """Return what the handler's thread or coroutine is doing, newest call last; what a child does only it knows."""
         if self._thread is not None:
             return stack_of(self._thread)
-        if self._task is None:
-            return ""
-        text = StringIO()
-        self._task.print_stack(file=text)
-        return text.getvalue()
+        return "" if self._task is None else stack_of_task(self._task)
 
     def stop(self, reason: Stop) -> None:
         """Tell the attempt to stop, once. A lost lease outweighs all else; of the other reasons the first one stays."""

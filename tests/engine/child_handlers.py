@@ -147,7 +147,7 @@ def logs(payload: Any, job: SyncJobContext) -> None:
     try:
         int("inner")
     except ValueError:
-        logging.getLogger("acme").exception("odd \udc80 text\nin two lines", extra={"order": 7})
+        logging.getLogger("acme").exception("odd \x01 text\nin two lines", extra={"order": 7})
     raise RuntimeError(f"with {job.secrets['token']}")
 
 
@@ -200,6 +200,15 @@ def forks(payload: Any, job: SyncJobContext) -> Any:
     os.close(tell)
     os.waitpid(child, 0)
     return os.read(told, 1000).decode()
+
+
+def forks_and_returns_twice(payload: Any) -> str:
+    """Come back from `os.fork` in both processes, as a mistake would."""
+    forked = os.fork()
+    if forked:
+        os.waitpid(forked, 0)
+        return "the child"
+    return "the fork"
 
 
 def forks_and_dies(payload: Any) -> None:

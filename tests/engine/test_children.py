@@ -17,7 +17,7 @@ from kongflow.core.task import Isolation
 from kongflow.engine.job_log import JobFilter
 from kongflow.errors import InvalidConfig
 from tests.builders import QUICK, make_handler
-from tests.engine import child_handlers
+from tests.engine import child_handlers, imported_by_the_runner_only, starts_a_thread
 from tests.engine.children import in_child, noted
 from tests.engine.site import open_site
 
@@ -179,7 +179,7 @@ async def test_log_lines_reach_the_runners_log_with_their_job(tmp_path: Path, he
     (own,), (other,) = heard.of("kongflow.task.work"), heard.of("acme")
     assert own.getMessage() == "the token is tok-123456", "the formatter of the log masks it, as for any line"
     assert (own.levelno, own.job, own.task, own.attempt) == (logging.INFO, added, "work", 1)
-    assert (other.getMessage(), other.order, other.levelname) == ("odd \udc80 text\nin two lines", 7, "ERROR")
+    assert (other.getMessage(), other.order, other.levelname) == ("odd \x01 text\nin two lines", 7, "ERROR")
     assert other.exc_text.startswith("Traceback")
     assert "invalid literal" in other.exc_text
     assert job.error.message == "with ***"
@@ -235,6 +235,12 @@ async def test_a_process_that_it_forks_cannot_use_the_job(tmp_path: Path, heard:
     assert "from the fork" in capfd.readouterr().err
 
 
+async def test_a_process_that_it_forks_cannot_end_the_job(tmp_path: Path) -> None:
+    job = await run_one(tmp_path, child_handlers.forks_and_returns_twice)
+
+    assert (job.state, job.result) == (JobState.SUCCEEDED, "the child")
+
+
 async def test_max_jobs_per_child_replaces_a_child(tmp_path: Path) -> None:
     settings = replace(QUICK, concurrency=1, max_jobs_per_child=3)
     async with open_site(tmp_path, {"pid": in_child(child_handlers.pid)}, runner=settings) as site:
@@ -262,3 +268,19 @@ async def test_a_runner_without_such_tasks_starts_no_process(tmp_path: Path, mon
         added = await site.enqueue("work", {"a": 1})
         await site.run_all()
         assert (await site.job(added)).result == {"a": 1}
+
+
+async def test_a_module_that_cannot_be_imported_there_fails_its_jobs_in_words(tmp_path: Path) -> None:
+    job = await run_one(tmp_path, imported_by_the_runner_only.work)
+
+    assert (job.state, job.reason, job.error.type) == (JobState.FAILED, Reason.ERROR, "kongflow.InvalidConfig")
+    assert "tests.engine.imported_by_the_runner_only.work cannot be used in a child process" in job.error.message
+    assert "only where tests run" in job.error.message
+
+
+async def test_threads_that_an_import_starts_are_warned_of(tmp_path: Path, heard: Heard) -> None:
+    await run_one(tmp_path, starts_a_thread.work)
+
+    (warning,) = heard.of("kongflow")
+    assert warning.levelno == logging.WARNING
+    assert "has started threads (the-pool-of-a-driver)" in warning.getMessage()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import threading
 from collections.abc import Iterator
@@ -14,6 +15,11 @@ from kongflow.engine.children.wire import Lines, Message, Say, error, line_of
 from kongflow.errors import KongFlowError
 
 CHUNK = 65_536
+
+
+def end_all() -> None:
+    """End this process and all that its handler has started: without the runner nothing of it may go on."""
+    os.killpg(0, signal.SIGKILL)
 
 
 class Channel:
@@ -32,17 +38,22 @@ class Channel:
         return os.getpid() == self._pid
 
     def send(self, say: Say, **values: object) -> None:
-        """Say something; waits while the runner is slow to hear."""
-        line = line_of(say, **values)
-        with self._sending:
-            self._socket.sendall(line)
-
-    def ask(self, what: str, **values: object) -> Any:
-        """Ask the runner and return its answer. Raises: the error of ours that it met."""
+        """Say something; waits while the runner is slow to hear. Raises: KongFlowError in a process that a handler has
+        forked.
+        """
         if not self.is_ours:
             raise KongFlowError(
                 f"process {os.getpid()} was forked by a handler and cannot use its job; let the handler itself do it"
             )
+        line = line_of(say, **values)
+        try:
+            with self._sending:
+                self._socket.sendall(line)
+        except OSError:
+            end_all()
+
+    def ask(self, what: str, **values: object) -> Any:
+        """Ask the runner and return its answer. Raises: the error of ours that it met."""
         number, answer = next(self._numbers), Future[Any]()
         self._asked[number] = answer
         try:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import faulthandler
-import os
 import signal
 import socket
 import sys
@@ -20,7 +19,7 @@ from kongflow.core.retry import RetryPolicy
 from kongflow.core.task import Isolation, Keep, Task
 from kongflow.engine.attempt import Attempt, Stop
 from kongflow.engine.children.calls import CallsToRunner
-from kongflow.engine.children.channel import Channel
+from kongflow.engine.children.channel import Channel, end_all
 from kongflow.engine.children.child_log import log_to_runner
 from kongflow.engine.children.limits import data_size, memory_limit
 from kongflow.engine.children.wire import Message, Say, claimed_job, outcome_message
@@ -82,7 +81,7 @@ class _Child:
                     case Say.EXIT:
                         self._jobs.put(None)
                         return
-        os.killpg(0, signal.SIGKILL)
+        end_all()
 
     def _stop(self, message: Message) -> None:
         attempt = self._attempt
