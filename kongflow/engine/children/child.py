@@ -20,9 +20,9 @@ from kongflow.engine.children.child_log import record_of
 from kongflow.engine.children.wire import Lines, Message, Say, line_of, outcome
 from kongflow.engine.children.work import TRACE_SIGNAL
 
-RELEASE_GRACE = 2.0
-"""Seconds that a handler has whose job is given back, or belongs to another runner already; the end of a run may leave
-it less."""
+RELEASE_GRACE = 1.0
+"""Seconds that a handler has whose job is given back, or belongs to another runner already. A runner that cannot renew
+stops its jobs 1.5 s before a lease of 15 s ends; the end of a run may leave them less."""
 TRACE_TIME = 0.1
 """Seconds that a child has to write its stack before it is killed."""
 LAST_WORDS = 0.2

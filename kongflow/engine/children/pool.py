@@ -24,9 +24,9 @@ from kongflow.engine.context import Surroundings
 from kongflow.engine.result import check_result
 from kongflow.errors import InvalidConfig
 
-ROOM = 8 << 20
-"""Bytes that a memory limit must leave beyond what the imported handlers take: a child that cannot even say why it
-failed helps nobody."""
+ROOM = 64 << 20
+"""Bytes that a memory limit must leave beyond what the imported handlers take: for the threads and connections of
+`job.transaction()`, whose stacks take 8 MiB each, and to say why a handler has failed."""
 
 
 class Children:
