@@ -17,12 +17,12 @@ from kongflow.core.catalog import Catalog
 from kongflow.core.duration import format_size
 from kongflow.core.task import Isolation
 from kongflow.engine.children.child import Child
-from kongflow.engine.children.forkserver import ALL, ForkServer
+from kongflow.engine.children.forkserver import ALL, Fork, ForkServer
 from kongflow.engine.children.limits import CAN_LIMIT_MEMORY
 from kongflow.engine.children.wire import Message, error_message, job_options
 from kongflow.engine.context import Surroundings
 from kongflow.engine.result import check_result
-from kongflow.errors import InvalidConfig
+from kongflow.errors import InvalidConfig, KongFlowError
 
 ROOM = 64 << 20
 """Bytes that a memory limit must leave beyond what the imported handlers take: for the threads and connections of
@@ -41,6 +41,7 @@ class Children:
         self._loop = asyncio.get_running_loop()
         self._starting = asyncio.Lock()
         self._server: ForkServer | None = None
+        self._closed = False
         self._base = 0
         self._idle: list[Child] = []
         self._all: dict[int, Child] = {}
@@ -61,8 +62,7 @@ class Children:
             if child.is_usable and self._fits(child, memory_limit):
                 return child
             child.retire()
-        server = await self._running()
-        forked = await server.fork()
+        server, forked = await self._fork()
         child = Child(
             forked.pid,
             forked.trace,
@@ -74,6 +74,8 @@ class Children:
         await self._loop.create_unix_connection(lambda: child, sock=forked.channel)
         if forked.pid in self._early_deaths:
             child.died(self._early_deaths.pop(forked.pid))
+        elif not server.is_running:
+            child.died(-signal.SIGKILL)
         return child
 
     def give_back(self, child: Child) -> None:
@@ -87,7 +89,8 @@ class Children:
             self._idle.append(child)
 
     async def close(self) -> None:
-        """End every child."""
+        """End every child; there are no more."""
+        self._closed = True
         server, self._server = self._server, None
         if server is not None:
             await server.close()
@@ -99,8 +102,21 @@ class Children:
         """Say whether what earlier jobs have left in a child leaves this one half of its room."""
         return memory_limit is None or child.memory - self._base <= (memory_limit - self._base) / 2
 
+    async def _fork(self) -> tuple[ForkServer, Fork]:
+        """Fork a child, once more where the server has died just now. Raises: KongFlowError."""
+        server = await self._running()
+        try:
+            return server, await server.fork()
+        except KongFlowError:
+            if server.is_running:
+                raise
+        server = await self._running()
+        return server, await server.fork()
+
     async def _running(self) -> ForkServer:
         async with self._starting:
+            if self._closed:
+                raise KongFlowError("the runner has ended")
             if self._server is None or not self._server.is_running:
                 if self._server is not None:
                     await self._server.close()
