@@ -256,6 +256,18 @@ class JobOverrunning(JobEvent):
 
 
 @dataclass(frozen=True, slots=True)
+class JobAbandoned(JobEvent):
+    """The handler goes on although the run is over: only the end of the process stops it. Its job is given back, or
+    timed out.
+    """
+
+    name: ClassVar[str] = "job.abandoned"
+    level: ClassVar[int] = logging.WARNING
+    stacks: str
+    """What its thread or coroutine is doing."""
+
+
+@dataclass(frozen=True, slots=True)
 class JobFailedAfterCommit(JobEvent):
     """The handler raised after its transaction had completed the job; the job stays succeeded."""
 

@@ -15,7 +15,7 @@ from kongflow.core.job import ClaimedJob
 from kongflow.core.outcome import Crashed, Outcome, Released, RunAgain, decide
 from kongflow.engine.attempt import Attempt, Stop
 from kongflow.engine.endings import end_event
-from kongflow.engine.events import Events, JobForgotten, JobLost, JobSucceeded, ref
+from kongflow.engine.events import Events, JobAbandoned, JobForgotten, JobLost, JobSucceeded, ref
 from kongflow.engine.executor import Executor
 from kongflow.engine.failure import timed_out
 from kongflow.engine.outage import Outage
@@ -120,6 +120,7 @@ class Worker:
         """Write the ends of attempts that go on in spite of everything, as the last act before the process ends."""
         for attempt in list(self._attempts.values()):
             attempt.abandoned = True
+            self._crew.events.emit(JobAbandoned(ref(attempt.job), attempt.stack()))
             self._end(attempt, timed_out(attempt.task, attempt.job.attempt) if attempt.timed_out else Released())
 
     def _leased(self, lease: int) -> Attempt | None:

@@ -275,3 +275,7 @@ def waits_then_commits(payload: Any, job: SyncJobContext) -> None:
     except Exception as error:
         note({"note": Path(payload["go"]).with_name("refused")}, f"{type(error).__name__}: {error}")
         raise
+
+
+def naps(payload: Any) -> None:
+    time.sleep(0.005)

@@ -10,6 +10,10 @@ from kongflow.config.handler_path import FilePlace, HandlerFault, HandlerProblem
 from kongflow.config.handlers import HandlerSignature
 from kongflow.config.project import Entry
 
+_FITTING = {
+    "auto": "delete `isolation`: auto does what fits",
+    "process": "make it a plain function, which may call asyncio.run, or delete `isolation`",
+}
 _LIMIT_HELP = "add `isolation: process`, or delete the limit"
 
 
@@ -59,7 +63,7 @@ def handler_isolation(facts: Facts) -> Iterator[Finding]:
             kind = "an async function, which runs on the loop" if found.is_async else "a plain function"
             message = f"`isolation: {isolation}` does not fit: {task.value['handler']} is {kind}"
             place = task.value_place("isolation") if given_by is task else task.value_place("handler")
-            yield finding("handler-isolation", place, message, "delete `isolation`: auto does what fits")
+            yield finding("handler-isolation", place, message, _FITTING.get(isolation, _FITTING["auto"]))
 
 
 def memory_limit_isolation(facts: Facts) -> Iterator[Finding]:
