@@ -37,7 +37,7 @@ def make_task(name: str, **fields: Any) -> Task:
             fields[text] = Template.parse(fields[text])
     for schema in ("payload", "result"):
         fields[f"{schema}_schema"] = PayloadSchema.compile(fields.pop(schema)) if schema in fields else None
-    return Task(name=name, handler=f"handlers.{name}", retry=retry, **fields)
+    return Task(name=name, retry=retry, **{"handler": f"handlers.{name}", **fields})
 
 
 def make_catalog(

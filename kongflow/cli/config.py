@@ -13,7 +13,7 @@ from kongflow.cli.output import emit_json, escape
 from kongflow.config.environment import unfill
 from kongflow.config.yaml_values import scalar
 from kongflow.core.catalog import Catalog, Secret
-from kongflow.core.duration import format_duration, parse_duration
+from kongflow.core.duration import format_duration, format_size, parse_duration
 from kongflow.core.json import Json
 from kongflow.core.queue import Queue
 from kongflow.core.retry import RetryPolicy
@@ -73,6 +73,7 @@ def resolve(catalog: Catalog) -> dict[str, Json]:
             "lease": Seconds(runner.lease),
             "shutdown_timeout": Seconds(runner.shutdown_timeout),
             "stall_limit": "off" if runner.stall_limit is None else Seconds(runner.stall_limit),
+            **({} if runner.max_jobs_per_child is None else {"max_jobs_per_child": runner.max_jobs_per_child}),
         },
         "retry_policies": {name: _policy(policy) for name, policy in catalog.retry_policies.items()},
         "queues": {name: _queue(queue) for name, queue in catalog.queues.queues.items()},
@@ -138,6 +139,7 @@ def _task(task: Task) -> Json:
             "flags": list(task.flags),
             "tags": list(task.tags),
             "isolation": str(task.isolation),
+            "memory_limit": None if task.memory_limit is None else format_size(task.memory_limit),
             "keep": str(task.keep),
             "examples": list(task.examples),
         }

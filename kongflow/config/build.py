@@ -134,6 +134,7 @@ class _Tasks:
             flags=tuple(value["flags"]),
             tags=tuple(value["tags"]),
             isolation=Isolation(value["isolation"]),
+            memory_limit=value.get("memory_limit"),
             keep=Keep(value["keep"]),
             description=value["description"],
             owner=value["owner"],

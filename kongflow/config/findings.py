@@ -144,7 +144,7 @@ example-invalid
 tombstone-not-alone tombstone-target secret-source database-url heartbeat-too-slow
 lint-unknown-slug lint-ignores-error
 handler-path handler-module handler-syntax handler-attribute handler-not-callable handler-signature handler-isolation
-handler-import-error
+memory-limit-isolation handler-import-error
 template-syntax template-unknown-name template-unknown-key template-not-allowed template-in-key
 """
 _WARNINGS = "include-empty"

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from kongflow.config.findings import quoted, suggestion
 from kongflow.config.law import Rule
-from kongflow.core.duration import format_duration, parse_duration
+from kongflow.core.duration import format_duration, parse_duration, parse_size
 from kongflow.core.json import Json
 from kongflow.core.new_job import MAX_JOB_KEY
 from kongflow.core.queue import check_queue_name
@@ -71,10 +71,10 @@ def wanted(rule: Rule) -> str:
     if "anyOf" in rule:
         return " or ".join(dict.fromkeys(wanted(branch) for branch in rule["anyOf"]))
     if "enum" in rule:
-        return "one of " + ", ".join(_choices(rule))
+        return "one of " + ", ".join(rule["enum"])
     if "const" in rule:
         return str(rule["const"]).lower() if isinstance(rule["const"], bool) else str(rule["const"])
-    special = {"duration": "a duration such as 30s", "path": "a path"}
+    special = {"duration": "a duration such as 30s", "path": "a path", "size": "a size such as 256MiB"}
     named = special.get(rule.get("x-kind", ""))
     kinds = {"string": "text", "boolean": "true or false", "array": "a list", "object": "a mapping"}
     return named or kinds.get(_type(rule)) or f"{_article(rule)} {_range(rule)}".strip()
@@ -148,17 +148,11 @@ def _range(rule: Rule) -> str:
 
 
 def _choice(rule: Rule, value: Json) -> Json:
-    if value in rule.get("x-later", ()):
-        raise Refused("not-in-this-version", f"{quoted(value)} is not in this version of KongFlow", "choose another")
     if value not in rule["enum"]:
-        choices = _choices(rule)
+        choices = rule["enum"]
         message = f"{quoted(value)} is not one of {', '.join(choices)}"
         raise Refused("wrong-choice", message, suggestion(str(value), choices, "choose one of them"))
     return value
-
-
-def _choices(rule: Rule) -> list[str]:
-    return [choice for choice in rule["enum"] if choice not in rule.get("x-later", ())]
 
 
 def _number(rule: Rule, value: float) -> Json:
@@ -197,6 +191,13 @@ def _duration(rule: Rule, value: str) -> float:
     if seconds < shortest:
         raise Refused("out-of-range", f"{value} is too short", f"at least {format_duration(shortest)}")
     return seconds
+
+
+def _size(value: str) -> int:
+    try:
+        return parse_size(value)
+    except InvalidOption as problem:
+        raise Refused("wrong-format", str(problem)) from None
 
 
 def _name(value: str) -> str:
@@ -254,4 +255,5 @@ _KINDS: dict[str, Callable[[str], Json]] = {
     "queue": _queue,
     "job-key": _job_key,
     "priority": _priority,
+    "size": _size,
 }

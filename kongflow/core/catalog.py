@@ -38,6 +38,8 @@ class RunnerSettings:
     lease: float = 15.0
     shutdown_timeout: float = 25.0
     stall_limit: float | None = 60.0
+    max_jobs_per_child: int | None = None
+    """Jobs after which a child process is replaced; None is never."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,6 +25,9 @@ class Cancel:
     reason: str = ""
 
 
+CRASHED = "kongflow.Crashed"
+"""The type of the error that is kept of a crash."""
+
 # --- what happened ---------------------------------------------------------------------------------------------------
 
 
@@ -50,7 +53,15 @@ class Released:
     """The attempt was given back: the runner stops, or the job never started. It uses up nothing."""
 
 
-Outcome = Succeeded | Failed | Snooze | Cancel | Released
+@dataclass(frozen=True, slots=True)
+class Crashed:
+    """The attempt ended without an outcome: its child process died. `crash_limit` is that of its task."""
+
+    error: AttemptError
+    crash_limit: int
+
+
+Outcome = Succeeded | Failed | Snooze | Cancel | Released | Crashed
 
 # --- what must be written --------------------------------------------------------------------------------------------
 
@@ -94,6 +105,8 @@ def decide(outcome: Outcome, job: ClaimedJob, policy: RetryPolicy, duration: flo
             return RunAgain(seconds, gives_back=True)
         case Released():
             return RunAgain(0.0, gives_back=True, clears_crashes=False)
+        case Crashed(error, crash_limit):
+            return _after_crash(error, job.crashes, crash_limit)
         case Failed():
             return _after_failure(outcome, job, policy, duration, rng)
 
@@ -153,7 +166,11 @@ def after_crash(attempt: int, crashes: int, ran_for: float, terms: LeaseTerms) -
         if attempt < terms.max_attempts and terms.retries_timeouts:
             return RunAgain(terms.retry_delay, error)
         return Finish(JobState.FAILED, Reason.TIMED_OUT, error=error)
-    error = AttemptError(attempt, "kongflow.Crashed", f"the runner was lost; crash {crashes + 1} of this job")
-    if crashes + 1 >= terms.crash_limit:
+    error = AttemptError(attempt, CRASHED, f"the runner was lost; crash {crashes + 1} of this job")
+    return _after_crash(error, crashes, terms.crash_limit)
+
+
+def _after_crash(error: AttemptError, crashes: int, crash_limit: int) -> Transition:
+    if crashes + 1 >= crash_limit:
         return Finish(JobState.FAILED, Reason.CRASHED, error=error)
     return RunAgain(0.0, error, gives_back=True, clears_crashes=False)

@@ -23,11 +23,14 @@ class JobKeyMode(StrEnum):
 
 
 class Isolation(StrEnum):
-    """Where a handler runs. `auto`: coroutine functions on the loop, plain functions in threads."""
+    """Where a handler runs. `auto`: coroutine functions on the loop, plain functions in threads. `process`: plain
+    functions in child processes that can be killed alone.
+    """
 
     AUTO = "auto"
     ASYNC = "async"
     THREAD = "thread"
+    PROCESS = "process"
 
 
 class Keep(StrEnum):
@@ -60,6 +63,8 @@ class Task:
     flags: tuple[str, ...] = ()
     tags: tuple[str, ...] = ()
     isolation: Isolation = Isolation.AUTO
+    memory_limit: int | None = None
+    """Bytes that its child process may use, the interpreter and the handlers' modules included."""
     keep: Keep = Keep.ALL
     description: str = ""
     owner: str = ""

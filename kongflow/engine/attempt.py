@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Callable
 from enum import Enum
+from typing import Any
 
 from kongflow.config.binding import Handler
 from kongflow.core.job import ClaimedJob
 from kongflow.core.task import Task
+from kongflow.engine.stall import stack_of, stack_of_task
 
 START_LIMIT = 5.0
 """Seconds after its claim in which a job must start; later it is given back (docs/configuration.md, "Attempts")."""
@@ -45,7 +48,15 @@ class Attempt:
         """True from the fence of the job's own transaction on: then only the commit decides."""
         self.committed = False
         """True where the job's own transaction has completed it."""
+        self._thread: int | None = None
+        self._task: asyncio.Task[Any] | None = None
         self._interrupt: Callable[[], object] | None = None
+        self._kill: Callable[[], object] | None = None
+
+    @property
+    def can_be_killed(self) -> bool:
+        """True where the handler runs in a child process of its own, which is killed after its `cancel_grace`."""
+        return self._kill is not None
 
     @property
     def stopping(self) -> bool:
@@ -66,10 +77,24 @@ class Attempt:
         """Say whether it may no longer start: it waited too long, or its lease may be over."""
         return time.monotonic() - self.claimed > min(START_LIMIT, lease)
 
-    def start(self, interrupt: Callable[[], object] | None) -> None:
-        """Note that the handler is called now; `interrupt` makes a coroutine end, a thread only has `stopping`."""
+    def start(self, interrupt: Callable[[], object] | None, kill: Callable[[], object] | None = None) -> None:
+        """Note that the handler is called now; `interrupt` makes a coroutine end, a thread only has `stopping`.
+        `kill` ends its child process, where it has one; there `interrupt` asks, and kills later.
+        """
         self.started = time.monotonic()
         self._interrupt = interrupt
+        self._kill = kill
+        self._task = _current_task()
+
+    def runs_in(self, thread: int) -> None:
+        """Note the thread that calls the handler."""
+        self._thread = thread
+
+    def stack(self) -> str:
+        """Return what the handler's thread or coroutine is doing, newest call last; what a child does only it knows."""
+        if self._thread is not None:
+            return stack_of(self._thread)
+        return "" if self._task is None else stack_of_task(self._task)
 
     def stop(self, reason: Stop) -> None:
         """Tell the attempt to stop, once. A lost lease outweighs all else; of the other reasons the first one stays."""
@@ -84,6 +109,20 @@ class Attempt:
         self.interrupt()
 
     def interrupt(self) -> None:
-        """Cancel the coroutine, unless its own transaction is about to complete the job."""
-        if self._interrupt is not None and not self.completing:
+        """Cancel the coroutine, unless its own transaction is about to complete the job. A child process is told at
+        any time: whether its commit or its end came first, the database knows.
+        """
+        if self._interrupt is not None and (self.can_be_killed or not self.completing):
             self._interrupt()
+
+    def kill(self) -> None:
+        """End the child process of the handler now; without one, nothing happens."""
+        if self._kill is not None:
+            self._kill()
+
+
+def _current_task() -> asyncio.Task[Any] | None:
+    try:
+        return asyncio.current_task()
+    except RuntimeError:  # in a child process there is no loop
+        return None

@@ -2,23 +2,36 @@
 
 from __future__ import annotations
 
+from typing import Protocol
+
 from sqlalchemy.engine import Connection
 
 from kongflow.core.job import JobState
 from kongflow.core.outcome import Finish
+from kongflow.core.task import Task
 from kongflow.engine.attempt import Attempt
-from kongflow.engine.result import result_text
 from kongflow.errors import JobStateConflict, LeaseLost, TimedOut
-from kongflow.store.base import Store
-from kongflow.store.records import Settlement
+from kongflow.store.records import Settled, Settlement
+
+
+class Settles(Protocol):
+    """What can write the end of a job inside a transaction, and knows which results are kept."""
+
+    def settle_in(self, connection: Connection, settlement: Settlement) -> Settled:
+        """See Store.settle_in."""
+        ...
+
+    def result_text(self, value: object, task: Task) -> str:
+        """Return the JSON text that is kept of a result. Raises: InvalidResult."""
+        ...
 
 
 class Completion:
     """Completes one attempt in a transaction: opened once, fenced, and from then on decided by the commit alone."""
 
-    def __init__(self, attempt: Attempt, store: Store) -> None:
+    def __init__(self, attempt: Attempt, settles: Settles) -> None:
         self._attempt = attempt
-        self._store = store
+        self._settles = settles
         self._result: object = None
         self._text = "null"
 
@@ -35,21 +48,21 @@ class Completion:
 
     def result(self, value: object) -> None:
         """Set what the job's result will be; without it the result is null. Raises: InvalidResult."""
-        result_text(value, self._attempt.task)
+        self._settles.result_text(value, self._attempt.task)
         self._result = value
 
     def begin(self) -> None:
         """Nothing interrupts the attempt from here to the commit. Raises: InvalidResult; TimedOut."""
         if self._attempt.timed_out:
             raise TimedOut(f"job {self._attempt.job.id} is past its timeout; its transaction was rolled back")
-        self._text = result_text(self._result, self._attempt.task)
+        self._text = self._settles.result_text(self._result, self._attempt.task)
         self._attempt.completing = True
 
     def fence(self, connection: Connection) -> None:
         """Write the end of the job where its lease still holds. Raises: LeaseLost, which rolls everything back."""
         job = self._attempt.job
         end = Finish(JobState.SUCCEEDED, result=self._text)
-        settled = self._store.settle_in(connection, Settlement(job.id, job.lease, end, self._attempt.task.keep))
+        settled = self._settles.settle_in(connection, Settlement(job.id, job.lease, end, self._attempt.task.keep))
         if settled.lost:
             raise LeaseLost(f"job {job.id} was given to another runner; its transaction was rolled back")
 

@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any, TypeVar, Unpack
+from typing import Unpack
 
 from kongflow.core.job import Job
 from kongflow.core.json import Json, dump
 from kongflow.engine.attempt import Attempt
+from kongflow.engine.calls import SyncCalls
 from kongflow.engine.client import Client, EnqueueOptions, job_options
 from kongflow.engine.completion import Completion
 from kongflow.engine.transaction import JobTransaction, SyncJobTransaction
 from kongflow.errors import InvalidOption, JobStateConflict, LeaseLost
 from kongflow.store.base import Store
-from kongflow.store.connections import sync_connection
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +27,8 @@ class Surroundings:
     client: Client
     store: Store
     secrets: Mapping[str, str]
-    loop: asyncio.AbstractEventLoop
+    calls: SyncCalls
+    """What plain functions use of all that."""
     wake: Callable[[], None]
     """Tells the runner that something was added; from any thread."""
 
@@ -40,7 +38,7 @@ class _Facts:
 
     _transaction: object = None
 
-    def __init__(self, attempt: Attempt, surroundings: Surroundings) -> None:
+    def __init__(self, attempt: Attempt, secrets: Mapping[str, str]) -> None:
         job = attempt.job
         self.id = job.id
         self.task = job.task
@@ -54,12 +52,8 @@ class _Facts:
         self.created_at = job.created_at
         self.lease = job.lease
         self.deadline = datetime.now(UTC) + timedelta(seconds=attempt.task.timeout)
-        self.secrets = surroundings.secrets
+        self.secrets = secrets
         self._attempt = attempt
-        self._client = surroundings.client
-        self._store = surroundings.store
-        self._loop = surroundings.loop
-        self._wake = surroundings.wake
 
     @property
     def logger(self) -> logging.Logger:
@@ -75,9 +69,6 @@ class _Facts:
         if self._attempt.stopping:
             self._attempt.noticed_stop = True
         return self._attempt.stopping
-
-    def _completion(self) -> Completion:
-        return Completion(self._attempt, self._store)
 
     def _check_outside_transaction(self) -> None:
         if self._transaction is not None:
@@ -95,6 +86,13 @@ class JobContext(_Facts):
     """A job as its coroutine function sees it; the second argument of the handler."""
 
     _transaction: JobTransaction | None = None
+
+    def __init__(self, attempt: Attempt, surroundings: Surroundings) -> None:
+        super().__init__(attempt, surroundings.secrets)
+        self._client = surroundings.client
+        self._store = surroundings.store
+        self._calls = surroundings.calls
+        self._wake = surroundings.wake
 
     async def enqueue(
         self, task: str, payload: Json = None, *, connection: object = None, **options: Unpack[EnqueueOptions]
@@ -124,7 +122,7 @@ class JobContext(_Facts):
         Once a job. An exception inside rolls everything back and is the attempt's failure; one after the commit is
         logged, and the job stays succeeded. Raises: LeaseLost where another runner has the job: nothing is written.
         """
-        completion = self._completion()
+        completion = Completion(self._attempt, self._calls)
         completion.check_unopened()
         try:
             async with self._store.transaction() as connection:
@@ -145,9 +143,15 @@ class JobContext(_Facts):
 
 
 class SyncJobContext(_Facts):
-    """A job as its plain function sees it, in a thread; the same names as `JobContext`, as plain calls."""
+    """A job as its plain function sees it, in a thread or a child process; the same names as `JobContext`, as plain
+    calls.
+    """
 
     _transaction: SyncJobTransaction | None = None
+
+    def __init__(self, attempt: Attempt, secrets: Mapping[str, str], calls: SyncCalls) -> None:
+        super().__init__(attempt, secrets)
+        self._calls = calls
 
     def enqueue(
         self, task: str, payload: Json = None, *, connection: object = None, **options: Unpack[EnqueueOptions]
@@ -158,23 +162,23 @@ class SyncJobContext(_Facts):
         if isinstance(connection, SyncJobTransaction):
             raise InvalidOption("this job's transaction is over; enqueue inside it, or without connection=")
         if connection is not None:
-            return self._client.enqueue_in(sync_connection(connection), task, payload, job_options(options))
-        return self._on_loop(self._client.enqueue(task, payload, job_options(options)))
+            return self._calls.enqueue_in(connection, task, payload, job_options(options))
+        return self._calls.enqueue(task, payload, job_options(options))
 
     def progress(self, value: Json) -> None:
         """As `JobContext.progress`."""
         self._check_outside_transaction()
-        self._check_progress(self._on_loop(self._store.progress(self.id, self.lease, dump(value, "progress"))))
+        self._check_progress(self._calls.progress(self.id, self.lease, dump(value, "progress")))
 
     @contextmanager
     def transaction(self) -> Iterator[SyncJobTransaction]:
         """As `JobContext.transaction`."""
-        completion = self._completion()
+        completion = Completion(self._attempt, self._calls)
         completion.check_unopened()
         try:
-            with self._store.sync_transaction() as connection:
+            with self._calls.transaction() as connection:
                 completion.opened()
-                self._transaction = SyncJobTransaction(connection, self._client, completion)
+                self._transaction = SyncJobTransaction(connection, self._calls, completion)
                 yield self._transaction
                 completion.begin()
                 completion.fence(connection)
@@ -186,10 +190,7 @@ class SyncJobContext(_Facts):
             self._transaction = None
         completion.committed()
         if added:
-            self._wake()
-
-    def _on_loop(self, call: Coroutine[Any, Any, T]) -> T:
-        return asyncio.run_coroutine_threadsafe(call, self._loop).result()
+            self._calls.wake()
 
 
 def _joins(connection: object, transaction: JobTransaction | SyncJobTransaction) -> bool:

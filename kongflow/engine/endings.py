@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from kongflow.core.job import AttemptError, ClaimedJob, JobState, Reason
-from kongflow.core.outcome import Finish, Outcome, Released, RunAgain, Snooze
+from kongflow.core.outcome import Crashed, Finish, Outcome, Released, RunAgain, Snooze
 from kongflow.engine.events import (
     Event,
     JobCancelled,
+    JobCrashed,
     JobFailed,
     JobLost,
     JobReleased,
@@ -49,6 +50,8 @@ def _again(job: ClaimedJob, outcome: Outcome, duration: float, delay: float, err
     match outcome:
         case Released():
             return JobReleased(ref(job), duration)
+        case Crashed():
+            return JobCrashed(ref(job), duration, error_line(error))
         case Snooze():
             return JobSnoozed(ref(job), duration, delay)
     return JobRetried(ref(job), duration, delay, error_line(error))

@@ -190,6 +190,16 @@ class JobRetried(JobEnded):
 
 
 @dataclass(frozen=True, slots=True)
+class JobCrashed(JobEnded):
+    """The child process of the attempt died; the job starts again, its attempt does not count, its crash does."""
+
+    name: ClassVar[str] = "job.crashed"
+    level: ClassVar[int] = logging.WARNING
+    outcome: ClassVar[str] = "crashed"
+    error: str
+
+
+@dataclass(frozen=True, slots=True)
 class JobSnoozed(JobEnded):
     """The handler asked to run again in `delay` seconds; the attempt does not count."""
 
@@ -241,6 +251,20 @@ class JobOverrunning(JobEvent):
     name: ClassVar[str] = "job.overrunning"
     level: ClassVar[int] = logging.WARNING
     timeout: float
+    stacks: str
+    """What its thread or coroutine is doing."""
+
+
+@dataclass(frozen=True, slots=True)
+class JobAbandoned(JobEvent):
+    """The handler goes on although the run is over: only the end of the process stops it. Its job is given back, or
+    timed out.
+    """
+
+    name: ClassVar[str] = "job.abandoned"
+    level: ClassVar[int] = logging.WARNING
+    stacks: str
+    """What its thread or coroutine is doing."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,17 +8,23 @@ from dataclasses import dataclass
 
 from kongflow.core.expression import kind_of
 from kongflow.core.json import Json
-from kongflow.core.outcome import Outcome, Released
+from kongflow.core.outcome import Crashed, Failed, Outcome, Released, Succeeded
+from kongflow.core.task import Isolation
 from kongflow.engine.attempt import Attempt, Stop
+from kongflow.engine.children.child import ChildEnd
+from kongflow.engine.children.pool import Children
 from kongflow.engine.context import JobContext, Surroundings, SyncJobContext
 from kongflow.engine.endings import error_line
-from kongflow.engine.events import Events, JobFailedAfterCommit, JobResultIgnored, JobStarted, ref
-from kongflow.engine.failure import Mask, attempt_error, failed_with, payload_refused, result_refused, timed_out
+from kongflow.engine.events import Events, JobFailedAfterCommit, JobResultIgnored, JobStarted, PartFailed, ref
+from kongflow.engine.failure import Mask, attempt_error, died, failed_with, payload_refused, result_refused, timed_out
 from kongflow.engine.job_log import bind_job
 from kongflow.engine.overruns import Overruns
-from kongflow.engine.result import meaning_of
+from kongflow.engine.result import check_result, meaning_of
 from kongflow.engine.threads import Ended, Threads
 from kongflow.errors import InvalidPayload
+
+NO_CHILD_PAUSE = 1.0
+"""Seconds that a job keeps its slot where the system gives no child process; then it is given back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +33,7 @@ class Executor:
 
     surroundings: Surroundings
     threads: Threads
+    children: Children
     overruns: Overruns
     events: Events
     mask: Mask
@@ -40,16 +47,41 @@ class Executor:
         if attempt.stopping or attempt.is_too_late(self.lease):
             return Released()
         bind_job(ref(attempt.job))
+        in_child = attempt.task.isolation is Isolation.PROCESS
         try:
-            argument = _argument(attempt)
+            payload = _payload(attempt)
+            argument = payload if in_child else attempt.handler.convert(payload)
         except BaseException as error:
             return payload_refused(error, attempt.job.attempt, self.mask)
-        self.events.emit(JobStarted(ref(attempt.job)))
-        attempt.start(_canceller() if attempt.handler.is_async else None)
-        self.overruns.watch(attempt)
+        if in_child:
+            return await self._execute_in_child(attempt, argument)
+        self._begin(attempt, _canceller() if attempt.handler.is_async else None)
         ended = await self._call(attempt, argument)
         self.overruns.ended(attempt)
         return self._outcome(attempt, ended)
+
+    async def _execute_in_child(self, attempt: Attempt, payload: Json) -> Outcome | None:
+        try:
+            child = await self.children.take(attempt.task.memory_limit)
+        except Exception as error:
+            self.events.emit(PartFailed("child processes", f"{type(error).__name__}: {error}", ""))
+            await asyncio.sleep(NO_CHILD_PAUSE)
+            return Released()
+        if attempt.stopping or attempt.is_too_late(self.lease):
+            self.children.give_back(child)
+            return Released()
+        self._begin(attempt, lambda: child.interrupt(attempt), child.kill)
+        ended = await child.run(attempt, payload)
+        self.children.give_back(child)
+        self.overruns.ended(attempt)
+        return self._outcome_of_child(attempt, ended)
+
+    def _begin(
+        self, attempt: Attempt, interrupt: Callable[[], object] | None, kill: Callable[[], object] | None = None
+    ) -> None:
+        self.events.emit(JobStarted(ref(attempt.job)))
+        attempt.start(interrupt, kill)
+        self.overruns.watch(attempt)
 
     async def _call(self, attempt: Attempt, argument: Json) -> Ended:
         function, takes_context = attempt.handler.function, attempt.handler.takes_context
@@ -57,10 +89,13 @@ class Executor:
             if attempt.handler.is_async:
                 arguments = (argument, JobContext(attempt, self.surroundings)) if takes_context else (argument,)
                 return Ended(await function(*arguments))
-            sync_arguments = (argument, SyncJobContext(attempt, self.surroundings)) if takes_context else (argument,)
-            return await self.threads.run(lambda: function(*sync_arguments))
+            sync_arguments = (argument, self._sync_context(attempt)) if takes_context else (argument,)
+            return await self.threads.run(lambda: function(*sync_arguments), attempt.runs_in)
         except BaseException as error:
             return Ended(error=error)
+
+    def _sync_context(self, attempt: Attempt) -> SyncJobContext:
+        return SyncJobContext(attempt, self.surroundings.secrets, self.surroundings.calls)
 
     def _outcome(self, attempt: Attempt, ended: Ended) -> Outcome | None:
         number = attempt.job.attempt
@@ -80,6 +115,38 @@ class Executor:
         except BaseException as error:
             return result_refused(error, number, self.mask)
 
+    def _outcome_of_child(self, attempt: Attempt, ended: ChildEnd) -> Outcome | None:
+        """As `_outcome`, of a handler in a child process. One that we have killed has obeyed; any other death is a
+        crash.
+        """
+        number, stack = attempt.job.attempt, self.mask(ended.stack)
+        outcome = ended.outcome or died(ended.died, number, attempt.job.crashes + 1, attempt.task.crash_limit, stack)
+        if attempt.committed:
+            self._tell_of_child_too_late(attempt, outcome)
+            return None
+        if attempt.stop_reason is Stop.LOST:
+            return None
+        if not ended.began or ended.stopped_early:
+            return Released()
+        if attempt.timed_out:
+            return timed_out(attempt.task, number, stack)
+        if attempt.stop_reason is not None and ended.killed:
+            return Released()
+        if isinstance(outcome, Failed) and attempt.stop_reason is Stop.RELEASE:
+            return Released()
+        try:
+            if isinstance(outcome, Succeeded):
+                check_result(outcome.result, attempt.task)
+        except BaseException as error:
+            return result_refused(error, number, self.mask)
+        return outcome
+
+    def _tell_of_child_too_late(self, attempt: Attempt, outcome: Outcome) -> None:
+        if isinstance(outcome, Failed | Crashed):
+            self.events.emit(JobFailedAfterCommit(ref(attempt.job), error_line(outcome.error)))
+        elif outcome != Succeeded("null"):
+            self.events.emit(JobResultIgnored(ref(attempt.job)))
+
     def _tell_what_comes_too_late(self, attempt: Attempt, ended: Ended) -> None:
         """The job's own transaction has completed it; its result is what `tx.result()` said."""
         if ended.error is not None:
@@ -89,14 +156,14 @@ class Executor:
             self.events.emit(JobResultIgnored(ref(attempt.job)))
 
 
-def _argument(attempt: Attempt) -> Json:
-    """Return what the handler gets: the payload by today's schema, in the type that the handler asks for."""
+def _payload(attempt: Attempt) -> Json:
+    """Return the payload by today's schema. Raises: InvalidPayload."""
     payload = attempt.job.payload
     if not isinstance(payload, dict):
         raise InvalidPayload(f"the payload must be a JSON object, and this is {kind_of(payload)}")
     if attempt.task.payload_schema is not None:
         payload = attempt.task.payload_schema.check_run(payload)
-    return attempt.handler.convert(payload)
+    return payload
 
 
 def _canceller() -> Callable[[], object] | None:

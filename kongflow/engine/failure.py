@@ -9,7 +9,7 @@ from types import TracebackType
 from kongflow.core.duration import format_duration
 from kongflow.core.job import AttemptError, Reason
 from kongflow.core.json import printable
-from kongflow.core.outcome import Failed
+from kongflow.core.outcome import CRASHED, Crashed, Failed
 from kongflow.core.retry import class_names
 from kongflow.core.task import Task
 from kongflow.errors import GiveUp, InvalidPayload, InvalidResult, TimedOut
@@ -47,15 +47,24 @@ def result_refused(error: BaseException, attempt: int, mask: Mask) -> Failed:
     return Failed(Reason.INVALID_RESULT, kept, class_names(type(error)), final=True)
 
 
-def timed_out(task: Task, attempt: int) -> Failed:
-    """Return the failure of an attempt that ran longer than its task allows."""
+def timed_out(task: Task, attempt: int, stack: str = "") -> Failed:
+    """Return the failure of an attempt that ran longer than its task allows; `stack` is where it was, if that is
+    known.
+    """
     message = f"the attempt ran longer than its timeout of {format_duration(task.timeout)}"
-    return Failed(Reason.TIMED_OUT, AttemptError(attempt, "kongflow.TimedOut", message), class_names(TimedOut))
+    error = AttemptError(attempt, "kongflow.TimedOut", message, bounded(stack))
+    return Failed(Reason.TIMED_OUT, error, class_names(TimedOut))
+
+
+def died(how: str, attempt: int, crash: int, crash_limit: int, stack: str) -> Crashed:
+    """Return the crash of an attempt whose child process is gone; `crash` counts those of its job."""
+    error = AttemptError(attempt, CRASHED, f"{how}; crash {crash} of this job", bounded(stack))
+    return Crashed(error, crash_limit)
 
 
 def attempt_error(error: BaseException, attempt: int, mask: Mask, *, with_traceback: bool = True) -> AttemptError:
     """Return what is kept of an exception, whatever its text or its `__str__` does."""
-    trace = _bounded(mask(_trace_of(error))) if with_traceback else ""
+    trace = bounded(mask(_trace_of(error))) if with_traceback else ""
     return AttemptError(attempt, name_of(type(error)), printable(mask(_message_of(error)), MAX_MESSAGE), trace)
 
 
@@ -85,14 +94,19 @@ def _trace_of(error: BaseException) -> str:
 
 def _user_frames(trace: TracebackType | None) -> TracebackType | None:
     """Leave out the frames of the engine, which come first and tell a user nothing."""
-    while trace is not None and trace.tb_frame.f_globals.get("__package__") == __package__:
+    while trace is not None and _is_ours(trace.tb_frame.f_globals.get("__package__")):
         if trace.tb_next is None:
             return trace
         trace = trace.tb_next
     return trace
 
 
-def _bounded(text: str) -> str:
+def _is_ours(package: object) -> bool:
+    return isinstance(package, str) and f"{package}.".startswith(f"{__package__}.")
+
+
+def bounded(text: str) -> str:
+    """Return a traceback as it is kept: its beginning and its end, where it is long."""
     if len(text) > MAX_TRACEBACK:
         left_out = len(text) - MAX_TRACEBACK
         text = f"{text[:_HEAD]}\n… ({left_out:,} characters left out) …\n{text[_HEAD + left_out :]}"

@@ -48,10 +48,11 @@ class Overruns:
 
     def _time_out(self, attempt: Attempt) -> None:
         attempt.time_out()
-        self._after(NOTICE_AFTER, self._overrun, attempt)
+        if not attempt.can_be_killed:  # a child process ends within its `cancel_grace`
+            self._after(NOTICE_AFTER, self._overrun, attempt)
 
     def _overrun(self, attempt: Attempt) -> None:
-        self._events.emit(JobOverrunning(ref(attempt.job), attempt.task.timeout))
+        self._events.emit(JobOverrunning(ref(attempt.job), attempt.task.timeout, attempt.stack()))
         if not attempt.committed:
             marking = self._loop.create_task(self._mark(attempt))
             self._marking.add(marking)

@@ -41,10 +41,19 @@ def result_text(value: object, task: Task) -> str:
     """Return the JSON text that is kept of a result. Raises: InvalidResult, with every problem."""
     try:
         text = dump(value, "result")
-        if task.result_schema is not None:
-            task.result_schema.check_result(json.loads(text))
     except InvalidPayload as error:
         raise InvalidResult(str(error), error.problems) from None
     except Exception as error:
         raise InvalidResult(f"the result is not JSON: {type(error).__name__}: {error}") from None
+    check_result(text, task)
     return text
+
+
+def check_result(text: str, task: Task) -> None:
+    """Check JSON text against the task's `result`. Raises: InvalidResult, with every problem."""
+    if task.result_schema is None:
+        return
+    try:
+        task.result_schema.check_result(json.loads(text))
+    except InvalidPayload as error:
+        raise InvalidResult(str(error), error.problems) from None

@@ -13,6 +13,7 @@ from kongflow.core.catalog import Catalog, content_hash
 from kongflow.core.queue import QueueFilter
 from kongflow.core.task import Isolation, Task
 from kongflow.engine.attempt import START_LIMIT
+from kongflow.engine.children.limits import CAN_LIMIT_MEMORY
 from kongflow.engine.client import Client
 from kongflow.engine.events import Events, RunnerStarted
 from kongflow.engine.secrets import resolve_secrets
@@ -138,11 +139,17 @@ def _terms(task: Task) -> TaskTerms:
 def _check_isolation(task: Task, handler: Handler) -> None:
     """Refuse a handler that cannot run where its task wants it to. Raises: InvalidConfig."""
     kind = "a coroutine function" if handler.is_async else "a plain function"
-    wanted = {Isolation.ASYNC: True, Isolation.THREAD: False}.get(task.isolation, handler.is_async)
-    if wanted is not handler.is_async:
+    wanted = {Isolation.ASYNC: True, Isolation.THREAD: False, Isolation.PROCESS: False}
+    if wanted.get(task.isolation, handler.is_async) is not handler.is_async:
         raise InvalidConfig(
             f"task {task.name!r} has `isolation: {task.isolation}`, but its handler {task.handler} is {kind}. "
-            "Coroutine functions run on the loop (`async`), plain functions in threads (`thread`)"
+            "Coroutine functions run on the loop (`async`), plain functions in threads (`thread`) or child processes "
+            "(`process`)"
+        )
+    if task.isolation is Isolation.PROCESS and task.memory_limit is not None and not CAN_LIMIT_MEMORY:
+        raise InvalidConfig(
+            f"task {task.name!r} has a `memory_limit`, which this system does not enforce; run it on Linux, or delete "
+            "the limit"
         )
 
 

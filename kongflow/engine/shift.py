@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 import traceback
 from collections.abc import Callable, Coroutine, Mapping
@@ -11,6 +12,8 @@ from typing import Any
 
 from kongflow.config.binding import Handler
 from kongflow.core.catalog import Catalog
+from kongflow.engine.calls import CallsOnLoop
+from kongflow.engine.children.pool import Children
 from kongflow.engine.chores import Chores
 from kongflow.engine.client import Client
 from kongflow.engine.context import Surroundings
@@ -84,9 +87,13 @@ class Shift:
         self._overruns = Overruns(
             store, self._events, settings.concurrency, lambda why: stopping.request(why, exit_code=1)
         )
-        surroundings = Surroundings(client, store, secrets, asyncio.get_running_loop(), wake)
+        calls = CallsOnLoop(client, store, asyncio.get_running_loop(), wake)
+        surroundings = Surroundings(client, store, secrets, calls, wake)
+        self._children = Children(catalog, handlers, surroundings)
         mask = masking(secrets)
-        executor = Executor(surroundings, self._threads, self._overruns, self._events, mask, settings.lease)
+        executor = Executor(
+            surroundings, self._threads, self._children, self._overruns, self._events, mask, settings.lease
+        )
         self._settler = Settler(store, runner, self._outage, self._events)
         chores = Chores(settings.poll_interval)
         crew = Crew(catalog, handlers, store, runner, executor, self._settler, self._outage, chores, self._events)
@@ -100,6 +107,7 @@ class Shift:
     async def work(self, until_idle: bool) -> RunSummary:
         """Work until a reason to stop comes, then stop in order and say how it went."""
         await self._heartbeat.start()
+        await self._prepare()
         self._start("settler", self._settler.run())
         maintaining = self._start("maintenance", self._maintenance.run())
         working = self._start("worker", self.worker.run())
@@ -114,8 +122,18 @@ class Shift:
             self._heartbeat.stop()
             self._overruns.close()
             self._threads.close()
+            await self._children.close()
             for part in self._parts:
                 part.cancel()
+
+    async def _prepare(self) -> None:
+        """Return when child processes can be had, or the end was asked for meanwhile. Raises: as `Children.start`."""
+        try:
+            await first_of(math.inf, self._children.start(), self._stopping.requested.wait())
+        except BaseException:
+            await self._leave()
+            await self._children.close()
+            raise
 
     def _start(self, name: str, part: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         """Start a part; if it dies of an error that nobody foresaw, the runner drains and ends with exit code 1."""

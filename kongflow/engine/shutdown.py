@@ -30,6 +30,8 @@ async def give_back(worker: Worker, settler: Settler, seconds: float) -> int:
     deadline = time.monotonic() + seconds
     if worker.running:
         worker.release_all()
+        await first_of(deadline - seconds / 2, worker.drained())
+        worker.kill_all()
         await first_of(deadline - seconds / 4, worker.drained())
     running_on = worker.running
     worker.abandon_all()

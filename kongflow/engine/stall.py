@@ -8,6 +8,8 @@ import sys
 import threading
 import time
 import traceback
+from types import FrameType
+from typing import Any
 
 
 class Stall:
@@ -49,6 +51,22 @@ def end_in(seconds: float) -> None:
     timer = threading.Timer(seconds, os._exit, (1,))
     timer.daemon = True
     timer.start()
+
+
+def stack_of(thread: int) -> str:
+    """Return the stack of a thread, newest call last; empty where it has ended."""
+    frame = sys._current_frames().get(thread)  # noqa: SLF001 – as below
+    return "" if frame is None else "".join(traceback.format_stack(frame))
+
+
+def stack_of_task(task: asyncio.Task[Any]) -> str:
+    """Return where a suspended task waits, newest call last. asyncio itself shows its outermost frame only."""
+    frames: list[tuple[FrameType, int]] = []
+    waiting: Any = task.get_coro()
+    while (frame := getattr(waiting, "cr_frame", None)) is not None:
+        frames.append((frame, frame.f_lineno))
+        waiting = waiting.cr_await
+    return "".join(traceback.StackSummary.extract(iter(frames)).format())
 
 
 def all_stacks() -> str:

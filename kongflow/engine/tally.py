@@ -6,6 +6,7 @@ from kongflow.core.job import JobState
 from kongflow.engine.events import (
     Event,
     JobCancelled,
+    JobCrashed,
     JobFailed,
     JobRefused,
     JobReleased,
@@ -32,7 +33,7 @@ class Tally:
                 self.succeeded += 1
             case JobFailed() | JobRefused() | JobRescued(outcome=JobState.FAILED):
                 self.failed += 1
-            case JobRetried():
+            case JobRetried() | JobCrashed():
                 self.retried += 1
             case JobCancelled():
                 self.cancelled += 1

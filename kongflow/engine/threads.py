@@ -21,6 +21,7 @@ class Ended:
 @dataclass(frozen=True, slots=True)
 class _Call:
     function: Callable[[], object]
+    began: Callable[[int], object]
     context: contextvars.Context
     future: asyncio.Future[Ended]
 
@@ -34,8 +35,9 @@ class Threads:
         self._idle = threading.Semaphore(0)
         self._started = 0
 
-    async def run(self, function: Callable[[], object]) -> Ended:
-        """Call `function` in a thread, with the context variables of the caller, and say how it ended.
+    async def run(self, function: Callable[[], object], began: Callable[[int], object] = int) -> Ended:
+        """Call `function` in a thread, with the context variables of the caller, and say how it ended. `began` is
+        called first, in that thread, with its identity.
 
         Cancelling the wait does not stop the call: nothing can stop a thread from outside.
         """
@@ -43,7 +45,7 @@ class Threads:
         if not self._idle.acquire(blocking=False):
             self._started += 1
             threading.Thread(target=self._work, name=f"kongflow-job-{self._started}", daemon=True).start()
-        self._calls.put(_Call(function, contextvars.copy_context(), future))
+        self._calls.put(_Call(function, began, contextvars.copy_context(), future))
         return await future
 
     def close(self) -> None:
@@ -64,6 +66,7 @@ class Threads:
 
 def _end_of(call: _Call) -> Ended:
     try:
+        call.began(threading.get_ident())
         return Ended(call.context.run(call.function))
     except BaseException as error:
         return Ended(error=error)

@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from kongflow.core.job import Job
 from kongflow.core.json import Json
+from kongflow.engine.calls import SyncCalls
 from kongflow.engine.client import Client, EnqueueOptions, job_options
 from kongflow.engine.completion import Completion
 
@@ -57,11 +58,11 @@ class JobTransaction:
 class SyncJobTransaction:
     """What `with job.transaction() as tx:` gives. `connection` is its SQLAlchemy Connection."""
 
-    def __init__(self, connection: Connection, client: Client, completion: Completion) -> None:
+    def __init__(self, connection: Connection, calls: SyncCalls, completion: Completion) -> None:
         self.connection = connection
         self.added = False
         """True where a job was added by this transaction."""
-        self._client = client
+        self._calls = calls
         self._completion = completion
 
     def execute(self, statement: Executable | str, parameters: Parameters | None = None) -> CursorResult[Any]:
@@ -70,7 +71,7 @@ class SyncJobTransaction:
 
     def enqueue(self, task: str, payload: Json = None, **options: Unpack[EnqueueOptions]) -> Job:
         """Add a job that exists only if this transaction commits. Raises: as `JobContext.enqueue`."""
-        job = self._client.enqueue_in(self.connection, task, payload, job_options(options))
+        job = self._calls.enqueue_in(self.connection, task, payload, job_options(options))
         self.added = True
         return job
 

@@ -12,11 +12,11 @@ from functools import partial
 from kongflow.config.binding import Handler
 from kongflow.core.catalog import Catalog
 from kongflow.core.job import ClaimedJob
-from kongflow.core.outcome import Outcome, Released, RunAgain, decide
+from kongflow.core.outcome import Crashed, Outcome, Released, RunAgain, decide
 from kongflow.engine.attempt import Attempt, Stop
 from kongflow.engine.chores import Chores
 from kongflow.engine.endings import end_event
-from kongflow.engine.events import Events, JobForgotten, JobLost, JobSucceeded, ref
+from kongflow.engine.events import Events, JobAbandoned, JobForgotten, JobLost, JobSucceeded, ref
 from kongflow.engine.executor import Executor
 from kongflow.engine.failure import timed_out
 from kongflow.engine.outage import Outage
@@ -113,10 +113,16 @@ class Worker:
         for attempt in list(self._attempts.values()):
             attempt.stop(Stop.RELEASE)
 
+    def kill_all(self) -> None:
+        """End the child processes of attempts that have not ended by themselves."""
+        for attempt in list(self._attempts.values()):
+            attempt.kill()
+
     def abandon_all(self) -> None:
         """Write the ends of attempts that go on in spite of everything, as the last act before the process ends."""
         for attempt in list(self._attempts.values()):
             attempt.abandoned = True
+            self._crew.events.emit(JobAbandoned(ref(attempt.job), attempt.stack()))
             self._end(attempt, timed_out(attempt.task, attempt.job.attempt) if attempt.timed_out else Released())
 
     def _leased(self, lease: int) -> Attempt | None:
@@ -220,4 +226,5 @@ class Worker:
             self._unsettled.discard(job.lease)
             self._crew.events.emit(end_event(job, outcome, settled, duration))
 
-        self._crew.settler.put(Ending(Settlement(job.id, job.lease, transition, task.keep), written))
+        crashed = isinstance(outcome, Crashed)
+        self._crew.settler.put(Ending(Settlement(job.id, job.lease, transition, task.keep, crashed), written))

@@ -86,6 +86,8 @@ class Settlement:
     lease: int
     transition: Transition
     keep: Keep = Keep.ALL
+    crashed: bool = False
+    """The attempt ended without an outcome: it is given back, and counted as a crash."""
 
 
 @dataclass(frozen=True, slots=True)

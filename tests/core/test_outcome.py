@@ -11,6 +11,7 @@ import pytest
 from kongflow.core.job import AttemptError, ClaimedJob, JobState, Reason
 from kongflow.core.outcome import (
     Cancel,
+    Crashed,
     Failed,
     Finish,
     LeaseTerms,
@@ -136,6 +137,12 @@ def test_a_newer_job_of_the_key_ends_the_older(transition: Transition) -> None:
 
 
 # --- a lost runner ---------------------------------------------------------------------------------------------------
+
+
+def test_a_crash_of_a_child_process_is_one_like_that_of_a_runner() -> None:
+    assert decided(Crashed(ERROR, crash_limit=3)) == RunAgain(0.0, ERROR, gives_back=True, clears_crashes=False)
+    assert decided(Crashed(ERROR, crash_limit=2)) == Finish(JobState.FAILED, Reason.CRASHED, error=ERROR)
+
 
 TERMS = LeaseTerms(max_attempts=3, crash_limit=3, time_limit=60.0, retry_delay=7.0, retries_timeouts=True)
 

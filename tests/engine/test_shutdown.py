@@ -15,7 +15,7 @@ import pytest
 from kongflow.core.job import JobState, Reason
 from kongflow.engine import overruns
 from kongflow.engine.context import SyncJobContext
-from kongflow.engine.events import JobOverrunning, JobReleased, JobStarted, RunnerStopping
+from kongflow.engine.events import JobAbandoned, JobOverrunning, JobReleased, JobStarted, RunnerStopping
 from tests.builders import QUICK
 from tests.engine.site import Site, open_site
 
@@ -104,6 +104,9 @@ async def test_a_thread_that_goes_on_is_released_as_the_last_act(tmp_path: Path,
 
     assert (job.state, job.attempt, job.crashes) == (JobState.READY, 0, 0)
     assert (summary.running_on, len(site.of(JobReleased))) == (1, 1)
+    (abandoned,) = site.of(JobAbandoned)
+    assert abandoned.job.task == "work"
+    assert "gate.wait" in abandoned.stacks, "it says what hangs"
 
 
 async def test_a_thread_that_sees_the_stop_and_returns_nothing_is_released(tmp_path: Path) -> None:

@@ -112,7 +112,7 @@ async def test_an_overrun_keeps_its_lease_and_slot_and_its_late_result_is_refuse
         first = await site.enqueue("slow")
         second = await site.enqueue("slow")
         await site.start()
-        await site.until_told(JobOverrunning)
+        overrunning = await site.until_told(JobOverrunning)
 
         async def shown() -> bool:
             return (await site.job(first)).overrunning
@@ -126,6 +126,8 @@ async def test_an_overrun_keeps_its_lease_and_slot_and_its_late_result_is_refuse
 
     assert (job.state, job.reason, job.result) == (JobState.FAILED, Reason.TIMED_OUT, None)
     assert job.errors[0].type == "kongflow.TimedOut"
+    assert (overrunning.job.task, overrunning.timeout) == ("slow", 0.05)
+    assert f"in {run.__name__}" in overrunning.stacks, "it says where it hangs"
 
 
 async def test_overruns_in_half_of_the_slots_end_the_process_with_exit_code_1(

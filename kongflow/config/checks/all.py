@@ -31,5 +31,6 @@ CHECKS: tuple[Check, ...] = (
     handlers.handler_not_callable,
     handlers.handler_signature,
     handlers.handler_isolation,
+    handlers.memory_limit_isolation,
     handlers.handler_unresolvable,
 )

@@ -8,6 +8,13 @@ from kongflow.config.checks.facts import Facts
 from kongflow.config.findings import Finding, Place, finding, related_to
 from kongflow.config.handler_path import FilePlace, HandlerFault, HandlerProblem
 from kongflow.config.handlers import HandlerSignature
+from kongflow.config.project import Entry
+
+_FITTING = {
+    "auto": "delete `isolation`: auto does what fits",
+    "process": "make it a plain function, which may call asyncio.run, or delete `isolation`",
+}
+_LIMIT_HELP = "add `isolation: process`, or delete the limit"
 
 
 def handler_path(facts: Facts) -> Iterator[Finding]:
@@ -46,18 +53,32 @@ def handler_signature(facts: Facts) -> Iterator[Finding]:
 
 
 def handler_isolation(facts: Facts) -> Iterator[Finding]:
-    """`isolation: async` is for async functions, `thread` for plain ones."""
+    """`isolation: async` is for async functions, `thread` and `process` for plain ones."""
     for task in facts.project.tasks.values():
         found = facts.handlers.get(task.name)
-        given_by = task if "isolation" in task.value else facts.project.task_defaults
-        isolation = given_by.value.get("isolation", "auto")
+        given_by, isolation = _isolation(facts, task)
         if not isinstance(found, HandlerSignature) or found.is_async is None:
             continue
-        if (isolation == "async" and not found.is_async) or (isolation == "thread" and found.is_async):
+        if isolation != "auto" and found.is_async is not (isolation == "async"):
             kind = "an async function, which runs on the loop" if found.is_async else "a plain function"
             message = f"`isolation: {isolation}` does not fit: {task.value['handler']} is {kind}"
             place = task.value_place("isolation") if given_by is task else task.value_place("handler")
-            yield finding("handler-isolation", place, message, "delete `isolation`: auto does what fits")
+            yield finding("handler-isolation", place, message, _FITTING.get(isolation, _FITTING["auto"]))
+
+
+def memory_limit_isolation(facts: Facts) -> Iterator[Finding]:
+    """`memory_limit` stands where a handler runs in a child process; only that can be limited."""
+    tasks = list(facts.project.tasks.values())
+    limited = [task for task in tasks if "memory_limit" in task.value and not task.failed("isolation")]
+    for task in limited:
+        _, isolation = _isolation(facts, task)
+        if isolation != "process":
+            message = f"`memory_limit` needs `isolation: process`, and this task has `isolation: {isolation}`"
+            yield finding("memory-limit-isolation", task.key_place("memory_limit"), message, _LIMIT_HELP)
+    defaults = facts.project.task_defaults
+    if "memory_limit" in defaults.value and all(_isolation(facts, task)[1] != "process" for task in tasks):
+        message = "`memory_limit` needs `isolation: process`, and no task has that"
+        yield finding("memory-limit-isolation", defaults.key_place("memory_limit"), message, _LIMIT_HELP)
 
 
 def handler_unresolvable(facts: Facts) -> Iterator[Finding]:
@@ -69,6 +90,12 @@ def handler_unresolvable(facts: Facts) -> Iterator[Finding]:
             place = task.text_place("handler", max(name.rfind("."), name.rfind(":")) + 1, len(name))
             message = "this is decorated, or made at run time; its source does not tell how to call it"
             yield finding("handler-unresolvable", place, message, "`kongflow validate --import` checks it")
+
+
+def _isolation(facts: Facts, task: Entry) -> tuple[Entry, str]:
+    """Return what gives a task its isolation, and which."""
+    given_by = task if "isolation" in task.value else facts.project.task_defaults
+    return given_by, given_by.value.get("isolation", "auto")
 
 
 def _of_fault(facts: Facts, fault: HandlerFault, slug: str) -> Iterator[Finding]:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from kongflow.core.catalog import Retention
-from kongflow.core.outcome import LeaseTerms, after_crash
+from kongflow.core.outcome import CRASHED, LeaseTerms, after_crash
 from kongflow.core.retry import Backoff, RetryPolicy, class_names
 from kongflow.core.task import Keep
 from kongflow.errors import TimedOut
@@ -44,8 +44,7 @@ async def rescue_jobs(access: Access, retention: Retention, dead: int, name: str
     rescued: list[Rescued] = []
     while rows := await access.rows("held_jobs", runner=dead, limit=_MOST_RESCUED, shift=access.shift):
         ends = [_rescue_settlement(row) for row in rows]
-        crashed = {end.lease for end, is_crash in ends if is_crash}
-        written = await settle(access, [end for end, _ in ends], retention, crashed=crashed, dead=dead)
+        written = await settle(access, ends, retention, dead=dead)
         ended = [
             Rescued(str(row[0]), row[2], row[3], name, verdict.transition)
             for row, verdict in zip(rows, written, strict=True)
@@ -57,12 +56,12 @@ async def rescue_jobs(access: Access, retention: Retention, dead: int, name: str
     return rescued
 
 
-def _rescue_settlement(row: Row) -> tuple[Settlement, bool]:
-    """Return the end of a lost attempt, and whether it is a crash."""
+def _rescue_settlement(row: Row) -> Settlement:
+    """Return the end of a lost attempt."""
     id, lease, _, _, attempt, given, crashes, ran_for, published = row
     transition = after_crash(attempt, crashes, ran_for, _lease_terms(published, attempt, given))
-    is_crash = transition.error is not None and transition.error.type == "kongflow.Crashed"
-    return Settlement(str(id), lease, transition, Keep(published["keep"])), is_crash
+    is_crash = transition.error is not None and transition.error.type == CRASHED
+    return Settlement(str(id), lease, transition, Keep(published["keep"]), is_crash)
 
 
 def _lease_terms(published: Mapping[str, Any], attempt: int, given: int | None) -> LeaseTerms:

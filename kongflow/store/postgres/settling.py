@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from kongflow.core.catalog import Retention
@@ -21,13 +21,13 @@ async def settle(
     settlements: Sequence[Settlement],
     retention: Retention,
     *,
-    crashed: Collection[int] = (),
     dead: int | None = None,
 ) -> list[Settled]:
-    """Write ends and return what was written. `crashed`: leases whose jobs have crashed; `dead`: the runner that is
-    gone, whose ends these are. Raises: StoreError.
+    """Write ends and return what was written. `dead`: the runner that is gone, whose ends these are.
+
+    Raises: StoreError.
     """
-    arrays = end_arrays(settlements, crashed)
+    arrays = end_arrays(settlements)
     verdicts = await access.value(
         "settle", **arrays, retention=retention_seconds(retention), dead=dead, shift=access.shift
     )
@@ -39,11 +39,11 @@ def retention_seconds(retention: Retention) -> list[float]:
     return [retention.succeeded, retention.failed, retention.cancelled]
 
 
-def end_arrays(settlements: Sequence[Settlement], crashed: Collection[int] = ()) -> dict[str, list[Any]]:
-    """Return the columns of ends, each an array with one entry an end. `crashed`: leases whose jobs have crashed."""
+def end_arrays(settlements: Sequence[Settlement]) -> dict[str, list[Any]]:
+    """Return the columns of ends, each an array with one entry an end."""
     columns: dict[str, list[Any]] = {name: [] for name in _COLUMNS}
     for settlement in settlements:
-        for name, value in zip(_COLUMNS, _end(settlement, settlement.lease in crashed), strict=True):
+        for name, value in zip(_COLUMNS, _end(settlement), strict=True):
             columns[name].append(value)
     return columns
 
@@ -81,8 +81,9 @@ _COLUMNS = (
 )
 
 
-def _end(settlement: Settlement, crashed: bool) -> tuple[Any, ...]:
+def _end(settlement: Settlement) -> tuple[Any, ...]:
     id, lease, transition, keep = row_id(settlement.id), settlement.lease, settlement.transition, settlement.keep
+    crashed = settlement.crashed
     error = None if transition.error is None else json.dumps(error_entry(transition.error), ensure_ascii=False)
     if isinstance(transition, Finish):
         state, reason = STORED_STATE[transition.state], transition.reason

@@ -34,9 +34,11 @@ def _settle(tx: Transaction, settlement: Settlement, retention: Retention) -> Se
     transition = overruled(transition, cancel_requested=bool(cancel_requested), superseded=bool(superseded))
     match transition:
         case Finish():
-            held = finish(tx, job_id, settlement.lease, transition, keep=keep, retention=retention)
+            held = finish(
+                tx, job_id, settlement.lease, transition, keep=keep, retention=retention, crashed=settlement.crashed
+            )
         case RunAgain():
-            held = run_again(tx, job_id, settlement.lease, transition, errors, crashed=False)
+            held = run_again(tx, job_id, settlement.lease, transition, errors, crashed=settlement.crashed)
     return Settled(settlement.id, transition, lost=not held)
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from kongflow.core.job import AttemptError
-from kongflow.core.outcome import RunAgain
+from kongflow.core.job import AttemptError, JobState, Reason
+from kongflow.core.outcome import Finish, RunAgain
+from kongflow.store.records import Settlement
 from tests.store.stage import FAILED, RELEASED, RETRIED, SUCCEEDED, Stage
 
 pytestmark = pytest.mark.anyio
@@ -46,6 +47,36 @@ async def test_a_release_gives_the_attempt_back_and_counts_the_start(stage: Stag
     assert (waiting.state, waiting.attempt, waiting.claims, waiting.crashes) == ("ready", 0, 1, 0)
     again = await stage.claim_one(runner)
     assert (again.attempt, again.claims) == (1, 2)
+
+
+async def test_a_crash_that_its_own_runner_writes_gives_the_attempt_back_and_is_counted(stage: Stage) -> None:
+    runner = await stage.runner("work")
+    added = await stage.add()
+    for crash in (1, 2):
+        job = await stage.claim_one(runner)
+        (settled,) = await stage.store.settle(runner, [Settlement(job.id, job.lease, RELEASED, crashed=True)])
+        assert not settled.lost
+        waiting = await stage.job(added.id)
+        assert (waiting.state, waiting.attempt, waiting.crashes, waiting.claims) == ("ready", 0, crash, crash)
+
+
+async def test_a_crash_that_ends_the_job_is_in_its_history(stage: Stage) -> None:
+    runner = await stage.runner("work")
+    await stage.add()
+    job = await stage.claim_one(runner)
+    end = Finish(JobState.FAILED, Reason.CRASHED, error=AttemptError(1, "kongflow.Crashed", "gone"))
+    await stage.store.settle(runner, [Settlement(job.id, job.lease, end, crashed=True)])
+    ended = await stage.job(job.id)
+    assert (ended.state, ended.reason, ended.attempt, ended.crashes) == ("failed", "crashed", 0, 1)
+
+
+async def test_a_stale_crash_counts_for_nothing(stage: Stage) -> None:
+    runner = await stage.runner("work")
+    await stage.add()
+    job = await stage.claim_one(runner)
+    (settled,) = await stage.store.settle(runner, [Settlement(job.id, job.lease + 1, RELEASED, crashed=True)])
+    assert settled.lost
+    assert (await stage.job(job.id)).crashes == 0
 
 
 async def test_a_snooze_gives_the_attempt_back_and_is_no_retry(stage: Stage) -> None:

@@ -1,2 +1,6 @@
 async def greet(payload, job):
     """Say hello."""
+
+
+def count(payload):
+    """Count."""

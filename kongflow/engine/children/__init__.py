@@ -1,0 +1,1 @@
+"""Child processes for handlers with `isolation: process`: forked from a server, one job at a time, killed alone."""
