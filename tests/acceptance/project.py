@@ -49,11 +49,12 @@ class Project:
     folder: Path
     yaml: str
     url: str
+    handlers: str = HANDLERS
     runners: list[subprocess.Popen[str]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         (self.folder / "kongflow.yaml").write_text(f"{self.yaml}database: {{url: '${{KONGFLOW_DATABASE_URL}}'}}\n")
-        (self.folder / "handlers.py").write_text(HANDLERS)
+        (self.folder / "handlers.py").write_text(self.handlers)
 
     @property
     def ledger(self) -> Path:
