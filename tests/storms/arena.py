@@ -101,13 +101,29 @@ class Arena(Project):
         """Return what the database says of every job."""
         return self.on_database(_endings)  # type: ignore[no-any-return]
 
-    def judge(self, added: Iterable[int], *, max_attempts: int = 1, frozen_for: float = 0.0) -> None:
-        """Fail with every broken promise."""
-        broken = judge(self.attempts(frozen_for), self.endings(), added=added, limits=LIMITS, max_attempts=max_attempts)
+    def told(self, event: str) -> list[dict[str, Any]]:
+        """Return the log lines of an event, of all runners."""
+        lines = [line for log in self.folder.glob("runner-*.log") for line in log.read_text().splitlines()]
+        entries = [json.loads(line) for line in lines if f'"{event}"' in line]
+        return [entry for entry in entries if entry["event"] == event]
+
+    def judge(
+        self, added: Iterable[int], *, maybe: Iterable[int] = (), max_attempts: int = 1, frozen_for: float = 0.0
+    ) -> None:
+        """Fail with every broken promise. `maybe`: the jobs of which nobody knows whether they were added."""
+        broken = judge(
+            self.attempts(frozen_for),
+            self.endings(),
+            added=added,
+            maybe=maybe,
+            limits=LIMITS,
+            max_attempts=max_attempts,
+        )
         assert not broken, "\n".join([f"{len(broken)} broken promises:", *broken[:20], self.logs()])
 
 
 async def _post_the_witness(store: Store) -> None:
+    await store.migrate()
     async with store.transaction() as connection:
         for statement in WITNESS[connection.dialect.name]:
             await connection.exec_driver_sql(statement)

@@ -82,14 +82,15 @@ def judge(
     endings: Sequence[Ending],
     *,
     added: Iterable[int],
+    maybe: Iterable[int] = (),
     limits: Mapping[str, int],
     max_attempts: int,
 ) -> list[str]:
-    """Return every broken promise, in words. `added` are the numbers of the jobs whose enqueue was acknowledged;
-    `limits` the concurrency of queues by the part of their names before the colon.
+    """Return every broken promise, in words. `added` are the numbers of the jobs whose enqueue was acknowledged,
+    `maybe` of those whose answer was lost; `limits` the concurrency of queues by what stands before the colon.
     """
     return [
-        *_lost_or_doubled(endings, set(added)),
+        *_lost_or_doubled(endings, set(added), set(maybe)),
         *_overlapping(attempts),
         *_ended_by_a_zombie(attempts, endings),
         *_miscounted(attempts, endings, max_attempts),
@@ -116,13 +117,13 @@ def percentile(values: Sequence[float], share: float) -> float:
     return sorted(values)[max(math.ceil(len(values) * share) - 1, 0)]
 
 
-def _lost_or_doubled(endings: Sequence[Ending], added: set[int]) -> list[str]:
+def _lost_or_doubled(endings: Sequence[Ending], added: set[int], maybe: set[int]) -> list[str]:
     """Every acknowledged job is in exactly one final state, and came there once."""
     counted = Counter(ending.n for ending in endings)
     return [
         *(f"job n {n} was acknowledged and is lost" for n in sorted(added - counted.keys())),
         *(f"job n {n} is there {count} times" for n, count in sorted(counted.items()) if count > 1),
-        *(f"job n {n} was never added" for n in sorted(counted.keys() - added)),
+        *(f"job n {n} was never added" for n in sorted(counted.keys() - added - maybe)),
         *(
             f"job {ending.job} (n {ending.n}) is {ending.state}, and ended {ending.times} times"
             for ending in endings
