@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -84,7 +84,8 @@ class Project:
     def enqueue(self, jobs: Iterable[dict[str, Any]]) -> None:
         self.kongflow("enqueue", "--batch", "-", stdin="".join(json.dumps(job) + "\n" for job in jobs))
 
-    def start(self, *args: str) -> subprocess.Popen[str]:
+    def start(self, *args: str, environment: Mapping[str, str] | None = None) -> subprocess.Popen[str]:
+        """Start a runner; `environment` comes on top of ours."""
         with (self.folder / f"runner-{len(self.runners)}.log").open("w") as log:
             runner = subprocess.Popen(
                 [*KONGFLOW, "run", "--log-format", "json", *args],
@@ -92,7 +93,7 @@ class Project:
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 text=True,
-                env=self.environment(),
+                env={**self.environment(), **(environment or {})},
             )
         self.runners.append(runner)
         return runner

