@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -49,11 +49,12 @@ class Project:
     folder: Path
     yaml: str
     url: str
+    handlers: str = HANDLERS
     runners: list[subprocess.Popen[str]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         (self.folder / "kongflow.yaml").write_text(f"{self.yaml}database: {{url: '${{KONGFLOW_DATABASE_URL}}'}}\n")
-        (self.folder / "handlers.py").write_text(HANDLERS)
+        (self.folder / "handlers.py").write_text(self.handlers)
 
     @property
     def ledger(self) -> Path:
@@ -83,7 +84,8 @@ class Project:
     def enqueue(self, jobs: Iterable[dict[str, Any]]) -> None:
         self.kongflow("enqueue", "--batch", "-", stdin="".join(json.dumps(job) + "\n" for job in jobs))
 
-    def start(self, *args: str) -> subprocess.Popen[str]:
+    def start(self, *args: str, environment: Mapping[str, str] | None = None) -> subprocess.Popen[str]:
+        """Start a runner; `environment` comes on top of ours."""
         with (self.folder / f"runner-{len(self.runners)}.log").open("w") as log:
             runner = subprocess.Popen(
                 [*KONGFLOW, "run", "--log-format", "json", *args],
@@ -91,7 +93,7 @@ class Project:
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 text=True,
-                env=self.environment(),
+                env={**self.environment(), **(environment or {})},
             )
         self.runners.append(runner)
         return runner

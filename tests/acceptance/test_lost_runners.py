@@ -1,10 +1,7 @@
 """Runners that die or freeze: nothing is lost, nothing is written twice, no attempt is used up."""
 
-import random
 import signal
 from collections.abc import Callable
-
-import pytest
 
 from tests.acceptance.project import Project
 
@@ -52,23 +49,3 @@ def test_a_frozen_runner_cannot_settle_what_was_given_away(project: Callable[[st
     assert (job["attempt"], job["claims"]) == (1, 2)
     assert str(second.pid) in job["runner"]
     work.wait_for("the frozen runner's word", lambda: '"job.lost"' in (work.folder / "runner-0.log").read_text())
-
-
-@pytest.mark.slow
-def test_nothing_is_lost_in_twenty_random_kills(project: Callable[[str], Project]) -> None:
-    work = project(YAML)
-    choose = random.Random(20)
-    work.enqueue({"task": "work", "payload": {"n": n, "seconds": 0.2}} for n in range(400))
-    work.start()
-    work.start()
-
-    for _ in range(20):
-        seen = len(work.events("end"))
-        work.wait_for("some progress", lambda seen=seen: len(work.events("end")) >= seen + 5)
-        victim = choose.choice([runner for runner in work.runners if runner.poll() is None])
-        victim.kill()
-        victim.wait()
-        work.start()
-
-    work.wait_for("every job's success", lambda: len(work.jobs("--state", "succeeded")) == 400, seconds=120)
-    assert {event["n"] for event in work.events("end")} == set(range(400))

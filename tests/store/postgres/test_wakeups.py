@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import pytest
+from sqlalchemy import create_engine
 
 from kongflow.store.base import Store
 from kongflow.store.postgres import wakeups
@@ -58,6 +59,22 @@ async def test_jobs_of_a_users_transaction_are_told_after_its_commit(stage: Stag
             await stage.sql("select 1")
             assert len(heard) == 1
         await until(lambda: len(heard) == 2)
+
+
+async def test_the_users_transaction_itself_notifies_nobody(stage: Stage) -> None:
+    engine = create_engine(stage.settings.url.replace("postgresql:", "postgresql+psycopg:"))
+    with engine.connect() as connection:
+        connection.exec_driver_sql("listen kongflow_jobs")
+        connection.commit()
+        user = connection.connection.driver_connection
+        assert user is not None
+        stage.store.insert_in(connection, [new()])
+        connection.commit()
+
+        (notify,) = await asyncio.to_thread(lambda: list(user.notifies(timeout=10, stop_after=1)))
+
+        assert notify.pid != user.info.backend_pid
+    engine.dispose()
 
 
 async def test_a_listener_whose_connection_is_ended_listens_again_and_looks_at_once(stage: Stage) -> None:

@@ -1,0 +1,229 @@
+"""The bugs that the suite must catch: each breaks one promise, on each store that keeps it in its own words."""
+
+from tests.mutants.mutant import Change, Mutant
+
+CONTRACT = "tests/store/contract/"
+FENCES = (CONTRACT + "test_fences.py",)
+RESCUE = (CONTRACT + "test_rescue.py",)
+ATTEMPTS = (CONTRACT + "test_attempts.py",)
+ORDER = (CONTRACT + "test_claim_order.py",)
+LIMITS = (CONTRACT + "test_queue_limits.py",)
+SLOTS = (CONTRACT + "test_free_slots.py",)
+KEYS = (CONTRACT + "test_keys.py", CONTRACT + "test_key_matrix.py")
+OPERATING = (CONTRACT + "test_operating.py",)
+FUNCTIONS, POSTGRES_SQL, SQLITE_SQL = "store/postgres/functions/", "store/postgres/sql/", "store/sqlite/sql/"
+
+MUTANTS = [
+    # --- leases ---
+    Mutant(
+        "settle accepts a stale lease",
+        FENCES,
+        sqlite=(
+            Change(SQLITE_SQL + "finish_job.sql", "lease = :lease and state = 4", "state = 4"),
+            Change(SQLITE_SQL + "finish_jobs.sql", "lease in (select value from json_each(:leases)) and ", ""),
+            Change(SQLITE_SQL + "running_job.sql", "lease = :lease and ", ""),
+            Change(SQLITE_SQL + "run_again.sql", "lease = :lease and ", ""),
+        ),
+        postgres=(
+            Change(FUNCTIONS + "end_attempts.sql", "j.lease = e.lease", "true"),
+            Change(FUNCTIONS + "finish_attempts.sql", "j.lease = e.lease", "true"),
+            Change(FUNCTIONS + "finish_attempts.sql", "j.lease = judged.lease", "true"),
+        ),
+    ),
+    Mutant(
+        "a heartbeat does not tell what was lost",
+        FENCES,
+        sqlite=(Change("store/sqlite/heartbeat.py", "if lease not in held)", "if False)"),),
+        postgres=(Change("store/postgres/heartbeat.py", "if lease not in held)", "if False)"),),
+    ),
+    Mutant(
+        "progress accepts a stale lease",
+        FENCES,
+        sqlite=(Change(SQLITE_SQL + "progress.sql", "lease = :lease and ", ""),),
+        postgres=(Change(POSTGRES_SQL + "progress.sql", "lease = cast(:lease as bigint) and ", ""),),
+    ),
+    Mutant(
+        "a job's transaction commits without its lease",
+        ("tests/engine/test_lost_leases.py",),
+        shared=(Change("engine/completion.py", "if settled.lost:", "if False:"),),
+    ),
+    Mutant(
+        "a claim whose answer was lost is never given back",
+        FENCES,
+        sqlite=(Change("store/sqlite/heartbeat.py", "if lease not in leases)", "if False)"),),
+        postgres=(Change("store/postgres/heartbeat.py", "if lease not in leases)", "if False)"),),
+    ),
+    Mutant(
+        "a worker that cannot renew lets its jobs run on",
+        ("tests/engine/test_outages.py",),
+        shared=(Change("engine/shift.py", "self.worker.release_all()", "pass"),),
+    ),
+    # --- attempts ---
+    Mutant(
+        "an attempt counts twice",
+        ATTEMPTS,
+        sqlite=(Change(SQLITE_SQL + "lease_jobs.sql", "attempt = attempt + 1", "attempt = attempt + 2"),),
+        postgres=(Change(FUNCTIONS + "lease_jobs.sql", "attempt = attempt + 1", "attempt = attempt + 2"),),
+    ),
+    Mutant(
+        "a release uses up an attempt",
+        ATTEMPTS,
+        sqlite=(Change(SQLITE_SQL + "run_again.sql", "attempt - :gives_back", "attempt"),),
+        postgres=(Change(FUNCTIONS + "end_attempts.sql", " - e.gives_back::integer", ""),),
+    ),
+    Mutant(
+        "a retry does not wait for its delay",
+        ATTEMPTS,
+        sqlite=(Change(SQLITE_SQL + "promote_due.sql", " and run_at <= :now", ""),),
+        postgres=(Change(FUNCTIONS + "promote_due.sql", " and run_at <= p_now", ""),),
+    ),
+    Mutant(
+        "a crash is not counted",
+        RESCUE,
+        sqlite=(Change(SQLITE_SQL + "run_again.sql", "crashes + :crashes", "crashes"),),
+        postgres=(Change(FUNCTIONS + "end_attempts.sql", " + e.crashed::integer", ""),),
+    ),
+    Mutant(
+        "the crash limit is one too high",
+        RESCUE,
+        shared=(Change("core/outcome.py", "if crashes + 1 >= crash_limit", "if crashes >= crash_limit"),),
+    ),
+    Mutant(
+        "one look is enough to call a runner dead",
+        RESCUE,
+        shared=(Change("store/suspects.py", "return False", "return True"),),
+    ),
+    Mutant(
+        "a runner that renews between two looks is dead all the same",
+        RESCUE,
+        shared=(Change("store/suspects.py", "known is None or known[0] != seen", "known is None"),),
+    ),
+    Mutant(
+        "a runner that came back during its rescue loses what it has claimed since",
+        ("tests/store/postgres/test_rescue_races.py",),
+        postgres=(Change(FUNCTIONS + "settle.sql", "id = p_dead and alive", "id = p_dead and false"),),
+    ),
+    Mutant(
+        "a runner that renews while it is called dead is dead all the same",
+        ("tests/store/postgres/test_rescue_races.py",),
+        postgres=(Change(FUNCTIONS + "declare_dead.sql", " and seen_at = p_seen_at", ""),),
+    ),
+    Mutant(
+        "what missed its renewals during an outage is rescued at once",
+        ("tests/engine/test_heartbeat.py",),
+        shared=(Change("engine/heartbeat.py", "self._settings.lease if self._was_away else 0.0", "0.0"),),
+    ),
+    # --- queues ---
+    Mutant(
+        "a queue's limit is one too high",
+        LIMITS,
+        sqlite=(Change("store/sqlite/roster.py", "else rule.slots\n", "else (rule.slots or 0) + 1\n"),),
+        postgres=(
+            Change(FUNCTIONS + "limits_of.sql", "then rule.concurrency else", "then rule.concurrency + 1 else 1 +"),
+        ),
+    ),
+    Mutant(
+        "a settle does not hand its slot on",
+        LIMITS,
+        sqlite=(Change("store/sqlite/access.py", "if tx.touched:", "if False:"),),
+        postgres=(Change(FUNCTIONS + "settle.sql", "perform kongflow.free_slots(v_queues)", "perform 1"),),
+    ),
+    Mutant(
+        "a removed task at the head holds its queue up",
+        SLOTS,
+        sqlite=(
+            Change("store/sqlite/roster.py", "return any(self._serves(", "return True or any(self._serves("),
+            Change("store/sqlite/roster.py", "self._kinds[kind] = any(", "self._kinds[kind] = True or any("),
+        ),
+        postgres=(
+            Change(FUNCTIONS + "takeable.sql", "where task = p_task", "where true"),
+            Change(FUNCTIONS + "takeable_kind.sql", "where task = p_task", "where true"),
+        ),
+    ),
+    Mutant(
+        "repair does nothing",
+        SLOTS,
+        sqlite=(Change("store/sqlite/keeping.py", "normalise(tx, roster, lane).promoted", "0"),),
+        postgres=(Change(FUNCTIONS + "repair.sql", "promoted := kongflow.normalise(v_lanes, v_now)", "promoted := 0"),),
+    ),
+    Mutant(
+        "the order ignores the priority",
+        ORDER,
+        sqlite=(Change(SQLITE_SQL + "ready.sql", "order by priority, ", "order by "),),
+        postgres=(Change(FUNCTIONS + "pick.sql", "order by priority, ", "order by "),),
+    ),
+    Mutant(
+        "a forbidden flag is no bar",
+        ORDER,
+        sqlite=(Change("store/sqlite/roster.py", "self.forbidden_flags.isdisjoint(flags)", "True"),),
+        postgres=(Change(FUNCTIONS + "pick.sql", "not coalesce(flags && $2, false)", "true"),),
+    ),
+    Mutant(
+        "a pattern's shared limit is one too high",
+        (CONTRACT + "test_shared_limits.py",),
+        sqlite=(Change("store/sqlite/lanes.py", "max(slots - sum(running), 0)", "max(slots + 1 - sum(running), 0)"),),
+        postgres=(Change(FUNCTIONS + "limits_of.sql", "else rule.max_active end", "else rule.max_active + 1 end"),),
+    ),
+    Mutant(
+        "a rate limit forgets its starts too early",
+        (CONTRACT + "test_rate_limits.py",),
+        sqlite=(Change("store/sqlite/lanes.py", "after=tx.now - per", "after=tx.now - per // 2"),),
+        postgres=(
+            Change(FUNCTIONS + "tokens_left.sql", "secs => p_per)\n        order", "secs => p_per / 2)\n        order"),
+        ),
+    ),
+    Mutant(
+        "a paused queue goes on",
+        (CONTRACT + "test_paused_queues.py",),
+        sqlite=(Change("store/sqlite/roster.py", "queue in self.paused or rule.name in self.paused", "False"),),
+        postgres=(
+            Change(FUNCTIONS + "limits_of.sql", "lanes.name, rule.name)) then 0", "lanes.name, rule.name)) then 9"),
+        ),
+    ),
+    # --- keys and cancels ---
+    Mutant(
+        "a claim leaves its key to producers",
+        KEYS,
+        sqlite=(Change(SQLITE_SQL + "lease_jobs.sql", " job_key = null,", ""),),
+        postgres=(Change(FUNCTIONS + "lease_jobs.sql", "job_key = null, ", ""),),
+    ),
+    Mutant(
+        "a superseded job goes on",
+        KEYS,
+        sqlite=(Change(SQLITE_SQL + "running_job.sql", "n.id > j.id", "n.id < 0"),),
+        postgres=(Change(FUNCTIONS + "finish_attempts.sql", "w.id > j.id", "w.id < 0"),),
+    ),
+    Mutant(
+        "a failure wins over a requested cancel",
+        OPERATING,
+        sqlite=(Change("store/sqlite/settling.py", "bool(cancel_requested)", "False"),),
+        postgres=(Change(FUNCTIONS + "finish_attempts.sql", "when j.cancel_requested then 2", "when false then 2"),),
+    ),
+    # --- payloads, results, wake-ups ---
+    Mutant(
+        "a payload is not validated when its job runs",
+        ("tests/engine/test_straight_line.py",),
+        shared=(Change("engine/executor.py", "payload = attempt.task.payload_schema.check_run(payload)", "pass"),),
+    ),
+    Mutant(
+        "one end that cannot be written spoils its batch",
+        ("tests/engine/test_settler.py",),
+        shared=(Change("engine/settler.py", "if len(batch) > 1:", "if False:"),),
+    ),
+    Mutant(
+        "a listener that was cut off does not look at once",
+        ("tests/store/postgres/test_wakeups.py",),
+        postgres=(Change("store/postgres/wakeups.py", "wake()\n                    pause = 0.0", "pause = 0.0"),),
+    ),
+    Mutant(
+        "a user's transaction notifies, and so waits for all others that do",
+        ("tests/store/postgres/test_wakeups.py",),
+        postgres=(
+            Change(
+                "store/postgres/store.py",
+                'event.listen(connection, "commit", lambda _: wakeups.announce_after_commit(), once=True)',
+                'connection.exec_driver_sql(f"notify {self._schema}_jobs")',
+            ),
+        ),
+    ),
+]

@@ -1,0 +1,38 @@
+"""The other versions of PostgreSQL that we promise: each keeps the whole contract. CI runs the newest."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import pytest
+
+from tests.storms.binaries import PACKAGES, binaries_of
+from tests.storms.cluster import clusters
+
+ROOT = Path(__file__).parents[2]
+SUITE = ["tests/store/contract", "tests/store/postgres", "tests/store/test_model.py", "-k", "postgres"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("version", PACKAGES)
+def test_the_contract_holds_on_another_version(version: int) -> None:
+    with tempfile.TemporaryDirectory(prefix=f"postgres-{version}-") as folder:
+        Path(folder).chmod(0o755)  # the server may run as a user of its own
+        with clusters(binaries_of(version, Path(folder))) as (cluster,):
+            cluster.create()
+            cluster.start()
+            assert cluster.version == version
+            done = subprocess.run(
+                [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-n", "2", *SUITE],
+                cwd=ROOT,
+                env={**os.environ, "KONGFLOW_TEST_DSN": cluster.url("postgres")},
+                capture_output=True,
+                text=True,
+                check=False,
+            )
+    print(f"\nPostgreSQL {version}: {done.stdout.splitlines()[-1]}")
+    assert done.returncode == 0, done.stdout
