@@ -24,6 +24,7 @@ from kongflow.core.new_job import check_job_key, retried_payload
 from kongflow.core.spelling import did_you_mean
 from kongflow.engine.arguments import (
     earliest,
+    filter_terms,
     job_id,
     job_states,
     needed_text,
@@ -179,12 +180,15 @@ class KongFlow:
         key: str | None = None,
         tag: str | None = None,
         since: datetime | timedelta | None = None,
+        filter: str | None = None,
         limit: int = 50,
         cursor: str | None = None,
     ) -> Page:
         """Return a page of jobs, newest first; `cursor` is the `next_cursor` of the page before.
 
-        `since`: added at or after this aware datetime, or this long ago. `limit` is 1 to 1000. Raises: InvalidOption.
+        `since`: added at or after this aware datetime, or this long ago. `filter` is of the filter language, such as
+        `state:failed payload.user.id:42`; all that is given must hold. `limit` is 1 to 1000.
+        Raises: InvalidOption; InvalidFilter, which points at the column.
         """
         self._check_initialized()
         wanted = JobFilter(
@@ -194,6 +198,7 @@ class KongFlow:
             text("key", key),
             text("tag", tag),
             earliest(since),
+            filter_terms(filter),
         )
         return await self.store.list_jobs(wanted, page_limit(limit), text("cursor", cursor))
 

@@ -155,14 +155,24 @@ class SyncKongFlow:
         key: str | None = None,
         tag: str | None = None,
         since: datetime | timedelta | None = None,
+        filter: str | None = None,
         limit: int = 50,
         cursor: str | None = None,
     ) -> Page:
         """As `KongFlow.jobs`."""
         portal, flow = self._running()
-        return portal.call(
-            flow.jobs(states=states, task=task, queue=queue, key=key, tag=tag, since=since, limit=limit, cursor=cursor)
+        wanted = flow.jobs(
+            states=states,
+            task=task,
+            queue=queue,
+            key=key,
+            tag=tag,
+            since=since,
+            filter=filter,
+            limit=limit,
+            cursor=cursor,
         )
+        return portal.call(wanted)
 
     def queues(self) -> list[QueueCounts]:
         """As `KongFlow.queues`."""

@@ -8,6 +8,7 @@ from typing import TypeGuard
 
 from kongflow.core.duration import MAX_DURATION
 from kongflow.core.job import JobState
+from kongflow.core.job_filter import Term, parse_filter
 from kongflow.core.spelling import did_you_mean
 from kongflow.errors import InvalidOption
 
@@ -84,6 +85,12 @@ def earliest(given: object) -> datetime | None:
     if given.utcoffset() is None:
         raise InvalidOption(f"since {given.isoformat()} has no time zone; pass an aware datetime or a timedelta")
     return given
+
+
+def filter_terms(given: object) -> tuple[Term, ...]:
+    """Return the terms of a filter; None means "not given". Raises: InvalidOption, InvalidFilter."""
+    written = text("filter", given)
+    return () if written is None else parse_filter(written, datetime.now(UTC))
 
 
 def job_states(given: object) -> tuple[JobState, ...]:

@@ -26,6 +26,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from kongflow.core.job import ClaimedJob, Job, NewJob, UnroutedJob
 from kongflow.core.queue import QueueRules
 from kongflow.store.records import (
+    JobCount,
     JobFilter,
     Page,
     Pending,
@@ -212,6 +213,10 @@ class Store(Protocol):
 
     async def list_jobs(self, filter: JobFilter, limit: int, cursor: str | None = None) -> Page:
         """Return jobs, newest first, live and finished."""
+        ...
+
+    async def count_jobs(self, filter: JobFilter) -> list[JobCount]:
+        """Return how many jobs a filter means, by task and state; it reads all of them."""
         ...
 
     async def queue_counts(self) -> list[QueueCounts]:

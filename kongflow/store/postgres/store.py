@@ -31,6 +31,7 @@ from kongflow.store.postgres.routing import routed_arrays, unrouted_job
 from kongflow.store.postgres.settling import end_arrays, retention_seconds, settle, settled
 from kongflow.store.postgres.tables import tables_of
 from kongflow.store.records import (
+    JobCount,
     JobFilter,
     Page,
     Pending,
@@ -272,6 +273,10 @@ class PostgresStore:
         return await self._access.read(
             lambda connection: reads.list_jobs(connection, self._tables, filter, limit, cursor)
         )
+
+    async def count_jobs(self, filter: JobFilter) -> list[JobCount]:
+        """See Store.count_jobs."""
+        return await self._access.read(lambda connection: reads.count_jobs(connection, self._tables, filter))
 
     async def queue_counts(self) -> list[QueueCounts]:
         """See Store.queue_counts."""

@@ -18,6 +18,7 @@ from kongflow.errors import NotInitialized
 from kongflow.store import reads
 from kongflow.store.base import LeaseKeeper
 from kongflow.store.records import (
+    JobCount,
     JobFilter,
     Page,
     Pending,
@@ -239,6 +240,10 @@ class SqliteStore:
         return await self._access.read(
             lambda connection: reads.list_jobs(connection, self._tables, filter, limit, cursor)
         )
+
+    async def count_jobs(self, filter: JobFilter) -> list[JobCount]:
+        """See Store.count_jobs."""
+        return await self._access.read(lambda connection: reads.count_jobs(connection, self._tables, filter))
 
     async def queue_counts(self) -> list[QueueCounts]:
         """See Store.queue_counts."""
