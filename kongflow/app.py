@@ -32,6 +32,7 @@ from kongflow.engine.arguments import (
     patience,
     positive,
     queue_names,
+    start,
     text,
 )
 from kongflow.engine.client import Addition, Client, EnqueueOptions, additions, job_options
@@ -226,6 +227,26 @@ class KongFlow:
         retried = await self.store.retry(id, retried_payload(self.catalog, job.task, job.payload))
         self.wake()
         return retried
+
+    async def run_now(self, id: str) -> Job:
+        """Let a job that waits for its time or its retry start now; one that may start already keeps its place.
+
+        Raises: JobNotFound; JobStateConflict where it runs or has ended.
+        """
+        self._check_initialized()
+        job = await self.store.run_now(job_id(id))
+        self.wake()
+        return job
+
+    async def reschedule(self, id: str, run_at: datetime | timedelta) -> Job:
+        """Let a waiting job start at an aware datetime, or a timedelta from now; attempts and errors are kept.
+
+        Raises: JobNotFound; JobStateConflict where it runs or has ended; InvalidOption.
+        """
+        self._check_initialized()
+        job = await self.store.reschedule(job_id(id), start(run_at))
+        self.wake()
+        return job
 
     async def delete(self, id: str) -> None:
         """Delete a job that is not running. Raises: JobNotFound, JobStateConflict."""

@@ -193,6 +193,20 @@ class SyncKongFlow:
         self._wake()
         return job
 
+    def run_now(self, id: str) -> Job:
+        """As `KongFlow.run_now`."""
+        portal, flow = self._running()
+        job = portal.call(flow.run_now(id))
+        self._wake()
+        return job
+
+    def reschedule(self, id: str, run_at: datetime | timedelta) -> Job:
+        """As `KongFlow.reschedule`."""
+        portal, flow = self._running()
+        job = portal.call(flow.reschedule(id, run_at))
+        self._wake()
+        return job
+
     def delete(self, id: str) -> None:
         """As `KongFlow.delete`."""
         portal, flow = self._running()

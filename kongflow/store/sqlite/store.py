@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AbstractContextManager
+from datetime import datetime
 
 from sqlalchemy.engine import Connection
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -279,6 +280,14 @@ class SqliteStore:
     async def retry(self, id: str, payload: str) -> Job:
         """See Store.retry."""
         return await self._access.write(lambda tx: operating.retry(tx, row_id(id), payload))
+
+    async def run_now(self, id: str) -> Job:
+        """See Store.run_now."""
+        return await self._access.write(lambda tx: operating.reschedule(tx, row_id(id), None))
+
+    async def reschedule(self, id: str, when: datetime | float) -> Job:
+        """See Store.reschedule."""
+        return await self._access.write(lambda tx: operating.reschedule(tx, row_id(id), when))
 
     async def delete(self, id: str) -> bool:
         """See Store.delete."""
