@@ -24,6 +24,7 @@ from kongflow.core.new_job import check_job_key, retried_payload
 from kongflow.core.spelling import did_you_mean
 from kongflow.engine.arguments import (
     earliest,
+    filter_terms,
     job_id,
     job_states,
     needed_text,
@@ -31,6 +32,7 @@ from kongflow.engine.arguments import (
     patience,
     positive,
     queue_names,
+    start,
     text,
 )
 from kongflow.engine.client import Addition, Client, EnqueueOptions, additions, job_options
@@ -179,12 +181,15 @@ class KongFlow:
         key: str | None = None,
         tag: str | None = None,
         since: datetime | timedelta | None = None,
+        filter: str | None = None,
         limit: int = 50,
         cursor: str | None = None,
     ) -> Page:
         """Return a page of jobs, newest first; `cursor` is the `next_cursor` of the page before.
 
-        `since`: added at or after this aware datetime, or this long ago. `limit` is 1 to 1000. Raises: InvalidOption.
+        `since`: added at or after this aware datetime, or this long ago. `filter` is of the filter language, such as
+        `state:failed payload.user.id:42`; all that is given must hold. `limit` is 1 to 1000.
+        Raises: InvalidOption; InvalidFilter, which points at the column.
         """
         self._check_initialized()
         wanted = JobFilter(
@@ -194,6 +199,7 @@ class KongFlow:
             text("key", key),
             text("tag", tag),
             earliest(since),
+            filter_terms(filter),
         )
         return await self.store.list_jobs(wanted, page_limit(limit), text("cursor", cursor))
 
@@ -222,6 +228,26 @@ class KongFlow:
         self.wake()
         return retried
 
+    async def run_now(self, id: str) -> Job:
+        """Let a job that waits for its time or its retry start now; one that may start already keeps its place.
+
+        Raises: JobNotFound; JobStateConflict where it runs or has ended.
+        """
+        self._check_initialized()
+        job = await self.store.run_now(job_id(id))
+        self.wake()
+        return job
+
+    async def reschedule(self, id: str, run_at: datetime | timedelta) -> Job:
+        """Let a waiting job start at an aware datetime, or a timedelta from now; attempts and errors are kept.
+
+        Raises: JobNotFound; JobStateConflict where it runs or has ended; InvalidOption.
+        """
+        self._check_initialized()
+        job = await self.store.reschedule(job_id(id), start(run_at))
+        self.wake()
+        return job
+
     async def delete(self, id: str) -> None:
         """Delete a job that is not running. Raises: JobNotFound, JobStateConflict."""
         self._check_initialized()
@@ -241,8 +267,7 @@ class KongFlow:
     async def resume_queue(self, queue: str) -> bool:
         """Let a paused queue or pattern start jobs again; False where it was not paused under this name."""
         self._check_initialized()
-        resumed = await self.store.resume(needed_text("queue", queue))
-        if resumed:
+        if resumed := await self.store.resume(needed_text("queue", queue)):
             self.wake()
         return resumed
 

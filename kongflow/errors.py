@@ -6,6 +6,7 @@ Exit codes: 1 findings or a failed operation, 2 usage, 3 could not check, 4 data
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 
@@ -65,6 +66,15 @@ class InvalidOption(KongFlowError):
     """An option of a call has a value that can never work: a naive `run_at`, a priority out of range, an empty key."""
 
     exit_code = 2
+
+
+class InvalidFilter(InvalidOption):
+    """A filter cannot be read; the text says what is wrong and points at it. `column` counts from 1."""
+
+    def __init__(self, problem: str, filter: str, column: int) -> None:
+        shown = re.sub(r"\s", " ", filter)
+        super().__init__(f"the filter, column {column}: {problem}\n  {shown}\n  {' ' * (column - 1)}^")
+        self.column = column
 
 
 class InvalidPayload(KongFlowError):

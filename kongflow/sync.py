@@ -155,14 +155,24 @@ class SyncKongFlow:
         key: str | None = None,
         tag: str | None = None,
         since: datetime | timedelta | None = None,
+        filter: str | None = None,
         limit: int = 50,
         cursor: str | None = None,
     ) -> Page:
         """As `KongFlow.jobs`."""
         portal, flow = self._running()
-        return portal.call(
-            flow.jobs(states=states, task=task, queue=queue, key=key, tag=tag, since=since, limit=limit, cursor=cursor)
+        wanted = flow.jobs(
+            states=states,
+            task=task,
+            queue=queue,
+            key=key,
+            tag=tag,
+            since=since,
+            filter=filter,
+            limit=limit,
+            cursor=cursor,
         )
+        return portal.call(wanted)
 
     def queues(self) -> list[QueueCounts]:
         """As `KongFlow.queues`."""
@@ -180,6 +190,20 @@ class SyncKongFlow:
         """As `KongFlow.retry`."""
         portal, flow = self._running()
         job = portal.call(flow.retry(id))
+        self._wake()
+        return job
+
+    def run_now(self, id: str) -> Job:
+        """As `KongFlow.run_now`."""
+        portal, flow = self._running()
+        job = portal.call(flow.run_now(id))
+        self._wake()
+        return job
+
+    def reschedule(self, id: str, run_at: datetime | timedelta) -> Job:
+        """As `KongFlow.reschedule`."""
+        portal, flow = self._running()
+        job = portal.call(flow.reschedule(id, run_at))
         self._wake()
         return job
 

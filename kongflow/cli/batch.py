@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from kongflow.cli.options import parse_instant, read_text
+from kongflow.cli.options import read_text
 from kongflow.core.duration import parse_duration
+from kongflow.core.instant import parse_instant
 from kongflow.core.job import NewJob
 from kongflow.core.json import Json, load
 from kongflow.core.spelling import did_you_mean

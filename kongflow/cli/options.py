@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from kongflow.core.duration import parse_duration
+from kongflow.core.instant import parse_instant
 from kongflow.errors import InvalidOption, KongFlowError
 
 if TYPE_CHECKING:  # only for annotations: these load what a command without a database never needs
@@ -80,6 +81,16 @@ def json_option(function: F) -> F:
     return click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")(function)
 
 
+def filter_option(function: F) -> F:
+    """Add `-f/--filter FILTER` to a command."""
+    return click.option(
+        "-f",
+        "--filter",
+        metavar="FILTER",
+        help="Qualifiers such as 'state:failed task:mail since:2h'; see `kongflow jobs list --help`.",
+    )(function)
+
+
 # --- argument types --------------------------------------------------------------------------------------------------
 
 
@@ -120,17 +131,6 @@ def age_or_instant(text: str) -> datetime:
 
 
 _LOOKS_LIKE_AN_INSTANT = re.compile(r"[0-9]{4}-")
-
-
-def parse_instant(text: str) -> datetime:
-    """Return the aware datetime of an ISO 8601 text. Raises: InvalidOption where it is none, or has no offset."""
-    try:
-        instant = datetime.fromisoformat(text)
-    except ValueError:
-        raise InvalidOption(f"{text!r} is not an ISO 8601 instant such as 2026-11-24T09:30:00Z") from None
-    if instant.tzinfo is None:
-        raise InvalidOption(f"{text!r} has no time zone; add one, such as Z for UTC or +01:00")
-    return instant
 
 
 # --- configuration ---------------------------------------------------------------------------------------------------

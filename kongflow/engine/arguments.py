@@ -8,6 +8,7 @@ from typing import TypeGuard
 
 from kongflow.core.duration import MAX_DURATION
 from kongflow.core.job import JobState
+from kongflow.core.job_filter import Term, parse_filter
 from kongflow.core.spelling import did_you_mean
 from kongflow.errors import InvalidOption
 
@@ -84,6 +85,35 @@ def earliest(given: object) -> datetime | None:
     if given.utcoffset() is None:
         raise InvalidOption(f"since {given.isoformat()} has no time zone; pass an aware datetime or a timedelta")
     return given
+
+
+def instant(run_at: object) -> datetime:
+    """Return the instant at which a job may start. Raises: InvalidOption."""
+    if not isinstance(run_at, datetime):
+        raise InvalidOption(f"run_at is an aware datetime or a timedelta, not {run_at!r}")
+    if run_at.tzinfo is None or run_at.utcoffset() is None:
+        raise InvalidOption(
+            f"run_at {run_at.isoformat()} has no time zone, so it could mean 26 different hours; "
+            "pass an aware datetime, such as datetime.now(timezone.utc) + timedelta(minutes=5), or a timedelta"
+        )
+    if run_at - datetime.now(UTC) > timedelta(seconds=MAX_DURATION):
+        raise InvalidOption(f"{run_at.isoformat()} is more than a hundred years away")
+    return run_at
+
+
+def start(run_at: object) -> datetime | float:
+    """Return when a job may start: an instant, or the seconds from now. Raises: InvalidOption."""
+    if not isinstance(run_at, timedelta):
+        return instant(run_at)
+    if abs(run_at.total_seconds()) > MAX_DURATION:
+        raise InvalidOption(f"a delay of {run_at.total_seconds()} seconds is not within a hundred years")
+    return run_at.total_seconds()
+
+
+def filter_terms(given: object) -> tuple[Term, ...]:
+    """Return the terms of a filter; None means "not given". Raises: InvalidOption, InvalidFilter."""
+    written = text("filter", given)
+    return () if written is None else parse_filter(written, datetime.now(UTC))
 
 
 def job_states(given: object) -> tuple[JobState, ...]:

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import TypedDict
 
 from kongflow.core.catalog import Catalog
-from kongflow.core.duration import MAX_DURATION
 from kongflow.core.job import Job, JobOptions, NewJob
 from kongflow.core.json import Json
 from kongflow.core.new_job import new_job
 from kongflow.core.spelling import did_you_mean
 from kongflow.core.task import JobKeyMode
-from kongflow.engine.arguments import integer, needed_text, text, texts
+from kongflow.engine.arguments import instant, integer, needed_text, text, texts
 from kongflow.errors import InvalidOption, KongFlowError
 from kongflow.store.base import Store
 from kongflow.store.connections import run_in, sync_connection
@@ -115,7 +114,7 @@ def job_options(given: Mapping[str, object] | EnqueueOptions) -> JobOptions:
             raise InvalidOption(f"there is no option {name!r}{did_you_mean(name, EnqueueOptions.__annotations__)}")
     run_at = given.get("run_at")
     return JobOptions(
-        run_at=_instant(run_at),
+        run_at=None if run_at is None or isinstance(run_at, timedelta) else instant(run_at),
         delay=run_at.total_seconds() if isinstance(run_at, timedelta) else None,
         queue=text("queue", given.get("queue")),
         priority=integer("priority", given.get("priority")),
@@ -137,21 +136,6 @@ def additions(jobs: Iterable[Addition]) -> list[tuple[str, Json, JobOptions]]:
             raise InvalidOption(f"entry {number} is {entry!r}; it must be (task, payload) or (task, payload, options)")
         result.append((entry[0], entry[1], job_options(entry[2] if len(entry) == 3 else {})))
     return result
-
-
-def _instant(run_at: object) -> datetime | None:
-    if run_at is None or isinstance(run_at, timedelta):
-        return None
-    if not isinstance(run_at, datetime):
-        raise InvalidOption(f"run_at is an aware datetime or a timedelta, not {run_at!r}")
-    if run_at.tzinfo is None or run_at.utcoffset() is None:
-        raise InvalidOption(
-            f"run_at {run_at.isoformat()} has no time zone, so it could mean 26 different hours; "
-            "pass an aware datetime, such as datetime.now(timezone.utc) + timedelta(minutes=5), or a timedelta"
-        )
-    if run_at - datetime.now(UTC) > timedelta(seconds=MAX_DURATION):
-        raise InvalidOption(f"{run_at.isoformat()} is more than a hundred years away")
-    return run_at
 
 
 def _mode(value: object) -> JobKeyMode | None:

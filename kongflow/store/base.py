@@ -6,8 +6,8 @@ Invariants that hold over all methods:
 - Every write of an attempt carries its lease and is refused, without an error, where the lease is not his.
 - The store owns time: no method takes an instant as "now". Callers pass delays; the store adds its clock.
 - No work waits for a user's transaction: claim, settle, rescue, route and their like skip what such a transaction has
-  locked. What people do to one job (cancel, retry, delete, dequeue) and a producer of the same key wait for it, some
-  seconds, and then raise StoreBusy. (A SQLite file has one lock for everything; there everybody waits `busy_timeout`.)
+  locked. What people do to one job (cancel, retry, reschedule, delete, dequeue) and a producer of the same key wait for
+  it, some seconds, and then raise StoreBusy. (A SQLite file has one lock; there everybody waits `busy_timeout`.)
 - Queue limits are those of the config in force, never of a job's row.
 
 Every method may raise StoreBusy: then nothing of it was written. Or StoreUnavailable: then nothing was written either,
@@ -18,6 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AbstractContextManager
+from datetime import datetime
 from typing import Protocol
 
 from sqlalchemy.engine import Connection
@@ -27,6 +28,7 @@ from kongflow.core.job import Job, NewJob, UnroutedJob
 from kongflow.core.queue import QueueRules
 from kongflow.store.records import (
     Claimed,
+    JobCount,
     JobFilter,
     Page,
     Pause,
@@ -212,6 +214,10 @@ class Store(Protocol):
         """Return jobs, newest first, live and finished."""
         ...
 
+    async def count_jobs(self, filter: JobFilter) -> list[JobCount]:
+        """Return how many jobs a filter means, by task and state; it reads all of them."""
+        ...
+
     async def queue_counts(self) -> list[QueueCounts]:
         """Return the live jobs of every concrete queue, and the rule in force for each."""
         ...
@@ -237,6 +243,19 @@ class Store(Protocol):
     async def retry(self, id: str, payload: str) -> Job:
         """Run a finished job again under its id, from attempt 0, with this payload; or a waiting one now. Earlier
         errors are kept. Raises: JobNotFound; JobStateConflict where it runs, or another job holds its key.
+        """
+        ...
+
+    async def run_now(self, id: str) -> Job:
+        """Let a job that waits for its time or its retry start now; one that may start already keeps its place.
+        Raises: JobNotFound; JobStateConflict where it runs or has ended.
+        """
+        ...
+
+    async def reschedule(self, id: str, when: datetime | float) -> Job:
+        """Let a waiting job start at an aware instant, or in so many seconds. One that is ready or blocked gives its
+        slot and place up; an unrouted one stays unrouted. Attempts and errors are kept.
+        Raises: JobNotFound; JobStateConflict where it runs or has ended.
         """
         ...
 

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import base64
-from collections import defaultdict
-from collections.abc import Sequence
+from collections import Counter, defaultdict
 from typing import Any
 
-from sqlalchemy import Column, ColumnElement, Select, Text, and_, cast, func, literal, null, or_, select, union_all
+from sqlalchemy import Column, ColumnElement, Select, Text, and_, cast, func, literal, null, select, union_all
 from sqlalchemy.engine import Connection
 
 from kongflow.core.job import Job, JobState
 from kongflow.core.queue import QueueRules
 from kongflow.errors import InvalidOption
-from kongflow.store.records import JobFilter, Page, QueueCounts
-from kongflow.store.rows import FIELDS, JSON_FIELDS, SCHEDULED, STORED_STATE, job_of, stored_state
+from kongflow.store.filtering import parts
+from kongflow.store.records import JobCount, JobFilter, Page, QueueCounts
+from kongflow.store.rows import FIELDS, JSON_FIELDS, SCHEDULED, job_of, stored_state
 from kongflow.store.tables import Tables
 
 
@@ -28,22 +28,35 @@ def get_job(connection: Connection, tables: Tables, id: int) -> Job | None:
 def list_jobs(connection: Connection, tables: Tables, filter: JobFilter, limit: int, cursor: str | None) -> Page:
     """Return jobs, live and finished, newest first. Raises: InvalidOption where the cursor is none of ours."""
     before = None if cursor is None else _read_cursor(cursor)
-    parts: list[Select[tuple[object, ...]]] = []
-    for query, table, states in (
-        (_live(tables), tables.job, [state for state in filter.states if not state.is_final]),
-        (_finished(tables), tables.history, [state for state in filter.states if state.is_final]),
-    ):
-        if filter.states and not states:
-            continue
-        part = query.where(*_conditions(tables, table.c is tables.job.c, filter, states))
+    pages: list[Select[tuple[object, ...]]] = []
+    for table, conditions in parts(tables, filter):
+        query = (_live(tables) if table is tables.job else _finished(tables)).where(*conditions)
         if before is not None:
-            part = part.where(table.c.id < before)
-        page = part.order_by(table.c.id.desc()).limit(limit + 1).subquery()
-        parts.append(select(page))
-    union = union_all(*parts).subquery()
+            query = query.where(table.c.id < before)
+        pages.append(select(query.order_by(table.c.id.desc()).limit(limit + 1).subquery()))
+    if not pages:
+        return Page((), None)
+    union = union_all(*pages).subquery()
     rows = connection.execute(select(union).order_by(union.c.id.desc()).limit(limit + 1)).all()
     items = tuple(job_of(row) for row in rows[:limit])
     return Page(items, _write_cursor(int(items[-1].id)) if len(rows) > limit and items else None)
+
+
+def count_jobs(connection: Connection, tables: Tables, filter: JobFilter) -> list[JobCount]:
+    """Return how many jobs a filter means, by task and state; the most first."""
+    counts: Counter[tuple[str, JobState]] = Counter()
+    queries = []
+    for table, conditions in parts(tables, filter):
+        failed_before = and_(table.c.attempt > 0, table.c.errors.is_not(None))
+        queries.append(
+            select(table.c.task, table.c.state, failed_before.label("failed_before"), func.count())
+            .where(*conditions)
+            .group_by(table.c.task, table.c.state, failed_before)
+        )
+    for task, state, failed_before, count in connection.execute(union_all(*queries)) if queries else ():
+        counts[task, stored_state(state, int(bool(failed_before)), bool(failed_before))] += count
+    in_order = sorted(counts.items(), key=lambda each: (-each[1], each[0]))
+    return [JobCount(task, state, count) for (task, state), count in in_order]
 
 
 def count_queues(connection: Connection, tables: Tables, rules: QueueRules | None) -> list[QueueCounts]:
@@ -94,35 +107,6 @@ def _finished(tables: Tables) -> Select[tuple[object, ...]]:
 def _text_of(name: str, column: Column[Any]) -> ColumnElement[Any]:
     """JSON is read as it was written, also where the database would make values of it."""
     return cast(column, Text) if name in JSON_FIELDS else column
-
-
-def _conditions(tables: Tables, live: bool, filter: JobFilter, states: Sequence[JobState]) -> list[ColumnElement[bool]]:
-    table = tables.job.c if live else tables.history.c
-    conditions: list[ColumnElement[bool]] = []
-    if states:
-        conditions.append(or_(*(_in_state(tables, live, state) for state in states)))
-    if filter.task is not None:
-        conditions.append(table.task == filter.task)
-    if filter.queue is not None:
-        conditions.append(table.queue == filter.queue)
-    if filter.key is not None:
-        held = or_(table.job_key == filter.key, table.claimed_key == filter.key) if live else table.key == filter.key
-        conditions.append(held)
-    if filter.tag is not None:
-        conditions.append(tables.holds(table.tags, filter.tag))
-    if filter.since is not None:
-        conditions.append(table.created_at >= tables.stored_instant(filter.since))
-    return conditions
-
-
-def _in_state(tables: Tables, live: bool, state: JobState) -> ColumnElement[bool]:
-    table = tables.job.c if live else tables.history.c
-    stored = table.state == STORED_STATE[state]
-    if state is JobState.RETRYING:
-        return and_(stored, table.attempt > 0, table.errors.is_not(None))
-    if state is JobState.SCHEDULED:
-        return and_(stored, or_(table.attempt == 0, table.errors.is_(None)))
-    return stored
 
 
 def _write_cursor(id: int) -> str:

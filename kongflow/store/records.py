@@ -9,6 +9,7 @@ from typing import Literal
 
 from kongflow.core.catalog import Retention
 from kongflow.core.job import ClaimedJob, Job, JobState, NewJob
+from kongflow.core.job_filter import Term
 from kongflow.core.outcome import Finish, Transition
 from kongflow.core.queue import QueueFilter, QueueRules
 from kongflow.core.retry import RetryPolicy
@@ -151,7 +152,7 @@ class Pending:
 
 @dataclass(frozen=True, slots=True)
 class JobFilter:
-    """Which jobs to list; None or empty means all. `since` is an aware datetime compared with `created_at`."""
+    """Which jobs to list: all that is given must hold. `since` is an aware datetime compared with `created_at`."""
 
     states: tuple[JobState, ...] = ()
     task: str | None = None
@@ -159,6 +160,17 @@ class JobFilter:
     key: str | None = None
     tag: str | None = None
     since: datetime | None = None
+    terms: tuple[Term, ...] = ()
+    """Of the filter language."""
+
+
+@dataclass(frozen=True, slots=True)
+class JobCount:
+    """How many jobs of one task are in one state."""
+
+    task: str
+    state: JobState
+    count: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,13 +2,57 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import operator
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Protocol
 
-from sqlalchemy import Boolean, Column, ColumnElement, Integer, MetaData, Table, Text
+from sqlalchemy import BigInteger, Boolean, Column, ColumnElement, Integer, MetaData, Table, Text
 from sqlalchemy.types import TypeEngine
+
+from kongflow.core.job_filter import Match, Operator
+
+COMPARE: Mapping[Operator, Callable[[Any, Any], ColumnElement[bool]]] = {
+    Operator.IS: operator.eq,
+    Operator.AT_LEAST: operator.ge,
+    Operator.AT_MOST: operator.le,
+    Operator.ABOVE: operator.gt,
+    Operator.BELOW: operator.lt,
+}
+"""What a column and a value are compared with."""
+
+
+class Dialect(Protocol):
+    """The conditions that every database says in its own words."""
+
+    def stored_instant(self, instant: datetime) -> object:
+        """Return an aware instant as the tables hold it."""
+        ...
+
+    def holds(
+        self, names: ColumnElement[str], match: Callable[[ColumnElement[str]], ColumnElement[bool]]
+    ) -> ColumnElement[bool]:
+        """Return the condition that a column with names holds one that matches."""
+        ...
+
+    def like(self, text: ColumnElement[str], pattern: str) -> ColumnElement[bool]:
+        """Return the condition that a text matches a pattern, in which `*` stands for any text. Case counts."""
+        ...
+
+    def contains(self, text: ColumnElement[str], part: str) -> ColumnElement[bool]:
+        """Return the condition that a text contains another. Case does not count, of ASCII letters."""
+        ...
+
+    def value_matches(self, document: ColumnElement[str], path: tuple[str, ...], match: Match) -> ColumnElement[bool]:
+        """Return the condition that the JSON value at `path` of a column matches: with a text only a text does, with a
+        number only a number. A key of digits is also the index of a list.
+        """
+        ...
+
+    def last_error(self, errors: ColumnElement[str], field: str) -> ColumnElement[str]:
+        """Return `type` or `message` of the last stored error."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,18 +62,14 @@ class Tables:
     job: Table
     history: Table
     runner: Table
-    stored_instant: Callable[[datetime], object]
-    """An aware instant as the tables hold it."""
-    holds: Callable[[ColumnElement[str], str], ColumnElement[bool]]
-    """The condition that a column with names holds one."""
+    dialect: Dialect
 
 
 def make_tables(
     name: Callable[[str], str],
     schema: str | None,
     instant: TypeEngine[Any],
-    stored_instant: Callable[[datetime], object],
-    holds: Callable[[ColumnElement[str], str], ColumnElement[bool]],
+    dialect: Dialect,
 ) -> Tables:
     """Return the tables of a deployment. `name` makes a table's name of ours; `instant` is the type of instants."""
     metadata = MetaData(schema=schema)
@@ -37,7 +77,8 @@ def make_tables(
         job=Table(
             name("job"),
             metadata,
-            *_integers("id", "state", "priority", "max_attempts", "attempt", "claims", "crashes", "runner", "lease"),
+            *_columns(BigInteger(), "id", "runner", "lease"),
+            *_integers("state", "priority", "max_attempts", "attempt", "claims", "crashes"),
             *_columns(instant, "run_at", "ready_at", "created_at", "claimed_at"),
             *_texts("task", "queue", "job_key", "job_key_mode", "claimed_key", "flags", "tags"),
             *_texts("progress", "payload", "errors"),
@@ -46,14 +87,14 @@ def make_tables(
         history=Table(
             name("history"),
             metadata,
-            *_integers("id", "state", "priority", "max_attempts", "attempt", "claims", "crashes"),
+            *_columns(BigInteger(), "id"),
+            *_integers("state", "priority", "max_attempts", "attempt", "claims", "crashes"),
             *_columns(instant, "run_at", "created_at", "claimed_at", "finished_at", "purge_at"),
             *_texts("task", "reason", "detail", "queue", "key", "flags", "tags", "runner"),
             *_texts("progress", "payload", "result", "errors"),
         ),
-        runner=Table(name("runner"), metadata, *_integers("id", "pid"), *_texts("host")),
-        stored_instant=stored_instant,
-        holds=holds,
+        runner=Table(name("runner"), metadata, *_columns(BigInteger(), "id"), *_integers("pid"), *_texts("host")),
+        dialect=dialect,
     )
 
 

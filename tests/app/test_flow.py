@@ -265,6 +265,26 @@ async def test_a_retry_validates_the_payload_anew(flow: KongFlow, project: Path)
     assert retried.payload == {"name": "Ada", "salutation": "Hello", "times": 2}
 
 
+async def test_a_waiting_job_is_given_another_time_and_runs_now_after_all(flow: KongFlow) -> None:
+    job = await flow.enqueue("anything")
+
+    moved = await flow.reschedule(job.id, timedelta(hours=1))
+    assert (moved.state, moved.run_at > job.run_at) == (JobState.SCHEDULED, True)
+    at = datetime(2100, 1, 1, tzinfo=UTC)
+    assert (await flow.reschedule(job.id, at)).run_at == at
+    async with flow.running():
+        await flow.run_now(job.id)
+        assert (await flow.wait(job.id, timeout=20)).state is JobState.SUCCEEDED
+
+
+async def test_jobs_are_found_by_the_filter_language(flow: KongFlow) -> None:
+    jobs = await flow.enqueue_many([("anything", {"n": n}, {"tags": ["x"]}) for n in range(3)])
+
+    page = await flow.jobs(filter="payload.n:>=1 state:ready", tag="x")
+
+    assert [job.id for job in page.items] == [jobs[2].id, jobs[1].id]
+
+
 async def test_jobs_are_filtered_and_paged(flow: KongFlow) -> None:
     await flow.enqueue_many([("anything", {}, {"tags": ["x"]}) for _ in range(3)])
     await flow.enqueue("greet", {"name": "Ada"})

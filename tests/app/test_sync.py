@@ -7,6 +7,7 @@ import os
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from multiprocessing.connection import Connection
 from pathlib import Path
 
@@ -46,6 +47,9 @@ def test_every_call_is_a_plain_one(sync_flow: SyncKongFlow) -> None:
     assert dequeued.id == many[1].id
     assert sync_flow.cancel(many[0].id).state is JobState.CANCELLED
     assert sync_flow.retry(many[0].id).state is JobState.READY
+    assert sync_flow.reschedule(many[0].id, timedelta(hours=1)).state is JobState.SCHEDULED
+    assert [item.id for item in sync_flow.jobs(filter="state:scheduled").items] == [many[0].id]
+    assert sync_flow.run_now(many[0].id).state is JobState.READY
     sync_flow.delete(many[0].id)
     with pytest.raises(JobNotFound):
         sync_flow.get(many[0].id)

@@ -25,7 +25,8 @@ ARGUMENTS = {
     ("render",): ["anything"],
     ("retries",): ["quick"],
     ("run",): ["--once"],
-    **{("jobs", verb): ["17"] for verb in ("show", "retry", "cancel", "delete", "wait")},
+    **{("jobs", verb): ["17"] for verb in ("show", "retry", "run-now", "cancel", "delete", "wait")},
+    ("jobs", "reschedule"): ["17", "--in", "1h"],
 }
 """What a command must be given."""
 
@@ -103,7 +104,8 @@ def test_every_command_may_be_used_wrongly(path: Name, invoke: Invoke) -> None:
         (("retries",), ["never"]),
         (("explain",), ["nothing"]),
         (("queues", "pause"), ["nowhere"]),
-        *((("jobs", verb), ["17"]) for verb in ("show", "retry", "cancel", "delete", "wait")),
+        *((("jobs", verb), ["17"]) for verb in ("show", "retry", "run-now", "cancel", "delete", "wait")),
+        (("jobs", "reschedule"), ["17", "--in", "1h"]),
     ],
 )
 def test_a_name_that_nothing_has_is_exit_5(path: Name, args: list[str], invoke: Invoke) -> None:

@@ -65,6 +65,29 @@ def test_each_filter_finds_its_jobs(invoke: Invoke, enqueue: Enqueue) -> None:
     assert listed(invoke, "--since", (datetime.now(UTC) + timedelta(minutes=5)).isoformat()) == []
 
 
+def test_the_filter_language_combines_with_the_options(invoke: Invoke, enqueue: Enqueue) -> None:
+    later = enqueue("anything", '{"user": {"id": 42}}', "--in", "1h", "--tag", "x")
+    now = enqueue("anything", '{"user": {"id": 42}}')
+    failed = enqueue("fail")
+    invoke("run", "--once", exit_code=1)
+
+    assert listed(invoke, "-f", "payload.user.id:42") == [now, later]
+    assert listed(invoke, "-f", "payload.user.id:42", "--state", "succeeded") == [now]
+    assert listed(invoke, "-f", "error:~user since:1h") == [failed]
+    assert listed(invoke, "-f", "-tag:x -state:failed") == [now]
+    assert listed(invoke, "-f", "task:any* since:0s") == []
+
+
+def test_a_mistake_in_a_filter_is_pointed_at(invoke: Invoke) -> None:
+    told = invoke("jobs", "list", "--filter", "task:mail stat:failed", exit_code=2).stderr
+
+    assert told == (
+        "error: the filter, column 11: there is no qualifier 'stat'; did you mean 'state'?\n"
+        "  task:mail stat:failed\n"
+        "            ^\n"
+    )
+
+
 def test_a_key_finds_its_waiting_job(invoke: Invoke, enqueue: Enqueue) -> None:
     enqueue("anything")
     run = enqueue("start_run", '{"id": "run_1"}')

@@ -20,6 +20,8 @@ LISTS: dict[Name, list[str]] = {
     ("queues", "list"): [],
     ("workers", "list"): [],
     **{("jobs", verb): ["1"] for verb in ("retry", "cancel", "delete", "wait")},
+    ("jobs", "run-now"): ["2"],
+    ("jobs", "reschedule"): ["2", "--in", "1h"],
 }
 OBJECTS: dict[Name, list[str]] = {
     ("explain",): ["unknown-key"],
@@ -35,10 +37,11 @@ OBJECTS: dict[Name, list[str]] = {
 
 @pytest.fixture
 def document(invoke: Invoke, project: Any) -> Any:
-    """Call a command with --json where job 1 has ended; return what it prints."""
+    """Call a command with --json where job 1 has ended and job 2 waits; return what it prints."""
     (project / "batch.jsonl").write_text('{"task": "anything"}\n')
     invoke("enqueue", "anything")
     invoke("run", "--once")
+    invoke("enqueue", "anything", "--in", "1h")
 
     def call(path: Name, args: list[str]) -> dict[str, Any]:
         printed: dict[str, Any] = json.loads(invoke(*path, *args, "--json").stdout)

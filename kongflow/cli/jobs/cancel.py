@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
-from pathlib import Path
+from typing import TYPE_CHECKING, Unpack
 
 import click
 
-from kongflow.cli.jobs.several import for_each
+from kongflow.cli.jobs.change import Change, Changed
+from kongflow.cli.jobs.changing import Selection, change_jobs, selection_options
 from kongflow.cli.jobs.shape import job_json
-from kongflow.cli.options import DATABASE, config_option, epilogue, json_option, opened
-from kongflow.cli.output import note
-from kongflow.core.job import Job, JobState
-from kongflow.core.json import Json
+from kongflow.cli.options import DATABASE, epilogue
+from kongflow.core.job import JobState
+
+if TYPE_CHECKING:  # only for an annotation: it loads the database's libraries
+    from kongflow.app import KongFlow
 
 
 @click.command(
@@ -21,36 +22,28 @@ from kongflow.core.json import Json
         """
         kongflow jobs cancel 17
         kongflow jobs cancel 17 18 19 --json
+        kongflow jobs cancel --filter 'task:scheduleEmail payload.to:ada@example.com' --dry-run
         """,
         DATABASE,
         5,
+        130,
     ),
 )
-@click.argument("ids", nargs=-1, required=True, metavar="ID...")
-@json_option
-@config_option
-def command(ids: tuple[str, ...], as_json: bool, config: Path) -> int:
+@selection_options
+def command(**selection: Unpack[Selection]) -> int:
     """Cancel waiting jobs; ask running ones to stop.
 
     A finished job stays as it is.
     """
-    return asyncio.run(_cancel(ids, as_json, config))
+    return change_jobs(Change("cancel", _cancel, live_only=True), selection)
 
 
-async def _cancel(ids: tuple[str, ...], as_json: bool, config: Path) -> int:
-    async with opened(config) as flow:
-
-        async def act(id: str) -> Json:
-            job = await flow.cancel(id)
-            note(f"job {job.id} ({job.task}) {_what_became(job)}")
-            return job_json(job, flow.catalog)
-
-        return await for_each(ids, act, as_json)
-
-
-def _what_became(job: Job) -> str:
+async def _cancel(flow: KongFlow, id: str) -> Changed:
+    job = await flow.cancel(id)
     if job.state is JobState.CANCELLED:
-        return "is cancelled"
-    if job.state.is_final:
-        return f"had already {job.state}"
-    return "is running and was asked to stop"
+        outcome, what = "cancelled", "is cancelled"
+    elif job.state.is_final:
+        outcome, what = "had_ended", f"had already {job.state}"
+    else:
+        outcome, what = "asked_to_stop", "is running and was asked to stop"
+    return Changed(outcome, f"job {job.id} ({job.task}) {what}", job_json(job, flow.catalog))

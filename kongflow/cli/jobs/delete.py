@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
-from pathlib import Path
+from typing import TYPE_CHECKING, Unpack
 
 import click
 
-from kongflow.cli.jobs.several import for_each
-from kongflow.cli.options import DATABASE, config_option, epilogue, json_option, opened
-from kongflow.cli.output import note
-from kongflow.core.json import Json
+from kongflow.cli.jobs.change import Change, Changed
+from kongflow.cli.jobs.changing import Selection, change_jobs, selection_options
+from kongflow.cli.options import DATABASE, epilogue
+
+if TYPE_CHECKING:  # only for an annotation: it loads the database's libraries
+    from kongflow.app import KongFlow
 
 
 @click.command(
@@ -18,28 +19,23 @@ from kongflow.core.json import Json
     epilog=epilogue(
         """
         kongflow jobs delete 17
+        kongflow jobs delete --filter 'state:succeeded task:indexEndpoint until:7d' --dry-run
         """,
         DATABASE,
         5,
+        130,
     ),
 )
-@click.argument("ids", nargs=-1, required=True, metavar="ID...")
-@json_option
-@config_option
-def command(ids: tuple[str, ...], as_json: bool, config: Path) -> int:
+@selection_options
+def command(**selection: Unpack[Selection]) -> int:
     """Delete jobs that do not run.
 
-    Their payloads, errors and results are gone then; to stop a job and keep its history, cancel it.
+    Their payloads, errors and results are gone then; to stop a job and keep its history, cancel it. A filter must say
+    which states it means.
     """
-    return asyncio.run(_delete(ids, as_json, config))
+    return change_jobs(Change("delete", _delete, needs_states=True), selection)
 
 
-async def _delete(ids: tuple[str, ...], as_json: bool, config: Path) -> int:
-    async with opened(config) as flow:
-
-        async def act(id: str) -> Json:
-            await flow.delete(id)
-            note(f"job {id} is deleted")
-            return {"id": id}
-
-        return await for_each(ids, act, as_json)
+async def _delete(flow: KongFlow, id: str) -> Changed:
+    await flow.delete(id)
+    return Changed("deleted", f"job {id} is deleted", {"id": id})

@@ -10,7 +10,7 @@ from typing import TypedDict, Unpack
 import click
 
 from kongflow.cli.jobs.shape import attempts_text, error_line, job_json, state_word
-from kongflow.cli.options import DATABASE, age_or_instant, config_option, epilogue, json_option, opened
+from kongflow.cli.options import DATABASE, age_or_instant, config_option, epilogue, filter_option, json_option, opened
 from kongflow.cli.output import emit_items, escape, note, print_table, relative
 from kongflow.core.catalog import Catalog
 from kongflow.core.job import Job, JobState
@@ -26,17 +26,34 @@ class Filters(TypedDict):
     key: str | None
     tag: str | None
     since: datetime | None
+    filter: str | None
     limit: int
     cursor: str | None
 
 
+_LANGUAGE = """\b
+A filter is made of qualifiers; all of them must hold, and so must the other options:
+  task:NAME queue: key: tag: flag:  the name; NAME* begins so; ~PART contains it
+  state:failed,retrying reason:     any of these
+  payload.user.id:42                a value of the payload; also ~, *, >, >=, <, <=
+  payload:~PART error:~PART         the whole payload; the last error (error:NAME: its type)
+  attempt:>3 claims: crashes:       numbers; also priority:
+  since:2h until:INSTANT            when the job was added
+  id:17,18                          or the number alone; a word alone is a part of a task's name
+A comma is OR, a leading - is NOT; "quotes" keep spaces, commas and stars.
+
+"""
+
+
 @click.command(
     "list",
-    epilog=epilogue(
+    epilog=_LANGUAGE
+    + epilogue(
         """
         kongflow jobs list --state failed --since 1d
         kongflow jobs list --task startRun --queue runs:42 --limit 200
         kongflow jobs list --tag customer:7 --json
+        kongflow jobs list -f 'state:failed -tag:canary payload.user.id:42 error:~timeout'
         """,
         DATABASE,
     ),
@@ -53,6 +70,7 @@ class Filters(TypedDict):
 @click.option("--key", metavar="KEY", help="Only this job key.")
 @click.option("--tag", metavar="TAG", help="Only jobs with this tag.")
 @click.option("--since", type=age_or_instant, metavar="WHEN", help="Added since: 1h, 2d, or 2026-11-24T09:30:00Z.")
+@filter_option
 @click.option("--limit", type=click.IntRange(1, 1000), default=50, show_default=True, help="How many at most.")
 @click.option("--cursor", metavar="CURSOR", help="Go on where the page before ended.")
 @json_option

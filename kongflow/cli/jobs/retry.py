@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
-from pathlib import Path
+from typing import TYPE_CHECKING, Unpack
 
 import click
 
-from kongflow.cli.jobs.several import for_each
+from kongflow.cli.jobs.change import Change, Changed
+from kongflow.cli.jobs.changing import Selection, change_jobs, selection_options
 from kongflow.cli.jobs.shape import job_json
-from kongflow.cli.options import DATABASE, config_option, epilogue, json_option, opened
-from kongflow.cli.output import note
-from kongflow.core.json import Json
+from kongflow.cli.options import DATABASE, epilogue
+
+if TYPE_CHECKING:  # only for an annotation: it loads the database's libraries
+    from kongflow.app import KongFlow
 
 
 @click.command(
@@ -20,28 +21,24 @@ from kongflow.core.json import Json
         """
         kongflow jobs retry 17
         kongflow jobs retry 17 18 19
+        kongflow jobs retry --filter 'state:failed error:~timeout since:2h' --dry-run
+        kongflow jobs retry --filter 'state:failed error:~timeout since:2h' --yes
         """,
         DATABASE,
         5,
+        130,
     ),
 )
-@click.argument("ids", nargs=-1, required=True, metavar="ID...")
-@json_option
-@config_option
-def command(ids: tuple[str, ...], as_json: bool, config: Path) -> int:
+@selection_options
+def command(**selection: Unpack[Selection]) -> int:
     """Run finished jobs again, from attempt 0; or waiting ones now.
 
-    The id stays the same, earlier errors are kept, and the payload is checked against the schema of today.
+    The id stays the same, earlier errors are kept, and the payload is checked against the schema of today. A filter
+    must say which states it means.
     """
-    return asyncio.run(_retry(ids, as_json, config))
+    return change_jobs(Change("retry", _retry, needs_states=True), selection)
 
 
-async def _retry(ids: tuple[str, ...], as_json: bool, config: Path) -> int:
-    async with opened(config) as flow:
-
-        async def act(id: str) -> Json:
-            job = await flow.retry(id)
-            note(f"job {job.id} ({job.task}) is {job.state} again")
-            return job_json(job, flow.catalog)
-
-        return await for_each(ids, act, as_json)
+async def _retry(flow: KongFlow, id: str) -> Changed:
+    job = await flow.retry(id)
+    return Changed("retried", f"job {job.id} ({job.task}) is {job.state} again", job_json(job, flow.catalog))

@@ -7,7 +7,7 @@ import json
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AbstractContextManager
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from sqlalchemy import event
 from sqlalchemy.engine import Connection
@@ -17,10 +17,9 @@ from kongflow.core.catalog import DatabaseSettings
 from kongflow.core.job import Job, NewJob, UnroutedJob
 from kongflow.core.outcome import RunAgain
 from kongflow.core.queue import Queue, QueueRules
-from kongflow.errors import JobNotFound, JobStateConflict
 from kongflow.store import reads
 from kongflow.store.base import LeaseKeeper
-from kongflow.store.postgres import schema
+from kongflow.store.postgres import operating, schema
 from kongflow.store.postgres.access import Access
 from kongflow.store.postgres.adding import added_jobs, new_job_arrays
 from kongflow.store.postgres.address import parse_address
@@ -32,6 +31,7 @@ from kongflow.store.postgres.settling import end_arrays, retention_seconds, sett
 from kongflow.store.postgres.tables import tables_of
 from kongflow.store.records import (
     Claimed,
+    JobCount,
     JobFilter,
     Page,
     Pause,
@@ -272,6 +272,10 @@ class PostgresStore:
             lambda connection: reads.list_jobs(connection, self._tables, filter, limit, cursor)
         )
 
+    async def count_jobs(self, filter: JobFilter) -> list[JobCount]:
+        """See Store.count_jobs."""
+        return await self._access.read(lambda connection: reads.count_jobs(connection, self._tables, filter))
+
     async def queue_counts(self) -> list[QueueCounts]:
         """See Store.queue_counts."""
         rules = await self.rules_in_force()
@@ -311,27 +315,19 @@ class PostgresStore:
 
     async def retry(self, id: str, payload: str) -> Job:
         """See Store.retry."""
-        ((conflict, key),) = await self._access.rows("retry", id=row_id(id), payload=payload, shift=self._access.shift)
-        if conflict == "missing":
-            raise JobNotFound(f"there is no job {id}: it never existed, or its retention has passed")
-        if conflict == "running":
-            raise JobStateConflict(f"job {id} is running; cancel it, or wait for its end, before you retry it")
-        if conflict is not None:
-            raise JobStateConflict(
-                f"job {id} cannot run again: job {conflict} holds its key {key!r} now; wait for that one, or cancel it "
-                "first"
-            )
-        job = await self.get(id)
-        if job is None:
-            raise JobNotFound(f"job {id} was retried, and has ended meanwhile without a trace")
-        return job
+        return await operating.retry(self._access, id, payload)
+
+    async def run_now(self, id: str) -> Job:
+        """See Store.run_now."""
+        return await operating.reschedule(self._access, id, None)
+
+    async def reschedule(self, id: str, when: datetime | float) -> Job:
+        """See Store.reschedule."""
+        return await operating.reschedule(self._access, id, when)
 
     async def delete(self, id: str) -> bool:
         """See Store.delete."""
-        deleted = await self._access.value("delete", id=row_id(id))
-        if deleted is False:
-            raise JobStateConflict(f"job {id} is running; cancel it first, and delete it when it has ended")
-        return deleted is True
+        return await operating.delete(self._access, id)
 
     async def pause(self, name: str, reason: str, author: str) -> None:
         """See Store.pause."""

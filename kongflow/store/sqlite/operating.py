@@ -1,10 +1,12 @@
-"""Operating: what people do to single jobs: cancel, retry, delete, wait for."""
+"""Operating: what people do to single jobs: cancel, retry, reschedule, delete, wait for."""
 
 from __future__ import annotations
 
-from kongflow.core.job import Job, Reason
-from kongflow.errors import JobNotFound, JobStateConflict
-from kongflow.store.rows import READY, RUNNING, SCHEDULED, job_of
+from datetime import datetime
+
+from kongflow.core.job import Job, JobState, Reason
+from kongflow.store.conflicts import missing, not_deleted, not_rescheduled, not_retried
+from kongflow.store.rows import READY, RUNNING, SCHEDULED, clamped, job_of, seconds_later, to_millis
 from kongflow.store.sqlite.adding import live_job
 from kongflow.store.sqlite.ending import READABLE_AFTER_AWAIT, cancel_waiting
 from kongflow.store.sqlite.runners import roster_changed
@@ -25,12 +27,37 @@ def retry(tx: Transaction, id: int, payload: str) -> Job:
         return _revive(tx, id, payload)
     state, queue = row
     if state == RUNNING:
-        raise JobStateConflict(f"job {id} is running; cancel it, or wait for its end, before you retry it")
+        raise not_retried(id, "running", None)
     tx.run("run_now", id=id, payload=payload, now=tx.now, scheduled=SCHEDULED, ready=READY)
     tx.touch(queue)
     job = live_job(tx, id)
     assert job is not None
     return job
+
+
+def reschedule(tx: Transaction, id: int, when: datetime | float | None) -> Job:
+    """Let a waiting job start at an instant or in so many seconds; None is now, unless it may start already.
+
+    Raises: JobNotFound, JobStateConflict.
+    """
+    job = live_job(tx, id)
+    if job is None:
+        raise not_rescheduled(id, "missing" if finished_job(tx, id) is None else "finished")
+    if job.state is JobState.RUNNING:
+        raise not_rescheduled(id, "running")
+    if isinstance(when, datetime):
+        run_at = to_millis(clamped(when))
+    elif when is not None:
+        run_at = seconds_later(tx.now, when)
+    elif job.state in (JobState.READY, JobState.BLOCKED) or to_millis(job.run_at) < tx.now:
+        return job
+    else:
+        run_at = tx.now
+    tx.run("reschedule", id=id, run_at=run_at, now=tx.now)
+    tx.touch(job.queue)
+    rescheduled = live_job(tx, id)
+    assert rescheduled is not None
+    return rescheduled
 
 
 def delete(tx: Transaction, id: int) -> bool:
@@ -39,7 +66,7 @@ def delete(tx: Transaction, id: int) -> bool:
     if row is None:
         return tx.run("delete_finished", id=id) > 0
     if row[0] == RUNNING:
-        raise JobStateConflict(f"job {id} is running; cancel it first, and delete it when it has ended")
+        raise not_deleted(id)
     ended = tx.one("finish_job", id=id, lease=None)
     tx.touch(row[1])
     if ended is not None and ended[1] is not None:
@@ -78,14 +105,11 @@ def finished_job(tx: Transaction, id: int) -> Job | None:
 def _revive(tx: Transaction, id: int, payload: str) -> Job:
     job = finished_job(tx, id)
     if job is None:
-        raise JobNotFound(f"there is no job {id}: it never existed, or its retention has passed")
+        raise missing(id)
     if job.key is not None:
         holder = tx.one("key_waiting", key=job.key) or next(iter(tx.all("key_claimed", key=job.key)), None)
         if holder is not None:
-            raise JobStateConflict(
-                f"job {id} cannot run again: job {holder[0]} holds its key {job.key!r} now; wait for that one, or "
-                "cancel it first"
-            )
+            raise not_retried(id, holder[0], job.key)
     tx.run("revive_job", id=id, payload=payload, now=tx.now)
     tx.run("delete_finished", id=id)
     revived = live_job(tx, id)

@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AbstractContextManager
+from datetime import datetime
 
 from sqlalchemy.engine import Connection
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -19,6 +20,7 @@ from kongflow.store import reads
 from kongflow.store.base import LeaseKeeper
 from kongflow.store.records import (
     Claimed,
+    JobCount,
     JobFilter,
     Page,
     Pause,
@@ -238,6 +240,10 @@ class SqliteStore:
             lambda connection: reads.list_jobs(connection, self._tables, filter, limit, cursor)
         )
 
+    async def count_jobs(self, filter: JobFilter) -> list[JobCount]:
+        """See Store.count_jobs."""
+        return await self._access.read(lambda connection: reads.count_jobs(connection, self._tables, filter))
+
     async def queue_counts(self) -> list[QueueCounts]:
         """See Store.queue_counts."""
 
@@ -272,6 +278,14 @@ class SqliteStore:
     async def retry(self, id: str, payload: str) -> Job:
         """See Store.retry."""
         return await self._access.write(lambda tx: operating.retry(tx, row_id(id), payload))
+
+    async def run_now(self, id: str) -> Job:
+        """See Store.run_now."""
+        return await self._access.write(lambda tx: operating.reschedule(tx, row_id(id), None))
+
+    async def reschedule(self, id: str, when: datetime | float) -> Job:
+        """See Store.reschedule."""
+        return await self._access.write(lambda tx: operating.reschedule(tx, row_id(id), when))
 
     async def delete(self, id: str) -> bool:
         """See Store.delete."""

@@ -1,0 +1,82 @@
+"""A list by filter reads a few rows of many where an index answers it, or where the newest jobs match."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+
+from kongflow.core.job_filter import parse_filter
+from kongflow.store.records import JobFilter
+from tests.store.postgres.test_plans import ROWS_READ
+from tests.store.stage import Stage
+
+pytestmark = pytest.mark.anyio
+
+# One of a thousand has failed, and those of the last hour are one in a hundred.
+FINISHED = """
+insert into kongflow.history (id, task, state, queue, priority, run_at, created_at, finished_at, purge_at, key, tags,
+    attempt, claims, crashes, payload)
+select n, 'work', case when n % 1000 = 0 then 6 else 5 end, 'mail', 0, at, at, at, now() + interval '1 day',
+    'key:' || n, array['vip'], 1, 1, 0, '{"user": {"id": 42}}'
+from generate_series(1, cast(:rows as integer)) as n,
+    lateral (select now() - interval '36 seconds' * (:rows - n) as at) as times
+"""
+LIVE = """
+insert into kongflow.job (task, state, queue, priority, run_at, ready_at, job_key, tags)
+select 'work', 1, 'mail', 0, now() + interval '1 day', now(), 'live:' || n, array['vip']
+from generate_series(1, cast(:rows as integer)) as n
+"""
+
+BY_AN_INDEX = (
+    "state:failed",
+    "state:cancelled",
+    "state:failed,cancelled",
+    "state:running",
+    "state:ready",
+    "key:key:77",
+    "key:live:77",
+    "id:77",
+)
+BY_THE_NEWEST = (
+    "task:work",
+    "queue:mail",
+    "tag:vip",
+    "state:succeeded",
+    "state:scheduled",
+    "since:10m",
+    "state:succeeded task:work queue:mail tag:vip since:10h",
+    "state:succeeded payload.user.id:42",
+)
+
+
+async def rows_read(stage: Stage) -> int:
+    await stage.sql("select pg_stat_force_next_flush()")  # at the end of this transaction, of what the lists have read
+    return int(await stage.sql(ROWS_READ))
+
+
+async def check(stage: Stage, rows: int, filters: tuple[str, ...]) -> None:
+    await stage.sql(FINISHED, rows=rows)
+    await stage.sql("select setval(pg_get_serial_sequence('kongflow.job', 'id'), cast(:rows as integer))", rows=rows)
+    await stage.sql(LIVE, rows=rows)
+    await stage.sql("analyze kongflow.job")
+    await stage.sql("analyze kongflow.history")
+    for filter in filters:
+        before = await rows_read(stage)
+        await stage.store.list_jobs(JobFilter(terms=parse_filter(filter, datetime.now(UTC))), 10)
+        read = await rows_read(stage) - before
+        assert 0 <= read < 500, f"{filter} read {read} rows"
+
+
+async def test_a_list_reads_a_few_of_twenty_thousand_jobs(stage: Stage) -> None:
+    await check(stage, 10_000, BY_AN_INDEX + BY_THE_NEWEST)
+
+
+async def test_a_list_that_finds_nothing_reads_all_of_them(stage: Stage) -> None:
+    with pytest.raises(AssertionError, match="task:nothing read 20000 rows"):
+        await check(stage, 10_000, ("task:nothing",))
+
+
+@pytest.mark.slow
+async def test_a_list_reads_a_few_of_a_million_jobs(stage: Stage) -> None:
+    await check(stage, 500_000, BY_AN_INDEX + BY_THE_NEWEST)
