@@ -71,7 +71,7 @@ def wanted(rule: Rule) -> str:
     if "anyOf" in rule:
         return " or ".join(dict.fromkeys(wanted(branch) for branch in rule["anyOf"]))
     if "enum" in rule:
-        return "one of " + ", ".join(_choices(rule))
+        return "one of " + ", ".join(rule["enum"])
     if "const" in rule:
         return str(rule["const"]).lower() if isinstance(rule["const"], bool) else str(rule["const"])
     special = {"duration": "a duration such as 30s", "path": "a path", "size": "a size such as 256MiB"}
@@ -148,17 +148,11 @@ def _range(rule: Rule) -> str:
 
 
 def _choice(rule: Rule, value: Json) -> Json:
-    if value in rule.get("x-later", ()):
-        raise Refused("not-in-this-version", f"{quoted(value)} is not in this version of KongFlow", "choose another")
     if value not in rule["enum"]:
-        choices = _choices(rule)
+        choices = rule["enum"]
         message = f"{quoted(value)} is not one of {', '.join(choices)}"
         raise Refused("wrong-choice", message, suggestion(str(value), choices, "choose one of them"))
     return value
-
-
-def _choices(rule: Rule) -> list[str]:
-    return [choice for choice in rule["enum"] if choice not in rule.get("x-later", ())]
 
 
 def _number(rule: Rule, value: float) -> Json:

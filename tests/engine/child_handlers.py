@@ -12,6 +12,7 @@ import subprocess
 import sys
 import threading
 import time
+from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -279,3 +280,12 @@ def waits_then_commits(payload: Any, job: SyncJobContext) -> None:
 
 def naps(payload: Any) -> None:
     time.sleep(0.005)
+
+
+_seen: ContextVar[str] = ContextVar("seen", default="nothing")
+
+
+def sets_a_context_variable(payload: Any) -> str:
+    before = _seen.get()
+    _seen.set("an earlier job")
+    return before

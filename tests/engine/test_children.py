@@ -227,6 +227,14 @@ async def test_its_threads_may_use_the_job_and_go_on_when_it_has_ended(tmp_path:
     assert summary.succeeded == 10
 
 
+async def test_context_variables_are_those_of_one_job(tmp_path: Path) -> None:
+    task = {"work": in_child(child_handlers.sets_a_context_variable)}
+    async with open_site(tmp_path, task, runner=replace(QUICK, concurrency=1)) as site:
+        jobs = [await site.enqueue("work") for _ in range(3)]
+        await site.run_all()
+        assert [(await site.job(job)).result for job in jobs] == ["nothing"] * 3
+
+
 async def test_a_process_that_it_forks_cannot_use_the_job(tmp_path: Path, heard: Heard, capfd: Any) -> None:
     job = await run_one(tmp_path, child_handlers.forks)
 

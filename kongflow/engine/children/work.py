@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextvars
 import faulthandler
 import signal
 import socket
@@ -24,7 +25,9 @@ from kongflow.engine.children.child_log import log_to_runner
 from kongflow.engine.children.limits import data_size, memory_limit
 from kongflow.engine.children.wire import Message, Say, claimed_job, outcome_message
 from kongflow.engine.context import SyncJobContext
+from kongflow.engine.events import ref
 from kongflow.engine.failure import failed_with, payload_refused, result_refused
+from kongflow.engine.job_log import bind_job
 from kongflow.engine.result import meaning_of
 from kongflow.engine.secrets import Secrets, masking
 from kongflow.errors import InvalidConfig
@@ -99,7 +102,7 @@ class _Child:
         self._attempt = attempt
         self._channel.send(Say.BEGUN, lease=attempt.job.lease)
         try:
-            outcome, returned_nothing = self._outcome(attempt, task)
+            outcome, returned_nothing = contextvars.copy_context().run(self._outcome, attempt, task)
         finally:
             self._attempt = None
         with suppress(ValueError, OSError):  # a handler may have closed them
@@ -116,6 +119,7 @@ class _Child:
     def _outcome(self, attempt: Attempt, task: Task) -> tuple[Outcome, bool]:
         """Run the handler; return what its end means, and whether it returned None."""
         number, handler = attempt.job.attempt, attempt.handler
+        bind_job(ref(attempt.job))
         try:
             argument = handler.convert(attempt.job.payload)
         except BaseException as error:
