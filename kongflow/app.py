@@ -121,8 +121,8 @@ class KongFlow:
     ) -> Job:
         """Add a job and return it; `created` is False where its key updated or returned a waiting one.
 
-        `connection`: an SQLAlchemy Session, AsyncSession, Connection or AsyncConnection of the same database; the job
-        then exists when its transaction commits.
+        `connection`: an SQLAlchemy Session, AsyncSession, Connection or AsyncConnection of the same database, with any
+        driver, or a psycopg Connection or AsyncConnection; the job then exists when its transaction commits.
         Raises: UnknownTask, InvalidPayload, InvalidOption, UnknownQueue, TemplateError, WrongDatabase, StoreBusy.
         """
         self._check_initialized()

@@ -101,7 +101,8 @@ class SyncKongFlow:
     def enqueue(
         self, task: str, payload: Json = None, *, connection: object = None, **options: Unpack[EnqueueOptions]
     ) -> Job:
-        """As `KongFlow.enqueue`; `connection` is an SQLAlchemy Session or Connection and is used in this thread."""
+        """As `KongFlow.enqueue`; `connection` is an SQLAlchemy Session or Connection, or a
+        psycopg Connection, and is used in this thread."""
         portal, flow = self._running()
         if connection is None:
             job = portal.call(flow.enqueue(task, payload, **options))

@@ -93,13 +93,13 @@ class Client:
         return await self.add(self.prepare_many(additions), connection)
 
     def enqueue_in(self, connection: object, task: str, payload: Json, options: JobOptions) -> Job:
-        """As `enqueue`, in the caller's thread and inside the transaction of a plain Connection or Session."""
+        """As `enqueue`, in the caller's thread and inside the transaction of a connection that is not async."""
         prepared = self.prepare(task, payload, options)
         (job,) = self._store.insert_in(sync_connection(connection), [prepared])
         return job
 
     def enqueue_many_in(self, connection: object, additions: Sequence[tuple[str, Json, JobOptions]]) -> list[Job]:
-        """As `enqueue_many`, in the caller's thread and inside the transaction of a plain Connection or Session."""
+        """As `enqueue_many`, in the caller's thread and inside the transaction of a connection that is not async."""
         prepared = self.prepare_many(additions)
         return self._store.insert_in(sync_connection(connection), prepared)
 

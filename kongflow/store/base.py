@@ -26,6 +26,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from kongflow.core.job import Job, NewJob, UnroutedJob
 from kongflow.core.queue import QueueRules
+from kongflow.store.connections import CallersConnection
 from kongflow.store.records import (
     Claimed,
     JobCount,
@@ -100,7 +101,7 @@ class Store(Protocol):
         """
         ...
 
-    def insert_in(self, connection: Connection, jobs: Sequence[NewJob]) -> list[Job]:
+    def insert_in(self, connection: CallersConnection, jobs: Sequence[NewJob]) -> list[Job]:
         """As `insert`, through the caller's connection and inside its transaction, which it neither commits nor rolls
         back; in the caller's thread. Raises: WrongDatabase.
         """
@@ -112,7 +113,7 @@ class Store(Protocol):
         """
         ...
 
-    def dequeue_in(self, connection: Connection, key: str) -> Job | None:
+    def dequeue_in(self, connection: CallersConnection, key: str) -> Job | None:
         """As `dequeue`, inside the caller's transaction. Raises: WrongDatabase."""
         ...
 

@@ -1,37 +1,112 @@
-"""Connections: a caller's SQLAlchemy object, sync or async, becomes the sync connection that statements run on."""
+"""Connections: what a caller gives as `connection=` becomes what a store runs its statements on, in his transaction.
+
+An object of SQLAlchemy becomes its plain Connection, whatever the driver below it; a psycopg connection, sync or async,
+becomes a DirectConnection. Nothing here opens, commits or closes anything.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TypeVar
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, TypeAlias, TypeVar
 
 from sqlalchemy.engine import Connection
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
-from sqlalchemy.orm import Session
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession, async_scoped_session
+from sqlalchemy.orm import Session, scoped_session
+from sqlalchemy.util import await_only, greenlet_spawn
 
 from kongflow.errors import InvalidOption
+from kongflow.store.rows import Row
 
 T = TypeVar("T")
 
 
-async def run_in(connection: object, fn: Callable[[Connection], T]) -> T:
-    """Call `fn` with the connection, and inside the transaction, of a Session, AsyncSession, Connection or
-    AsyncConnection. Raises: InvalidOption for anything else.
+@dataclass(frozen=True, slots=True, eq=False)
+class DirectConnection:
+    """A caller's psycopg connection. `rows` runs one statement on it, with parameters `%(name)s`."""
+
+    psycopg: Any
+    rows: Callable[[bytes, Mapping[str, object]], list[Row]]
+
+
+CallersConnection: TypeAlias = Connection | DirectConnection
+"""What the stores take."""
+
+
+async def run_in(connection: object, fn: Callable[[CallersConnection], T]) -> T:
+    """Call `fn` with what a store takes, inside the transaction of a Session, AsyncSession, Connection or
+    AsyncConnection of SQLAlchemy, or of a psycopg Connection or AsyncConnection; all in this task, so that no other
+    thread touches it. Raises: InvalidOption for anything else.
     """
+    if isinstance(connection, async_scoped_session):
+        connection = connection()
     if isinstance(connection, AsyncSession):
         connection = await connection.connection()
     if isinstance(connection, AsyncConnection):
         return await connection.run_sync(fn)
-    return fn(sync_connection(connection))
+    plain = _of_sqlalchemy(connection)
+    if plain is None:
+        direct = _async_direct(connection)
+        if direct is not None:
+            return await greenlet_spawn(fn, direct)
+    return fn(plain or sync_connection(connection))
 
 
-def sync_connection(connection: object) -> Connection:
-    """Return the connection of a Session or Connection, for callers without a loop. Raises: InvalidOption."""
+def sync_connection(connection: object) -> CallersConnection:
+    """Return what a store takes for a Session or Connection of SQLAlchemy or a psycopg Connection, for callers without
+    a loop. Raises: InvalidOption.
+    """
+    usable = _of_sqlalchemy(connection) or _direct(connection)
+    if usable is None:
+        raise InvalidOption(
+            "connection= must be an SQLAlchemy Session, AsyncSession, Connection or AsyncConnection, or a psycopg "
+            "Connection or AsyncConnection (SyncKongFlow and plain handlers take those that are not async), not "
+            f"{type(connection).__module__}.{type(connection).__qualname__}"
+        )
+    return usable
+
+
+def dialect_of(connection: CallersConnection) -> str:
+    """Return `postgresql`, `sqlite` or whatever else the connection speaks."""
+    return connection.dialect.name if isinstance(connection, Connection) else "postgresql"
+
+
+def _of_sqlalchemy(connection: object) -> Connection | None:
+    if isinstance(connection, scoped_session):
+        connection = connection()
     if isinstance(connection, Session):
         return connection.connection()
-    if isinstance(connection, Connection):
-        return connection
-    raise InvalidOption(
-        f"connection= must be an SQLAlchemy Session, AsyncSession, Connection or AsyncConnection, not "
-        f"{type(connection).__module__}.{type(connection).__qualname__}"
-    )
+    return connection if isinstance(connection, Connection) else None
+
+
+# psycopg is imported where a caller's object may be his: who uses SQLite alone never loads it. Cursors are made with
+# their own class and rows, whatever the connection's factories are.
+
+
+def _direct(connection: object) -> DirectConnection | None:
+    import psycopg
+    from psycopg.rows import tuple_row
+
+    if not isinstance(connection, psycopg.Connection):
+        return None
+
+    def rows(statement: bytes, values: Mapping[str, object]) -> list[Row]:
+        with psycopg.Cursor(connection, row_factory=tuple_row) as cursor:
+            return list(cursor.execute(statement, values).fetchall())
+
+    return DirectConnection(connection, rows)
+
+
+def _async_direct(connection: object) -> DirectConnection | None:
+    import psycopg
+    from psycopg.rows import tuple_row
+
+    if not isinstance(connection, psycopg.AsyncConnection):
+        return None
+
+    async def rows(statement: bytes, values: Mapping[str, object]) -> list[Row]:
+        async with psycopg.AsyncCursor(connection, row_factory=tuple_row) as cursor:
+            await cursor.execute(statement, values)
+            return list(await cursor.fetchall())
+
+    return DirectConnection(connection, lambda statement, values: await_only(rows(statement, values)))

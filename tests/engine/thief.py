@@ -46,9 +46,13 @@ class Thief:
         """Find the first runner dead and end its attempts."""
         self._keeper.held_up = True
         self.store.advance(2 * self._site.catalog.runner.lease)
-        rescued = await self.store.rescue(self.runner)
-        self.store.advance(5)
-        return rescued + await self.store.rescue(self.runner)
+        for _ in range(20):  # a claim of the first runner may renew it between two looks
+            rescued = await self.store.rescue(self.runner)
+            self.store.advance(5)
+            rescued += await self.store.rescue(self.runner)
+            if rescued:
+                return rescued
+        return []
 
     async def steal(self) -> list[ClaimedJob]:
         """Rescue, and claim what was rescued."""

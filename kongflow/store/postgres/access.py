@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, MutableMapping
 from datetime import timedelta
 from typing import Any, TypeVar
+from weakref import WeakKeyDictionary
 
 import psycopg
 from sqlalchemy import text
@@ -12,6 +13,7 @@ from sqlalchemy.engine import Connection
 from sqlalchemy.exc import DBAPIError
 
 from kongflow.errors import NotInitialized
+from kongflow.store.connections import CallersConnection, dialect_of
 from kongflow.store.postgres.address import Address
 from kongflow.store.postgres.connections import Connections
 from kongflow.store.postgres.faults import explain
@@ -38,6 +40,7 @@ class Access:
         self._connections: Connections | None = None
         self._wakeups: Wakeups | None = None
         self._identity: str | None = None
+        self._direct: WeakKeyDictionary[Any, str] = WeakKeyDictionary()
 
     async def open(self) -> None:
         """Connect. Raises: StoreUnavailable."""
@@ -88,12 +91,12 @@ class Access:
 
     # --- a user's connections ---
 
-    def rows_in(self, connection: Connection, name: str, /, **values: object) -> list[Row]:
+    def rows_in(self, connection: CallersConnection, name: str, /, **values: object) -> list[Row]:
         """Run a statement inside a caller's transaction. Raises: WrongDatabase, and as `rows`."""
         try:
             self._check(connection)
-            return list(map(tuple, connection.execute(text(self._named[name]), values)))
-        except DBAPIError as error:
+            return self._rows_in(connection, name, values)
+        except (DBAPIError, psycopg.Error) as error:
             raise explain(error, self.address.place) or error from error
 
     async def read(self, work: Callable[[Connection], T]) -> T:
@@ -106,16 +109,29 @@ class Access:
         if await self.value("has_tables"):
             self._identity = await self.value("identity")
 
-    def _check(self, connection: Connection) -> None:
+    def _check(self, connection: CallersConnection) -> None:
         """Raises: WrongDatabase where a caller's connection is not on our database."""
-        remembered = f"kongflow_identity_of_{self._schema}"
-        known = connection.info.get(remembered)
-        if known is None:
-            known = ""
-            if connection.dialect.name == "postgresql" and connection.scalar(text(self._named["has_tables"])):
-                known = connection.scalar(text(self._named["identity"])) or ""
-                connection.info[remembered] = known
-        self.user.refuse_other(connection, known, self._identity)
+        dialect = dialect_of(connection)
+        found = self._found_on(connection) if dialect == "postgresql" else ""
+        self.user.refuse_other(dialect, found, self._identity)
+
+    def _found_on(self, connection: CallersConnection) -> str:
+        """Return the identity of our tables on a caller's connection, asked for once; empty where there are none."""
+        known: MutableMapping[Any, str]
+        if isinstance(connection, Connection):
+            known, key = connection.info, f"kongflow_identity_of_{self._schema}"
+        else:
+            known, key = self._direct, connection.psycopg
+        if key not in known:
+            if not self._rows_in(connection, "has_tables", {})[0][0]:
+                return ""
+            known[key] = self._rows_in(connection, "identity", {})[0][0]
+        return known[key]
+
+    def _rows_in(self, connection: CallersConnection, name: str, values: Mapping[str, object]) -> list[Row]:
+        if isinstance(connection, Connection):
+            return list(map(tuple, connection.execute(text(self._named[name]), values)))
+        return connection.rows(self._statements[name], values)
 
     async def _run(self, name: str, values: Mapping[str, object]) -> tuple[list[Row], int]:
         if self._connections is None:

@@ -12,7 +12,7 @@ from kongflow.errors import SchemaOutOfDate, StoreBusy, StoreError, StoreUnavail
 def explain(error: BaseException, place: str) -> StoreError | None:
     """Return the error of ours for one of PostgreSQL's, also where SQLAlchemy wrapped it; None where it is not one."""
     if isinstance(error, DBAPIError) and error.orig is not None:
-        error = error.orig
+        error = _as_psycopg(error.orig)
     if not isinstance(error, psycopg.Error):
         return None
     text = str(error).strip().partition("\n")[0]
@@ -42,3 +42,15 @@ def explain(error: BaseException, place: str) -> StoreError | None:
         case psycopg.OperationalError() | psycopg.InterfaceError():
             return StoreUnavailable(f"{place} cannot be reached: {text}")
     return StoreUnavailable(f"PostgreSQL at {place} refused a statement: {text}")
+
+
+def _as_psycopg(error: BaseException) -> BaseException:
+    """Return what psycopg would have raised where a caller's connection has another driver, asyncpg for one."""
+    sqlstate = getattr(error, "sqlstate", None) or getattr(error, "pgcode", None)
+    if isinstance(error, psycopg.Error) or not sqlstate:
+        return error
+    try:
+        kind = errors.lookup(sqlstate)
+    except KeyError:
+        kind = psycopg.DatabaseError
+    return kind(str(error.__cause__ or error))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Sequence
 from typing import Any
@@ -14,6 +15,8 @@ from kongflow.store.rows import SCHEDULED, STORED_STATE, error_entry, row_id
 
 LOST, AS_ASKED, CANCEL_REQUESTED, SUPERSEDED, LATER = range(5)
 _LONGEST_DELAY = 1e12
+_A_CLAIM = 0.01
+"""Seconds; longer than most claims take."""
 
 
 async def settle(
@@ -27,11 +30,24 @@ async def settle(
 
     Raises: StoreError.
     """
-    arrays = end_arrays(settlements)
-    verdicts = await access.value(
-        "settle", **arrays, retention=retention_seconds(retention), dead=dead, shift=access.shift
-    )
+    verdicts = await _verdicts(access, settlements, retention, dead)
+    held = [place for place, verdict in enumerate(verdicts) if verdict == LATER]
+    if held:
+        # A claim that came too late for a job holds its row until the claim has ended, some milliseconds: once more.
+        await asyncio.sleep(_A_CLAIM)
+        again = await _verdicts(access, [settlements[place] for place in held], retention, dead)
+        for place, verdict in zip(held, again, strict=True):
+            verdicts[place] = verdict
     return settled(settlements, verdicts)
+
+
+async def _verdicts(
+    access: Access, settlements: Sequence[Settlement], retention: Retention, dead: int | None
+) -> list[int]:
+    verdicts: list[int] = await access.value(
+        "settle", **end_arrays(settlements), retention=retention_seconds(retention), dead=dead, shift=access.shift
+    )
+    return verdicts
 
 
 def retention_seconds(retention: Retention) -> list[float]:

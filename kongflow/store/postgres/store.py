@@ -19,6 +19,7 @@ from kongflow.core.outcome import RunAgain
 from kongflow.core.queue import Queue, QueueRules
 from kongflow.store import reads
 from kongflow.store.base import LeaseKeeper
+from kongflow.store.connections import CallersConnection
 from kongflow.store.postgres import operating, schema
 from kongflow.store.postgres.access import Access
 from kongflow.store.postgres.adding import added_jobs, new_job_arrays
@@ -117,13 +118,14 @@ class PostgresStore:
         self._access.wakeups.announce()
         return added_jobs(jobs, rows)
 
-    def insert_in(self, connection: Connection, jobs: Sequence[NewJob]) -> list[Job]:
+    def insert_in(self, connection: CallersConnection, jobs: Sequence[NewJob]) -> list[Job]:
         """See Store.insert_in."""
         if not jobs:
             return []
         rows = self._access.rows_in(connection, "add_jobs", **self._new_jobs(jobs))
-        wakeups = self._access.wakeups
-        event.listen(connection, "commit", lambda _: wakeups.announce_after_commit(), once=True)
+        if isinstance(connection, Connection):  # psycopg says nothing of a commit: the others find out when they poll
+            wakeups = self._access.wakeups
+            event.listen(connection, "commit", lambda _: wakeups.announce_after_commit(), once=True)
         return added_jobs(jobs, rows)
 
     async def dequeue(self, key: str) -> Job | None:
@@ -131,7 +133,7 @@ class PostgresStore:
         id = await self._access.value("dequeue", key=key, shift=self._access.shift)
         return None if id is None else await self.get(str(id))
 
-    def dequeue_in(self, connection: Connection, key: str) -> Job | None:
+    def dequeue_in(self, connection: CallersConnection, key: str) -> Job | None:
         """See Store.dequeue_in."""
         id = self._access.rows_in(connection, "dequeue", key=key, shift=self._access.shift)[0][0]
         return None if id is None else _one_job(self._access.rows_in(connection, "get", id=id))

@@ -80,12 +80,10 @@ class UserTransactions:
         if self._sync_engine is not None:
             self._sync_engine.dispose()
 
-    def refuse_other(self, connection: Connection, found: str, ours: str | None) -> None:
+    def refuse_other(self, dialect: str, found: str, ours: str | None) -> None:
         """Raises: WrongDatabase where what was found on a caller's connection is not our database."""
-        if connection.dialect.name != "postgresql":
-            raise WrongDatabase(
-                f"connection= is a {connection.dialect.name} connection; the jobs are kept in {self._address.place}"
-            )
+        if dialect != "postgresql":
+            raise WrongDatabase(f"connection= is a {dialect} connection; the jobs are kept in {self._address.place}")
         if found != ours:
             raise WrongDatabase(
                 f"connection= is on another database, or on another copy of our tables; the jobs are kept in "

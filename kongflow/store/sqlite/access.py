@@ -15,6 +15,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import NullPool
 
 from kongflow.errors import NotInitialized
+from kongflow.store.connections import CallersConnection
 from kongflow.store.sqlite.address import Address
 from kongflow.store.sqlite.clock import Clock
 from kongflow.store.sqlite.faults import explain, forked
@@ -100,11 +101,10 @@ class Access:
             raise forked(self.address.path)
         return await asyncio.get_running_loop().run_in_executor(self._reader, self._read, work)
 
-    def in_user_transaction(self, connection: Connection, work: Callable[[Transaction], T]) -> T:
+    def in_user_transaction(self, connection: CallersConnection, work: Callable[[Transaction], T]) -> T:
         """Run a closure inside a caller's transaction. Raises: WrongDatabase, StoreBusy, StoreUnavailable."""
         with self.user.explained():
-            self.user.check(connection)
-            tx = self.reading(connection)
+            tx = self.reading(self.user.checked(connection))
             tx.run("begin_write")
             result = work(tx)
             tx.note_touched()

@@ -18,6 +18,7 @@ from kongflow.core.queue import QueueRules
 from kongflow.errors import NotInitialized
 from kongflow.store import reads
 from kongflow.store.base import LeaseKeeper
+from kongflow.store.connections import CallersConnection
 from kongflow.store.records import (
     Claimed,
     JobCount,
@@ -104,7 +105,7 @@ class SqliteStore:
         """See Store.insert."""
         return await self._access.write(lambda tx: add_jobs(tx, jobs))
 
-    def insert_in(self, connection: Connection, jobs: Sequence[NewJob]) -> list[Job]:
+    def insert_in(self, connection: CallersConnection, jobs: Sequence[NewJob]) -> list[Job]:
         """See Store.insert_in."""
         return self._access.in_user_transaction(connection, lambda tx: add_jobs(tx, jobs))
 
@@ -112,7 +113,7 @@ class SqliteStore:
         """See Store.dequeue."""
         return await self._access.write(lambda tx: dequeue_job(tx, key))
 
-    def dequeue_in(self, connection: Connection, key: str) -> Job | None:
+    def dequeue_in(self, connection: CallersConnection, key: str) -> Job | None:
         """See Store.dequeue_in."""
         return self._access.in_user_transaction(connection, lambda tx: dequeue_job(tx, key))
 

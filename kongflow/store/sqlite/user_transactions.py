@@ -13,6 +13,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from kongflow.errors import StoreBusy, WrongDatabase
+from kongflow.store.connections import CallersConnection, dialect_of
 from kongflow.store.sqlite.address import Address
 from kongflow.store.sqlite.faults import explain
 
@@ -84,11 +85,11 @@ class UserTransactions:
                 "pass the transaction as connection=, or do it before or after"
             )
 
-    def check(self, connection: Connection) -> None:
-        """Raises: WrongDatabase where a caller's connection is not on our file."""
-        if connection.dialect.name != "sqlite":
+    def checked(self, connection: CallersConnection) -> Connection:
+        """Return a caller's connection, if it is on our file. Raises: WrongDatabase."""
+        if not isinstance(connection, Connection) or connection.dialect.name != "sqlite":
             raise WrongDatabase(
-                f"connection= is a {connection.dialect.name} connection; the jobs are kept in {self._address.path}"
+                f"connection= is a {dialect_of(connection)} connection; the jobs are kept in {self._address.path}"
             )
         row = next((row for row in connection.exec_driver_sql("pragma database_list") if row[1] == "main"), None)
         file = row[2] if row else ""
@@ -97,6 +98,7 @@ class UserTransactions:
                 f"connection= is on {file or 'a database in memory'}; the jobs are kept in {self._address.path}. "
                 "Jobs and other writes commit together only in one database"
             )
+        return connection
 
     @contextmanager
     def explained(self) -> Iterator[None]:

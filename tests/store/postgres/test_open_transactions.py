@@ -229,3 +229,16 @@ async def settle_now(store: Store, runner: int, job: ClaimedJob) -> None:
 async def _somebody_waits(stage: Stage) -> bool:
     waiting = "select count(*) from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'"
     return bool(await stage.sql(waiting))
+
+
+async def test_a_claim_that_finds_its_job_locked_looks_again_soon(stage: Stage) -> None:
+    runner = await stage.runner("work")
+    added = await stage.add()
+    async with stage.store.transaction() as connection:  # as a wait for the job does, for a moment
+        await connection.execute(text(f"select from kongflow.job where id = {added.id} for update"))
+        claimed = await soon(stage.store.claim(runner, 1, 0))
+    assert claimed.jobs == ()
+    assert claimed.next_due is not None
+    assert claimed.next_due <= 0.1
+    assert await stage.claim_ids(runner) == [added.id]
+    assert await stage.next_due(runner) is None

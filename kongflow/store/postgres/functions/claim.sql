@@ -14,6 +14,7 @@ declare
     v_found integer;
     v_leased bigint[];
     v_more boolean := false;
+    v_stand kongflow.claimed_job;
 begin
     if exists (select from kongflow.runner where id = p_runner and not alive and not has_left) then
         perform kongflow.revive(p_runner, v_now);
@@ -51,8 +52,12 @@ begin
     end if;
     v_more := v_more and v_found > 0 or coalesce(cardinality(v_leased), 0) < v_found;
     if not v_more and v_found < p_limit then
-        perform kongflow.look_by_kind(p_runner);
-        return next kongflow.how_things_stand(false, v_runner, v_now);
+        v_stand := kongflow.how_things_stand(false, v_runner, v_now);
+        if kongflow.look_by_kind(p_runner) then
+            -- Jobs of its own are ready, and it did not get them: somebody has locked them, most likely for a moment.
+            v_stand.next_due := least(v_stand.next_due, 0.1);
+        end if;
+        return next v_stand;
     else
         return next kongflow.how_things_stand(v_more, null, v_now);
     end if;

@@ -1,21 +1,28 @@
 -- Purpose: note whether ready jobs of kinds that a runner does not take are about: then it looks for its own kind by kind,
--- and does not read all of theirs. Caller: repair, claim. Locks: the runner, where the answer has changed.
-create or replace function kongflow.look_by_kind(p_runner bigint) returns void
+-- and does not read all of theirs. Returns whether ready ones of its own kinds are about. Caller: repair, claim.
+-- Locks: the runner, where the answer has changed.
+create or replace function kongflow.look_by_kind(p_runner bigint) returns boolean
 language plpgsql as $$
 declare
     v_runner kongflow.runner;
     v_job record;
     v_kind bigint := -9223372036854775808;
-    v_by_kind boolean := false;
+    v_mine boolean := false;
+    v_others boolean := false;
 begin
     select * into v_runner from kongflow.runner where id = p_runner;
-    while found and not v_by_kind loop
+    while found and not (v_mine and v_others) loop
         select kind, task, flags, queue, rule into v_job from kongflow.job
         where state = 2 and kind > v_kind order by kind limit 1;
         exit when not found;
         v_kind := v_job.kind;
-        v_by_kind := not kongflow.takes_kind(v_runner, v_job.task, v_job.flags, v_job.queue, v_job.rule);
+        if kongflow.takes_kind(v_runner, v_job.task, v_job.flags, v_job.queue, v_job.rule) then
+            v_mine := true;
+        else
+            v_others := true;
+        end if;
     end loop;
-    update kongflow.runner set by_kind = v_by_kind where id = p_runner and by_kind <> v_by_kind;
+    update kongflow.runner set by_kind = v_others where id = p_runner and by_kind <> v_others;
+    return v_mine;
 end
 $$
