@@ -8,20 +8,22 @@ from kongflow.store.postgres.access import Access
 from kongflow.store.records import Claimed, RunnerInfo, max_attempts
 from kongflow.store.rows import Row, json_value, names, to_instant
 
+MOST_ROUNDS = 8
+"""Rounds without a job in one claim: each blocks up to 2,000 jobs of a queue."""
 _HOW_THINGS_STAND = slice(-3, None)
 """The columns that only the last row of a claim has, which is no job: more, next_due, chores."""
 
 
 async def claim_jobs(access: Access, runner: int, info: RunnerInfo, limit: int, suspects: int) -> Claimed:
-    """Claim in rounds, each a transaction of its own, until there are enough or a round brings nothing new.
+    """Claim in rounds, each a transaction of its own, until there are enough, there is nothing more, or MOST_ROUNDS
+    have passed: then the next call goes on, for what is leased must start.
 
     What was leased is returned, also where a later round fails. Raises: StoreError.
     """
     jobs = list[ClaimedJob]()
-    more, next_due, chores = True, None, None
-    first = True
-    while more and len(jobs) < limit:
-        wanted = {"runner": runner, "limit": limit - len(jobs), "suspects": suspects, "first": first}
+    more, next_due, chores, rounds = True, None, None, 0
+    while more and len(jobs) < limit and rounds < MOST_ROUNDS:
+        wanted = {"runner": runner, "limit": limit - len(jobs), "suspects": suspects, "first": rounds == 0}
         try:
             rows = await access.rows("claim", **wanted, shift=access.shift)
         except StoreError:
@@ -31,8 +33,10 @@ async def claim_jobs(access: Access, runner: int, info: RunnerInfo, limit: int, 
         leased = [_claimed_job(row, info) for row in rows if row[0] is not None]
         jobs += leased
         more, next_due, chores = rows[-1][_HOW_THINGS_STAND] if rows else (False, None, None)
-        first = False
+        rounds += 1
         suspects -= sum(0 < job.crashes >= info.tasks[job.task].crash_limit - 1 for job in leased)
+    if more:
+        next_due = 0.0
     return Claimed(
         tuple(jobs),
         next_due=None if next_due is None else max(next_due, 0.0),

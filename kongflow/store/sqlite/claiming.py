@@ -16,7 +16,15 @@ from kongflow.core.task import Keep
 from kongflow.errors import TimedOut
 from kongflow.store.records import Chore, RunnerInfo, max_attempts
 from kongflow.store.rows import Row, json_value, names, to_instant
-from kongflow.store.sqlite.lanes import MOST_MOVED, block, free_of_pattern, normalise, normalise_noted, ready_of_pattern
+from kongflow.store.sqlite.lanes import (
+    MOST_MOVED,
+    block,
+    free_of_pattern,
+    is_busy,
+    normalise,
+    normalise_noted,
+    ready_of_pattern,
+)
 from kongflow.store.sqlite.roster import LiveRunner, Roster
 from kongflow.store.sqlite.transaction import Transaction
 
@@ -224,9 +232,21 @@ def _within_patterns(tx: Transaction, roster: Roster, picked: list[Row]) -> tupl
 
 
 def _block_by_pattern(tx: Transaction, roster: Roster, pattern: str, refused: list[Row]) -> None:
-    """Let refused jobs wait for a slot of the pattern, and with them ready ones behind the first of them."""
-    behind = (row[2] for row in ready_of_pattern(tx, roster, pattern) if tuple(row[:3]) >= _place(refused[0]))
-    block(tx, pattern, {row[0] for row in refused} | set(islice(behind, MOST_MOVED)))
+    """Let refused jobs wait for a slot of the pattern, and with them ready ones behind the first of them.
+
+    Of a queue with a limit one job waits for the pattern, the best, and the others for the queue: else a pattern's slot
+    would be offered to each of them in turn while their queue is full.
+    """
+    lanes = {row[0]: pattern for row in refused}
+    waiting = {row[3] for row in refused}
+    behind = (row for row in ready_of_pattern(tx, roster, pattern) if tuple(row[:3]) > _place(refused[0]))
+    for _, _, job_id, _, queue in islice(behind, MOST_MOVED):
+        has_limit = roster.limits(queue).slots is not None
+        is_next = queue not in waiting and not is_busy(tx, queue)
+        waiting.add(queue)
+        lanes.setdefault(job_id, queue if has_limit and not is_next else pattern)
+    for lane in set(lanes.values()):
+        block(tx, lane, [job_id for job_id, of_job in lanes.items() if of_job == lane])
 
 
 def _count_starts(tx: Transaction, roster: Roster, picked: list[Row]) -> None:

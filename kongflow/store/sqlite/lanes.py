@@ -41,6 +41,8 @@ def normalise(tx: Transaction, roster: Roster, lane: str) -> Lane:
     if "*" in lane:
         return _normalise_pattern(tx, roster, lane)
     limits = roster.limits(lane)
+    if limits.rate is None and tx.one("refill", lane=lane):
+        tx.run("forget_refill", lane=lane)  # a deploy has taken the limit away
     if limits.slots is None:
         return _release_all(tx, roster, lane)
     free = limits.slots - _running(tx, lane)
@@ -95,13 +97,25 @@ def free_of_pattern(tx: Transaction, roster: Roster, pattern: str) -> int | None
 
 
 def ready_of_pattern(tx: Transaction, roster: Roster, pattern: str) -> Iterator[Row]:
-    """Yield the ready jobs of a pattern's queues that some live runner may take, best first: their places."""
+    """Yield the ready jobs of a pattern's queues that some live runner may take, best: place and queue of each."""
     kinds = [row[0] for row in tx.all("ready_kinds") if roster.takeable_kind(row[0], of_rule=pattern)]
     with ExitStack() as stack:
         rows = [stack.enter_context(tx.reading("ready_of_kind", kind=kind)) for kind in kinds]
         for job_id, task, flags, queue, _, _, _, priority, run_at in merge(*rows, key=_place_of_ready):
             if roster.takeable(task, flags, queue) and roster.limits(queue).pattern == pattern:
-                yield priority, run_at, job_id, READY
+                yield priority, run_at, job_id, READY, queue
+
+
+def is_busy(tx: Transaction, queue: str) -> bool:
+    """Say whether jobs of a queue run, or wait for a slot of the pattern."""
+    return _running(tx, queue) > 0 or _count(tx, "waiting_for_pattern", queue) > 0
+
+
+def release_moved(tx: Transaction, roster: Roster) -> None:
+    """Let jobs that wait for a slot of a pattern wait for their queue, where the queue has another rule now."""
+    for queue, lane in tx.all("waiting_for_patterns"):
+        if roster.limits(queue).pattern != lane:
+            tx.run("move_to_queue", queue=queue, lane=lane)
 
 
 def _normalise_pattern(tx: Transaction, roster: Roster, pattern: str) -> Lane:

@@ -119,3 +119,16 @@ async def test_starts_are_forgotten_when_no_window_holds_them(stage: Stage) -> N
     stage.advance(61.0)
     await stage.store.prune(100)
     assert await stage.sql(f"select count(*) from {stage.table('start')}") == 0
+
+
+async def test_a_limit_that_a_deploy_takes_away_leaves_nothing_to_wait_for(stage: Stage) -> None:
+    old = await stage.runner("work", queues=THREE_A_MINUTE)
+    await stage.store.insert([new(queue="mail") for _ in range(5)])
+    await stage.claim(old)
+    assert await stage.claim(old) == []
+    deployed = await stage.runner("work", queues={"mail": None})
+    while await stage.claim(deployed):
+        pass
+    stage.advance(61.0)
+    stage.renew(deployed)
+    assert await stage.next_due(deployed) is None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from kongflow.core.job import ClaimedJob
 from kongflow.core.queue import Queue
 from tests.store.stage import Stage, new
 
@@ -119,3 +120,65 @@ async def test_a_healthy_run_repairs_nothing(stage: Stage) -> None:
         assert await stage.store.repair(runner, 100) == 0
         await stage.end(runner, running.pop(0))
         running += await stage.claim(runner)
+
+
+async def test_jobs_that_wait_for_a_pattern_follow_their_queue_to_another_rule(stage: Stage) -> None:
+    old = await stage.runner("work", queues={"t:*": Queue("t:*", concurrency=1, max_active=1)})
+    await stage.add(queue="t:busy", rule="t:*")
+    assert len(await stage.claim(old)) == 1
+    await stage.store.insert([new(queue=f"t:vip:{number}", rule="t:*") for number in range(3)])
+    assert await stage.claim(old) == []
+    deployed = await stage.runner(
+        "work", queues={"t:*": Queue("t:*", concurrency=1, max_active=1), "t:vip:*": Queue("t:vip:*", concurrency=1)}
+    )
+    assert len(await polled(stage, deployed)) == 3
+
+
+async def test_a_queue_with_many_jobs_does_not_keep_a_patterns_slot_from_others(stage: Stage) -> None:
+    queues = {"t:*": Queue("t:*", concurrency=1, max_active=2)}
+    runner = await stage.runner("work", queues=queues)
+    await stage.store.insert([new(queue=f"t:{name}", rule="t:*") for name in "xy"])
+    running = await stage.claim(runner)
+    await stage.store.insert([new(queue="t:a", rule="t:*") for _ in range(60)])
+    last = await stage.add(queue="t:b", rule="t:*")
+    assert await stage.claim(runner, limit=10) == []
+    for job in running:
+        await stage.end(runner, job)
+    started = await polled(stage, runner, polls=5)
+    assert last.id in [job.id for job in started]
+
+
+async def test_a_paused_queue_does_not_keep_a_patterns_slot_from_others(stage: Stage) -> None:
+    runner = await stage.runner("work", queues={"t:*": Queue("t:*", concurrency=1, max_active=1)})
+    await stage.add(queue="t:x", rule="t:*")
+    running = await stage.claim_one(runner)
+    await stage.store.insert([new(queue="t:a", rule="t:*") for _ in range(30)])
+    last = await stage.add(queue="t:b", rule="t:*")
+    assert await stage.claim(runner) == []
+    await stage.store.pause("t:a", "", "ada")
+    await stage.end(runner, running)
+    assert [job.id for job in await polled(stage, runner, polls=5)] == [last.id]
+
+
+async def test_in_a_queue_the_best_job_starts_first_whatever_it_waits_for(stage: Stage) -> None:
+    runner = await stage.runner("work", queues={"t:*": Queue("t:*", concurrency=1, max_active=1)})
+    await stage.add(queue="t:x", rule="t:*")
+    running = await stage.claim_one(runner)
+    jobs = await stage.store.insert([new(queue="t:a", rule="t:*") for _ in range(20)])
+    assert await stage.claim(runner, limit=3) == []
+    await stage.store.cancel(jobs[0].id)
+    await stage.end(runner, running)
+    assert [job.id for job in await polled(stage, runner, polls=5)] == [jobs[1].id]
+
+
+async def polled(stage: Stage, runner: int, polls: int = 3) -> list[ClaimedJob]:
+    """What an idle runner gets in some polls, each a claim, as many as there is something to look at, and a repair."""
+    started: list[ClaimedJob] = []
+    for _ in range(polls):
+        for _ in range(20):
+            claimed = await stage.store.claim(runner, 10, 0)
+            started += claimed.jobs
+            if claimed.next_due != 0.0:
+                break
+        await stage.store.repair(runner, 100)
+    return started

@@ -242,3 +242,15 @@ async def test_a_claim_that_finds_its_job_locked_looks_again_soon(stage: Stage) 
     assert claimed.next_due <= 0.1
     assert await stage.claim_ids(runner) == [added.id]
     assert await stage.next_due(runner) is None
+
+
+async def test_a_due_job_that_a_user_holds_makes_no_runner_spin(stage: Stage) -> None:
+    runner = await stage.runner("work")
+    added = await stage.add(delay=5.0)
+    async with stage.store.transaction() as connection:
+        await connection.execute(text(f"select from kongflow.job where id = {added.id} for update"))
+        stage.advance(6.0)
+        claimed = await soon(stage.store.claim(runner, 1, 0))
+    assert claimed.jobs == ()
+    assert claimed.next_due is None
+    assert await stage.claim_ids(runner) == [added.id]

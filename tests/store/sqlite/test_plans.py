@@ -21,6 +21,7 @@ MAY_SORT = {
     "pending": "as above",
     "unrouted_jobs": "sorts the unrouted jobs of known tasks, which are few at any time",
     "config_in_force": "sorts the published configs",
+    "waiting_for_patterns": "sorts the jobs that wait for a pattern, where the runners or their config have changed",
     "published_retention": "as above",
 }
 
@@ -61,6 +62,8 @@ def test_a_statement_reads_no_more_than_it_needs(connection: sqlite3.Connection,
         ("waiting_for_pattern", "kongflow_job_blocked_by_pattern"),
         ("running_of_queue", "kongflow_job_running_queue"),
         ("running_queues", "kongflow_job_running_queue"),
+        ("waiting_for_patterns", "kongflow_job_blocked_by_pattern"),
+        ("move_to_queue", "kongflow_job_blocked_by_pattern"),
         ("counted_starts", "kongflow_start_window"),
         ("prune_starts", "kongflow_start_forget"),
         ("any_unrouted", "kongflow_job_unrouted"),

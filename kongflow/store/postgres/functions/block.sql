@@ -1,9 +1,11 @@
 -- Purpose: block picked jobs that got no slot, each in the lane that refused it, and up to 2,000 ready jobs of their kinds
--- behind the first of each lane. Caller: take_slots. Locks: ready jobs, without waiting; the caller has locked the lanes.
+-- behind the first of each lane. Of a queue with a limit one job waits for the pattern, the best, and the others for the
+-- queue: else a pattern's slot would be offered to each of them in turn while their queue is full. Caller: take_slots. Locks: ready jobs, without waiting; the caller has locked the lanes.
 create or replace function kongflow.block(p_ranked kongflow.picked_job[], p_refused bigint[], p_lanes text[]) returns void
 language plpgsql set enable_sort = off set enable_bitmapscan = off as $$
 declare
     v_first record;
+    v_is_free boolean;
     v_config text := (select value from kongflow.meta where name = 'in_force');
 begin
     update kongflow.job j set state = 3, lane = refused.lane
@@ -30,16 +32,26 @@ begin
                 for update skip locked
             ));
         else
-            update kongflow.job set state = 3, lane = v_first.lane
-            where id = any (array(
-                select id from kongflow.job
+            v_is_free := (select concurrency is null from kongflow.rule where config = v_config and name = v_first.lane);
+            with behind as materialized (
+                select id, queue, priority, run_at from kongflow.job
                 where state = 2 and kind = v_first.kind and rule = v_first.lane
                     and (priority, run_at, id) > (v_first.priority, v_first.run_at, v_first.id)
                     and (select r.name from kongflow.rule_of(v_config, queue) as r) = v_first.lane
                 order by priority, run_at, id
                 limit 2000
                 for update skip locked
-            ));
+            ), placed as (
+                select id, queue, row_number() over (partition by queue order by priority, run_at, id) = 1
+                    and not exists (select from kongflow.lane l where l.name = b.queue)
+                    and not exists (
+                        select from kongflow.job j where j.queue = b.queue and j.state = 3 and j.lane <> j.queue
+                    ) as is_next
+                from behind as b
+            )
+            update kongflow.job j
+            set state = 3, lane = case when v_is_free or placed.is_next then v_first.lane else placed.queue end
+            from placed where j.id = placed.id;
         end if;
     end loop;
 end

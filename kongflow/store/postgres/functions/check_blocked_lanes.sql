@@ -2,5 +2,6 @@
 -- Caller: roster_changed, resume. Locks: nothing that anybody waits for.
 create or replace function kongflow.check_blocked_lanes() returns void
 language sql as $$
-    insert into kongflow.lane_check (lane) select unnest(kongflow.blocked_lanes('', 2147483647));
+    insert into kongflow.lane_check (lane)
+    select unnest(kongflow.blocked_lanes('', 2147483647)) except select lane from kongflow.lane_check;
 $$

@@ -5,7 +5,7 @@ create or replace function kongflow.fill_lane(p_limit kongflow.lane_limit, p_run
 returns integer
 language plpgsql as $$
 declare
-    v_free integer := greatest(p_limit.slots - p_running, 0);
+    v_free integer := least(greatest(p_limit.slots - p_running, 0), 1000000);
     v_tokens integer;
     v_refill_at timestamptz;
     v_promoted integer := 0;
@@ -24,7 +24,9 @@ begin
     end if;
     if v_promoted > 0 then
         -- A ready job that a claim has just locked has its slot, and was passed for no more than this moment.
-        v_promoted := least(v_promoted, greatest(least(v_free, v_tokens) - kongflow.ready_in(p_limit.lane) + v_promoted, 0));
+        v_promoted := least(v_promoted, greatest(
+            least(v_free, v_tokens) + v_promoted - kongflow.ready_in(p_limit.lane, least(v_free, v_tokens) + v_promoted), 0
+        ));
     end if;
     if p_limit.rate_limit is not null then
         update kongflow.lane

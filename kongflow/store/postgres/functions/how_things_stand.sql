@@ -8,7 +8,10 @@ declare
 begin
     v_stand.more := p_more;
     v_stand.next_due := extract(epoch from least(
-        (select min(run_at) from kongflow.job where state = 1), (select min(refill_at) from kongflow.lane)
+        -- What is due already, and was not made ready, is locked by somebody: the next poll finds it.
+        (select min(run_at) from kongflow.job where state = 1 and run_at > p_now),
+        (select min(refill_at) from kongflow.lane),
+        case when exists (select from kongflow.lane_check) then p_now end
     ) - p_now);
     if p_runner.id is not null then
         v_stand.chores := array_remove(array[

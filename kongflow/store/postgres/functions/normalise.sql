@@ -23,10 +23,10 @@ begin
             v_promoted := v_promoted + kongflow.promote_all((v_lane.limits).lane);
         else
             v_promoted := v_promoted + kongflow.fill_lane(v_lane.limits, v_lane.running, p_now);
+            delete from kongflow.lane where name = (v_lane.limits).lane and v_lane.running = 0 and refill_at is null;
+            update kongflow.lane set running = v_lane.running
+            where name = (v_lane.limits).lane and running <> v_lane.running;
         end if;
-        delete from kongflow.lane where name = (v_lane.limits).lane and v_lane.running = 0 and refill_at is null;
-        update kongflow.lane set running = v_lane.running
-        where name = (v_lane.limits).lane and running <> v_lane.running;
     end loop;
     return v_promoted;
 end
