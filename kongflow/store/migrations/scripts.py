@@ -19,8 +19,12 @@ def run_script(bind: Connection, file: Path, schema: str) -> None:
 
 
 def install_functions(bind: Connection, schema: str) -> None:
-    """Make every function as this release has it. Their bodies are not looked at: one may call the next."""
+    """Make every function as this release has it, for its owner and those whom he grants it.
+
+    Their bodies are not looked at: one may call the next.
+    """
     bind.exec_driver_sql("set local check_function_bodies = off")
     functions = load_statements("kongflow.store.postgres", lambda sql: in_schema(sql, schema), "functions")
     for function in functions.values():
         bind.exec_driver_sql(function)
+    bind.exec_driver_sql(f'revoke execute on all functions in schema "{schema}" from public')
