@@ -124,6 +124,10 @@ class StoreReplaced(StoreUnavailable):
     """The database is not the one that was opened: its file was deleted, or another stands in its place."""
 
 
+class StoreForbidden(StoreUnavailable):
+    """The user of the database may not do that: a GRANT is missing."""
+
+
 class SchemaOutOfDate(StoreError):
     """The tables are older than this release and `migrate` is manual, or newer than this release works with."""
 

@@ -33,7 +33,12 @@ ENTRIES = (
     Entry("jobs", "kongflow.cli.jobs", "List, show, retry, reschedule, cancel and await jobs.", "Look and repair"),
     Entry("queues", "kongflow.cli.queues", "List queues with their limits and their jobs.", "Look and repair"),
     Entry("workers", "kongflow.cli.workers", "List the runners.", "Look and repair"),
-    Entry("db", "kongflow.cli.db", "Upgrade the tables, or show their state.", "Look and repair"),
+    Entry(
+        "db",
+        "kongflow.cli.db",
+        "Upgrade the tables, show their state, or print them as SQL.",
+        "Look and repair",
+    ),
 )
 
 

@@ -9,6 +9,7 @@ from kongflow.core.catalog import Catalog
 from kongflow.core.job import Job, JobState
 from kongflow.core.queue import QueueFilter, QueueRules
 from kongflow.core.spelling import did_you_mean
+from kongflow.errors import StoreForbidden
 from kongflow.store.records import RunnerView
 
 
@@ -17,8 +18,11 @@ async def unserved(flow: KongFlow, jobs: Sequence[Job]) -> list[str]:
     waiting = [job for job in jobs if not job.state.is_final and job.state is not JobState.RUNNING]
     if not waiting:
         return []
-    living = [runner for runner in await flow.store.runners() if runner.alive]
-    rules = await flow.store.rules_in_force() or flow.catalog.queues
+    try:
+        living = [runner for runner in await flow.store.runners() if runner.alive]
+        rules = await flow.store.rules_in_force() or flow.catalog.queues
+    except StoreForbidden:  # a role that only adds jobs: it may not look at the runners
+        return []
     reasons = [why_unserved(job, living, rules, flow.catalog) for job in waiting]
     return list(dict.fromkeys(reason for reason in reasons if reason))
 

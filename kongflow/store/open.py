@@ -1,9 +1,10 @@
-"""Opening a store: the URL says which dialect."""
+"""Opening a store, and printing its tables: the URL says which dialect."""
 
 from __future__ import annotations
 
 from kongflow.core.catalog import DatabaseSettings
 from kongflow.store.base import Store
+from kongflow.store.statements import check_schema
 
 
 def open_store(settings: DatabaseSettings, poll_interval: float = 1.0) -> Store:
@@ -18,3 +19,14 @@ def open_store(settings: DatabaseSettings, poll_interval: float = 1.0) -> Store:
     from kongflow.store.sqlite.store import SqliteStore
 
     return SqliteStore(settings, poll_interval)
+
+
+def schema_sql(settings: DatabaseSettings, name: str) -> str:
+    """Return the SQL that makes all our tables in an empty database and claims them for the deployment `name`.
+
+    Connects to nothing. Raises: InvalidOption where the schema name cannot work.
+    """
+    from kongflow.store.migrations.upgrade import print_all
+
+    dialect = "postgresql" if settings.url.startswith("postgres") else "sqlite"
+    return print_all(dialect, check_schema(settings.schema), name)

@@ -3,7 +3,7 @@
 - A block of yaml, python or json is a file; the line before it names the file in backquotes.
 - A block of console holds `$ command` lines, each with the output that is expected; `…` stands for any text.
 - A block of sh is run; its output is not compared. Those that make a virtual environment are what CI itself runs.
-- A block of text or mermaid is for reading.
+- A block of text or mermaid is for reading; one of sql is run by tests/cli/test_roles.py.
 """
 
 import os
@@ -18,7 +18,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").rglob("*.md")])
 FILES = {"yaml", "python", "json"}
-FOR_READING = {"text", "mermaid"}
+FOR_READING = {"text", "mermaid", "sql"}
 FENCE = re.compile(r"(?P<intro>[^\n]*)\n\n?```(?P<language>\w*)\n(?P<body>.*?)\n```", re.DOTALL)
 
 
@@ -92,7 +92,7 @@ def play(block: Block, page: Path, folder: Path) -> Path:
     elif block.language == "sh":
         run(block.body, folder)
     else:
-        assert block.language in FOR_READING, f"{where}: a block is one of yaml python json console sh text mermaid"
+        assert block.language in FOR_READING, f"{where}: a block is one of yaml python json console sh text mermaid sql"
     return folder
 
 

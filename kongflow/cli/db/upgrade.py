@@ -37,9 +37,12 @@ def command(config: Path) -> None:
 async def _upgrade(config: Path) -> tuple[SchemaStatus, SchemaStatus]:
     from kongflow.store.open import open_store
 
-    store = open_store(load_catalog(config).database)
+    catalog = load_catalog(config)
+    store = open_store(catalog.database)
     await store.open()
     try:
-        return await store.schema_status(), await store.migrate()
+        before, after = await store.schema_status(), await store.migrate()
+        await store.check_name(catalog.name)
+        return before, after
     finally:
         await store.close()

@@ -101,13 +101,16 @@ class Access:
 
     async def read(self, work: Callable[[Connection], T]) -> T:
         """Run a closure on a connection of SQLAlchemy's, for queries that are put together. Raises: as `rows`."""
-        async with self.user.open() as connection:
-            return await connection.run_sync(work)
+        try:
+            async with self.user.open() as connection:
+                return await connection.run_sync(work)
+        except DBAPIError as error:
+            raise explain(error, self.address.place) or error from error
 
     async def learn_identity(self) -> None:
         """Read which database this is, if it has our tables, so that a caller's connection to another is noticed."""
         if await self.value("has_tables"):
-            self._identity = await self.value("identity")
+            ((_, _, _, self._identity),) = await self.rows("deployment")
 
     def _check(self, connection: CallersConnection) -> None:
         """Raises: WrongDatabase where a caller's connection is not on our database."""
@@ -125,7 +128,7 @@ class Access:
         if key not in known:
             if not self._rows_in(connection, "has_tables", {})[0][0]:
                 return ""
-            known[key] = self._rows_in(connection, "identity", {})[0][0]
+            ((_, _, _, known[key]),) = self._rows_in(connection, "deployment", {})
         return known[key]
 
     def _rows_in(self, connection: CallersConnection, name: str, values: Mapping[str, object]) -> list[Row]:

@@ -6,7 +6,7 @@ import psycopg
 from psycopg import errors
 from sqlalchemy.exc import DBAPIError
 
-from kongflow.errors import SchemaOutOfDate, StoreBusy, StoreError, StoreUnavailable
+from kongflow.errors import SchemaOutOfDate, StoreBusy, StoreError, StoreForbidden, StoreUnavailable
 
 
 def explain(error: BaseException, place: str) -> StoreError | None:
@@ -29,7 +29,9 @@ def explain(error: BaseException, place: str) -> StoreError | None:
         ):
             return SchemaOutOfDate(f"our tables at {place} are missing or too old ({text}): run `kongflow db upgrade`")
         case errors.InsufficientPrivilege():
-            return StoreUnavailable(f"this user may not do that at {place}: {text}")
+            return StoreForbidden(
+                f"this user may not do that at {place}: {text}. docs/operations.md has the GRANTs for each kind of work"
+            )
         case errors.DiskFull():
             return StoreUnavailable(f"the disk of {place} is full ({text}). Nothing was written")
         case errors.ReadOnlySqlTransaction():

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from importlib.resources import as_file, files
-
 import psycopg
 from sqlalchemy import create_engine
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import NullPool
 
+from kongflow.store.migrations.upgrade import apply_missing
 from kongflow.store.postgres.address import Address
 from kongflow.store.postgres.faults import explain
 
@@ -21,20 +20,13 @@ def apply_migrations(address: Address, schema: str) -> None:
 
     Raises: StoreUnavailable, StoreBusy.
     """
-    from alembic import command  # 440 ms that only a process with something to migrate pays
-    from alembic.config import Config
-
     engine = create_engine(
         "postgresql+psycopg://", creator=lambda: psycopg.connect(address.ours), poolclass=NullPool
     ).execution_options(no_parameters=True)
     try:
-        with as_file(files("kongflow.store") / "migrations") as folder, engine.begin() as connection:
+        with engine.begin() as connection:
             connection.exec_driver_sql(f"select pg_advisory_xact_lock({_MIGRATION_LOCK}, hashtext('{schema}'))")
-            connection.exec_driver_sql(f'create schema if not exists "{schema}"')
-            config = Config()
-            config.set_main_option("script_location", str(folder).replace("%", "%%"))
-            config.attributes.update(connection=connection, schema=schema)
-            command.upgrade(config, "head")
+            apply_missing(connection, schema)
     except (DBAPIError, psycopg.Error) as error:
         raise explain(error, address.place) or error from error
     finally:

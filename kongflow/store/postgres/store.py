@@ -88,8 +88,8 @@ class PostgresStore:
         """See Store.schema_status."""
         if not await self._access.value("has_tables"):
             return status_of(None, None)
-        current = await self._access.value("version")
-        return status_of(current, await self._access.value("meta", name="oldest_release"))
+        ((current, oldest_release, _, _),) = await self._access.rows("deployment")
+        return status_of(current, oldest_release)
 
     async def migrate(self) -> SchemaStatus:
         """See Store.migrate."""
@@ -103,7 +103,7 @@ class PostgresStore:
 
     async def check_name(self, name: str) -> None:
         """See Store.check_name."""
-        found = await self._access.value("meta", name="name")
+        ((_, _, found, _),) = await self._access.rows("deployment")
         if found is None:
             found = await self._access.value("claim_name", name=name)
         refuse_other_name(name, found, f"of the schema {self._schema}")

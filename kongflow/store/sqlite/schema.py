@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from importlib.resources import as_file, files
-
 from sqlalchemy import create_engine, event
 from sqlalchemy.engine import Connection
 from sqlalchemy.pool import NullPool
 
+from kongflow.store.migrations.upgrade import apply_missing
 from kongflow.store.records import SchemaStatus
 from kongflow.store.releases import status_of
 from kongflow.store.sqlite.address import Address
@@ -25,19 +24,13 @@ def read_status(tx: Transaction) -> SchemaStatus:
 
 def apply_migrations(address: Address, schema: str) -> None:
     """Apply every missing migration in one transaction, which keeps other processes out until it is done."""
-    from alembic import command  # 440 ms that only a process with something to migrate pays
-    from alembic.config import Config
-
     engine = create_engine(
         "sqlite://", creator=lambda: address.connect(lock_slice=address.busy_timeout), poolclass=NullPool
     )
     event.listen(engine, "begin", _begin_immediate)
     try:
-        with as_file(files("kongflow.store") / "migrations") as folder, engine.begin() as connection:
-            config = Config()
-            config.set_main_option("script_location", str(folder).replace("%", "%%"))
-            config.attributes.update(connection=connection, schema=schema)
-            command.upgrade(config, "head")
+        with engine.begin() as connection:
+            apply_missing(connection, schema)
     except Exception as error:
         raise explain(error, address.path) or error from error
     finally:

@@ -10,7 +10,15 @@ import psycopg
 import pytest
 
 from kongflow.core.catalog import DatabaseSettings
-from kongflow.errors import InvalidOption, NotInitialized, StoreBusy, StoreError, StoreUnavailable, WrongDatabase
+from kongflow.errors import (
+    InvalidOption,
+    NotInitialized,
+    StoreBusy,
+    StoreError,
+    StoreForbidden,
+    StoreUnavailable,
+    WrongDatabase,
+)
 from kongflow.store.open import open_store
 from kongflow.store.postgres.address import CONNECT, parse_address
 from kongflow.store.postgres.faults import explain
@@ -132,7 +140,7 @@ def test_errors_of_the_server_are_told_in_words() -> None:
         (psycopg.errors.LockNotAvailable("x"), StoreBusy, "try again"),
         (psycopg.errors.ReadOnlySqlTransaction("x"), StoreUnavailable, "target_session_attrs=read-write"),
         (psycopg.errors.DiskFull("x"), StoreUnavailable, "is full"),
-        (psycopg.errors.InsufficientPrivilege("x"), StoreUnavailable, "may not do that"),
+        (psycopg.errors.InsufficientPrivilege("x"), StoreForbidden, "has the GRANTs"),
         (psycopg.errors.CheckViolation("x"), StoreError, "constraint"),
     ]
     for error, kind, words in cases:

@@ -17,7 +17,7 @@ create table kongflow.job (
     priority smallint,
     run_at timestamptz check (run_at between 'epoch' and '9999-12-31 23:59:59.999+00'),
     ready_at timestamptz,
-    created_at timestamptz not null default clock_timestamp()
+    created_at timestamptz not null default date_trunc('milliseconds', clock_timestamp())
         check (created_at between 'epoch' and '9999-12-31 23:59:59.999+00'),
     max_attempts integer check (max_attempts between 1 and 1000000),
     job_key text check (length(job_key) between 1 and 512),

@@ -6,7 +6,7 @@ create or replace function kongflow.add_jobs(
     p_delays double precision[], p_max_attempts integer[], p_keys text[], p_modes text[], p_flags text[], p_tags text[],
     p_awaited boolean[], p_shift interval
 ) returns setof kongflow.added_job
-language plpgsql as $$
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
     v_now timestamptz := date_trunc('milliseconds', clock_timestamp() + p_shift);
     v_jobs kongflow.new_job[];

@@ -1,7 +1,7 @@
 -- Purpose: cancel the waiting job of a key and return its id; null where none waits. A running one is left alone.
 -- Caller: dequeue, dequeue_in; so also inside a transaction of the user's. Locks: the job, for which it waits.
 create or replace function kongflow.dequeue(p_key text, p_shift interval) returns bigint
-language plpgsql as $$
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
     v_id bigint;
 begin
