@@ -16,6 +16,7 @@ import statistics
 import sys
 import tempfile
 import time
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -46,6 +47,10 @@ tasks:
 """
 
 
+async def repeat(trip: Callable[[], Awaitable[float]], times: int) -> list[float]:
+    return [await trip() for _ in range(times)]
+
+
 async def round_trips(flow: KongFlow) -> dict[str, float]:
     catalog, handlers, loop = flow.catalog, bind(flow.catalog), asyncio.get_running_loop()
     store = open_store(catalog.database)
@@ -72,13 +77,9 @@ async def round_trips(flow: KongFlow) -> dict[str, float]:
         for name, trip in (("child", in_child), ("thread", in_thread)):
             for count in (1, SIDE_BY_SIDE):
                 await asyncio.gather(*(trip() for _ in range(count)))
-                took: list[float] = []
-
-                async def repeat() -> None:
-                    took.extend([await trip() for _ in range(ROUND_TRIPS // count)])  # noqa: B023
-
                 began = time.perf_counter()
-                await asyncio.gather(*(repeat() for _ in range(count)))
+                runs = await asyncio.gather(*(repeat(trip, ROUND_TRIPS // count) for _ in range(count)))
+                took = [seconds for run in runs for seconds in run]
                 results[f"{name} x{count} jobs/s"] = len(took) / (time.perf_counter() - began)
                 results[f"{name} x{count} p50 ms"] = statistics.median(took) * 1000
                 results[f"{name} x{count} p99 ms"] = sorted(took)[int(len(took) * 0.99)] * 1000

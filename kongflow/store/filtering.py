@@ -7,6 +7,7 @@ is looked at newest first until the page is full: fast where the newest jobs mat
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, Table, Text, and_, cast, false, func, literal_column, or_, true
@@ -76,7 +77,8 @@ def _matches(tables: Tables, table: Table, term: Term, match: Match) -> ColumnEl
     if term.field == "error":
         return _error(tables, column, match)
     if term.field in ("since", "until"):
-        return COMPARE[match.operator](column, dialect.stored_instant(match.value))  # type: ignore[arg-type]
+        assert isinstance(match.value, datetime)
+        return COMPARE[match.operator](column, dialect.stored_instant(match.value))
     return _text(tables, column, match)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from tests.cli.conftest import Invoke
 from tests.project_folder import CONFIG
@@ -12,7 +13,7 @@ from tests.project_folder import CONFIG
 Enqueue = Callable[..., str]
 
 
-def queues(invoke: Invoke) -> dict[str | None, dict[str, object]]:
+def queues(invoke: Invoke) -> dict[str | None, dict[str, Any]]:
     return {item["queue"]: item for item in json.loads(invoke("queues", "list", "--json").stdout)["items"]}
 
 
@@ -154,8 +155,8 @@ def test_a_paused_queue_starts_nothing_until_it_is_resumed(invoke: Invoke, enque
     invoke("run", "--once")
 
     assert "queue runs:* is paused" in paused.stderr
-    assert waiting["counts"]["blocked"] == 1  # type: ignore[index]
-    assert waiting["paused"]["name"] == "runs:*"  # type: ignore[index]
+    assert waiting["counts"]["blocked"] == 1
+    assert waiting["paused"]["name"] == "runs:*"
     assert "by ada: the provider is down" in listed
     assert json.loads(resumed.stdout) == {"schema": 1, "queue": "runs:*", "paused": False, "was_paused": True}
     assert "was not paused" in invoke("queues", "resume", "runs:*").stderr

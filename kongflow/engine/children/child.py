@@ -9,10 +9,11 @@ import os
 import signal
 from collections.abc import Callable, Coroutine, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
+from kongflow.core.job import ClaimedJob
 from kongflow.core.json import Json
 from kongflow.core.outcome import Outcome
 from kongflow.engine.attempt import Attempt, Stop
@@ -234,8 +235,8 @@ class Child(asyncio.Protocol):
             self._transport.write(line_of(say, **values))
 
 
-def _fields(job: object) -> Mapping[str, Any]:
-    return {name: getattr(job, name) for name in job.__slots__}  # type: ignore[attr-defined]
+def _fields(job: ClaimedJob) -> Mapping[str, Any]:
+    return {field.name: getattr(job, field.name) for field in fields(job)}
 
 
 def _log(message: Message) -> None:

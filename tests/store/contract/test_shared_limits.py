@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from kongflow.core.job import ClaimedJob
+from kongflow.core.job import ClaimedJob, NewJob
 from kongflow.core.queue import Queue
 from tests.store.stage import Stage, new
 
@@ -13,13 +13,13 @@ pytestmark = pytest.mark.anyio
 TWO_OF_RUNS = {"runs:*": Queue("runs:*", concurrency=1, max_active=2)}
 
 
-def runs(number: int, of_each: int = 1) -> list[object]:
+def runs(number: int, of_each: int = 1) -> list[NewJob]:
     return [new(queue=f"runs:{name}", rule="runs:*") for _ in range(of_each) for name in range(number)]
 
 
 async def test_no_more_jobs_of_a_pattern_run_than_its_max_active(stage: Stage) -> None:
     here, there = [await stage.runner("work", queues=TWO_OF_RUNS) for _ in range(2)]
-    await stage.store.insert(runs(5))  # type: ignore[arg-type]
+    await stage.store.insert(runs(5))
     running = [*await stage.claim(here), *await stage.claim(there)]
     assert len(running) == 2
     assert await stage.claim(there) == []
@@ -34,7 +34,7 @@ async def test_no_more_jobs_of_a_pattern_run_than_its_max_active(stage: Stage) -
 
 async def test_both_limits_hold_the_queues_own_and_the_patterns(stage: Stage) -> None:
     runner = await stage.runner("work", queues=TWO_OF_RUNS)
-    ids = [job.id for job in await stage.store.insert(runs(3, of_each=2))]  # type: ignore[arg-type]
+    ids = [job.id for job in await stage.store.insert(runs(3, of_each=2))]
     order = []
     running = await stage.claim(runner)
     while running:
@@ -56,7 +56,7 @@ async def test_of_an_exact_queue_the_smaller_of_both_holds(stage: Stage) -> None
 
 async def test_a_pattern_without_a_limit_for_each_name_has_the_shared_one(stage: Stage) -> None:
     runner = await stage.runner("work", queues={"runs:*": Queue("runs:*", concurrency=None, max_active=2)})
-    await stage.store.insert(runs(1, of_each=5))  # type: ignore[arg-type]
+    await stage.store.insert(runs(1, of_each=5))
     running = await stage.claim(runner)
     assert len(running) == 2
     await stage.end(runner, running[0])
@@ -65,7 +65,7 @@ async def test_a_pattern_without_a_limit_for_each_name_has_the_shared_one(stage:
 
 async def test_jobs_of_other_queues_pass_those_that_wait_for_the_pattern(stage: Stage) -> None:
     runner = await stage.runner("work", queues={**TWO_OF_RUNS, "mail": 1})
-    await stage.store.insert(runs(4))  # type: ignore[arg-type]
+    await stage.store.insert(runs(4))
     mail = await stage.add(queue="mail", priority=5)
     assert [job.queue for job in await stage.claim(runner, limit=3)] == ["runs:0", "runs:1", "mail"]
     assert await stage.state(mail.id) == "running"
@@ -73,7 +73,7 @@ async def test_jobs_of_other_queues_pass_those_that_wait_for_the_pattern(stage: 
 
 async def test_the_slot_of_a_cancelled_or_lost_job_goes_to_the_next(stage: Stage) -> None:
     here, dead = [await stage.runner("work", queues=TWO_OF_RUNS) for _ in range(2)]
-    jobs = await stage.store.insert(runs(4))  # type: ignore[arg-type]
+    jobs = await stage.store.insert(runs(4))
     assert len(await stage.claim(dead)) == 2
     await stage.store.cancel(jobs[2].id)
     assert await stage.claim(here) == []
@@ -99,7 +99,7 @@ async def test_a_waiting_job_that_is_cancelled_lets_the_next_of_its_queue_come(s
 
 async def test_limits_can_change_while_jobs_run(stage: Stage) -> None:
     old = await stage.runner("work", queues={"runs:*": Queue("runs:*", concurrency=1, max_active=5)})
-    await stage.store.insert(runs(12))  # type: ignore[arg-type]
+    await stage.store.insert(runs(12))
     running = await stage.claim(old)
     assert len(running) == 5
     deployed = await stage.runner("work", queues=TWO_OF_RUNS)
@@ -114,7 +114,7 @@ async def test_limits_can_change_while_jobs_run(stage: Stage) -> None:
 
 async def test_a_healthy_run_repairs_nothing(stage: Stage) -> None:
     runner = await stage.runner("work", queues=TWO_OF_RUNS)
-    await stage.store.insert(runs(6, of_each=2))  # type: ignore[arg-type]
+    await stage.store.insert(runs(6, of_each=2))
     running = await stage.claim(runner)
     while running:
         assert await stage.store.repair(runner, 100) == 0
