@@ -25,9 +25,14 @@ async def drain(worker: Worker, working: asyncio.Task[None], stopping: Stopping,
     await first_of(deadline, worker.drained(), stopping.hurried.wait())
 
 
-async def give_back(worker: Worker, settler: Settler, seconds: float) -> int:
-    """Cancel what still runs and write every end, within so many seconds; return how many jobs run on regardless."""
+async def give_back(worker: Worker, working: asyncio.Task[None], settler: Settler, seconds: float) -> int:
+    """Cancel what still runs and write every end, within so many seconds; return how many jobs run on regardless.
+
+    A claim under way is waited for: what it still brings is given back, too, and counts as no crash.
+    """
     deadline = time.monotonic() + seconds
+    if worker.is_claiming:
+        await first_of(deadline - seconds / 2, _ended(working))
     if worker.running:
         worker.release_all()
         await first_of(deadline - seconds / 2, worker.drained())

@@ -188,3 +188,34 @@ async def test_a_released_job_starts_on_another_runner(tmp_path: Path) -> None:
         job = await site.job(added)
 
     assert (job.result, job.attempt, job.claims) == ("second", 1, 2)
+
+
+async def test_a_hurried_stop_gives_back_what_a_claim_under_way_still_brings(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    leased, answer = asyncio.Event(), asyncio.Event()
+
+    async def work(payload: Any) -> None: ...
+
+    async with open_site(tmp_path, {"work": {"run": work}}) as site:
+        claim = site.store.claim
+
+        async def slow(runner: int, limit: int, suspects: int) -> Any:
+            claimed = await claim(runner, limit, suspects)
+            if claimed.jobs:
+                leased.set()
+                await answer.wait()
+            return claimed
+
+        monkeypatch.setattr(site.store, "claim", slow)
+        added = await site.enqueue("work")
+        await site.start()
+        await leased.wait()
+        stopping = asyncio.create_task(site.stop(hurry=True))
+        await site.until_told(RunnerStopping)
+        asyncio.get_running_loop().call_later(0.05, answer.set)
+        await stopping
+        job = await site.job(added)
+
+    assert (job.state, job.attempt, job.crashes) == (JobState.READY, 0, 0)
+    assert site.of(JobStarted) == []
