@@ -162,7 +162,9 @@ class Shift:
                 self._outage.failed("look", error)
                 continue
             self._outage.worked("look")
-            if left.now == 0 and self.worker.running == 0 and self._settler.unwritten == 0:
+            # What a claim under way has leased is counted nowhere until its answer is here.
+            busy = self.worker.is_claiming or self.worker.running > 0 or self._settler.unwritten > 0
+            if left.now == 0 and not busy:
                 self._stopping.request("nothing is left to do")
                 return
 

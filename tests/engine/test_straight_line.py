@@ -26,6 +26,7 @@ from kongflow.engine.events import (
     RunnerStopping,
 )
 from kongflow.errors import GiveUp
+from kongflow.store.records import Claimed
 from tests.builders import QUICK, make_handler
 from tests.engine.site import open_site
 from tests.engine.waiting import until
@@ -195,6 +196,39 @@ async def test_the_context_says_what_the_job_is_and_adds_jobs(tmp_path: Path) ->
 
     assert seen == [("parent", 1, 7, 1, "k", ("a",), "mail", True), ("child", ("from-parent",)), ("child", ())]
     assert job.progress == {"done": 1}
+
+
+async def test_a_run_until_idle_does_not_end_beside_a_claim_under_way(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked, leased, counted = asyncio.Event(), asyncio.Event(), asyncio.Event()
+
+    async def work(payload: Any) -> None: ...
+
+    async with open_site(tmp_path, {"work": {"run": work}}) as site:
+        claim, pending = site.store.claim, site.store.pending
+
+        async def slow(runner: int, limit: int, suspects: int) -> Claimed:
+            if not asked.is_set():
+                return Claimed()
+            claimed = await claim(runner, limit, suspects)
+            leased.set()
+            await counted.wait()
+            return claimed
+
+        async def beside_the_claim(runner: int) -> Any:
+            asked.set()
+            await leased.wait()
+            left = await pending(runner)
+            asyncio.get_running_loop().call_later(0.02, counted.set)
+            return left
+
+        monkeypatch.setattr(site.store, "claim", slow)
+        monkeypatch.setattr(site.store, "pending", beside_the_claim)
+        await site.enqueue("work")
+        summary = await site.run_all()
+
+    assert summary.succeeded == 1
 
 
 async def test_unrouted_and_blocked_jobs_are_done_before_a_run_until_idle_ends(tmp_path: Path) -> None:
