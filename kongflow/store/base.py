@@ -150,8 +150,9 @@ class Store(Protocol):
     async def claim(self, runner: int, limit: int, suspects: int) -> Claimed:
         """Lease up to `limit` jobs to the runner, in (priority, run_at, id) order: attempt and claims counted, key
         moved away from producers, LeaseTerms written. Never more running than a queue's limit, and in a queue never a
-        job while a better one waits that some live runner may take (of two claims at the same moment, either may come
-        first). At most `suspects` of them are jobs that have crashed before and that their next crash would fail.
+        job while a better one waits that some live runner may take (on PostgreSQL, of two claims at the same
+        moment the later may rarely come first). At most `suspects` of them are jobs that have crashed before and that
+        their next crash would fail.
         """
         ...
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from kongflow.core.job import ClaimedJob
 from kongflow.errors import StoreError
 from kongflow.store.postgres.access import Access
@@ -10,8 +12,10 @@ from kongflow.store.rows import Row, json_value, names, to_instant
 
 MOST_ROUNDS = 8
 """Rounds without a job in one claim: each blocks up to 2,000 jobs of a queue."""
-_HOW_THINGS_STAND = slice(-3, None)
-"""The columns that only the last row of a claim has, which is no job: more, next_due, chores."""
+_HOW_THINGS_STAND = slice(-4, None)
+"""The columns that only the last row of a claim has, which is no job: more, next_due, chores, contended."""
+_A_CLAIM = 0.005
+"""Seconds that another claim may take, which holds a better job of the same queue."""
 
 
 async def claim_jobs(access: Access, runner: int, info: RunnerInfo, limit: int, suspects: int) -> Claimed:
@@ -22,18 +26,22 @@ async def claim_jobs(access: Access, runner: int, info: RunnerInfo, limit: int, 
     """
     jobs = list[ClaimedJob]()
     more, next_due, chores, rounds = True, None, None, 0
+    passed = list[str]()
     while more and len(jobs) < limit and rounds < MOST_ROUNDS:
         wanted = {"runner": runner, "limit": limit - len(jobs), "suspects": suspects, "first": rounds == 0}
         try:
-            rows = await access.rows("claim", **wanted, shift=access.shift)
+            rows = await access.rows("claim", **wanted, passed=passed, shift=access.shift)
         except StoreError:
             if jobs:
                 break
             raise
         leased = [_claimed_job(row, info) for row in rows if row[0] is not None]
         jobs += leased
-        more, next_due, chores = rows[-1][_HOW_THINGS_STAND] if rows else (False, None, None)
+        more, next_due, chores, contended = rows[-1][_HOW_THINGS_STAND] if rows else (False, None, None, None)
         rounds += 1
+        if contended:
+            passed += contended
+            await asyncio.sleep(_A_CLAIM)
         suspects -= sum(0 < job.crashes >= info.tasks[job.task].crash_limit - 1 for job in leased)
     if more:
         next_due = 0.0

@@ -140,7 +140,7 @@ def test_no_statement_needs_our_schema_on_the_search_path(database: DatabaseSett
     with psycopg.connect(database.url) as connection:
         connection.execute("set search_path = ''")
         connection.execute("select kongflow.prune(1, '0')")
-        connection.execute("select * from kongflow.claim(1, 1, 1, true, '0')")
+        connection.execute("select * from kongflow.claim(1, 1, 1, true, '{}', '0')")
 
 
 def test_each_function_has_a_file_of_its_name_and_is_called(database: DatabaseSettings) -> None:

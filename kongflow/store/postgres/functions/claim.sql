@@ -1,10 +1,10 @@
 -- Purpose: lease up to `p_limit` jobs to a runner, best first; at most `p_suspects` of them are jobs that their next crash
 -- would fail. One round: jobs that find no free slot of their queue are blocked. The last row has no job and says how
 -- things stand; `more`: there was something to put right first, or more may be claimed now. `p_first`: the first round of
--- a call. Caller: claim.
+-- a call; `p_passed`: queues that earlier rounds found contended. Caller: claim.
 -- Locks: the roster, shared; ready jobs, without waiting; then the lanes of their queues, in the order of the names.
 create or replace function kongflow.claim(
-    p_runner bigint, p_limit integer, p_suspects integer, p_first boolean, p_shift interval
+    p_runner bigint, p_limit integer, p_suspects integer, p_first boolean, p_passed text[], p_shift interval
 ) returns setof kongflow.claimed_job
 language plpgsql set lock_timeout = '5s' as $$
 declare
@@ -12,7 +12,7 @@ declare
     v_runner kongflow.runner;
     v_picked kongflow.picked_job[];
     v_found integer;
-    v_leased bigint[];
+    v_taken kongflow.taken_slots;
     v_more boolean := false;
     v_stand kongflow.claimed_job;
 begin
@@ -45,12 +45,12 @@ begin
     end if;
     v_found := coalesce(cardinality(v_picked), 0);
     if v_found > 0 then
-        v_leased := kongflow.take_slots(
-            kongflow.without_surplus(v_picked, p_suspects, v_runner.terms, v_now), v_runner, p_shift
+        v_taken := kongflow.take_slots(
+            kongflow.without_surplus(v_picked, p_suspects, v_runner.terms, v_now), v_runner, p_passed, p_shift
         );
-        return query select * from kongflow.lease_jobs(v_leased, p_runner, v_now);
+        return query select * from kongflow.lease_jobs(v_taken.ids, p_runner, v_now);
     end if;
-    v_more := v_more and v_found > 0 or coalesce(cardinality(v_leased), 0) < v_found;
+    v_more := v_more and v_found > 0 or coalesce(cardinality(v_taken.ids), 0) < v_found;
     if not v_more and v_found < p_limit then
         v_stand := kongflow.how_things_stand(false, v_runner, v_now);
         if kongflow.look_by_kind(p_runner) then
@@ -59,7 +59,9 @@ begin
         end if;
         return next v_stand;
     else
-        return next kongflow.how_things_stand(v_more, null, v_now);
+        v_stand := kongflow.how_things_stand(v_more, null, v_now);
+        v_stand.contended := v_taken.contended;
+        return next v_stand;
     end if;
 end
 $$

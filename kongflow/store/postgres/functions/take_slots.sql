@@ -1,16 +1,19 @@
--- Purpose: take slots of their lanes for picked jobs and return the ids of those that got them, best first; the others,
+-- Purpose: take slots of their lanes for picked jobs and return those that got them, best first; the others,
 -- and with them what waits behind them, are blocked. A better job of the queue that another live runner may take, or
--- that is suspect, keeps its slot. Caller: claim. Locks: the lanes, in the order of their names; it waits for claims and
+-- that is suspect, keeps its slot. A queue of which somebody else has locked a better job is left for the next round, once:
+-- a claim is over by then, and has taken the slot for the better one; a user's transaction holds nobody up for longer.
+-- `p_passed`: queues that were left before. Caller: claim. Locks: the lanes, in the order of their names; it waits for claims and
 -- settles, never for a user. Ready jobs behind the last slot, without waiting.
 create or replace function kongflow.take_slots(
-    p_picked kongflow.picked_job[], p_runner kongflow.runner, p_shift interval
-) returns bigint[]
+    p_picked kongflow.picked_job[], p_runner kongflow.runner, p_passed text[], p_shift interval
+) returns kongflow.taken_slots
 language plpgsql as $$
 declare
     v_ranked kongflow.picked_job[];
     v_grants kongflow.lane_grant[];
     v_refused bigint[];
     v_lanes text[];
+    v_contended text[] := '{}';
 begin
     v_ranked := array(
         select (p.n, p.id, p.queue, p.priority, p.run_at, p.task, p.kind, p.crashes, p.job_key, p.claimed_key, l.slots,
@@ -20,6 +23,12 @@ begin
             on l.lane = p.queue
         where l.slots is not null or l.pattern is not null
     );
+    if cardinality(v_ranked) > 0 then
+        v_contended := array(select unnest(kongflow.contended(v_ranked)) except select unnest(p_passed));
+        v_ranked := array(
+            select r::kongflow.picked_job from unnest(v_ranked) as r where r.queue <> all (v_contended) order by n
+        );
+    end if;
     if cardinality(v_ranked) > 0 then
         if kongflow.others_may_be_ahead(p_runner) then
             v_ranked := kongflow.behind_others(v_ranked);
@@ -41,8 +50,13 @@ begin
         end if;
         perform kongflow.use_slots(v_ranked, coalesce(v_refused, '{}'), v_grants, p_shift);
     end if;
-    return array(
-        select id from unnest(p_picked) where v_refused is null or id <> all (v_refused) order by n
+    return (
+        array(
+            select id from unnest(p_picked)
+            where (v_refused is null or id <> all (v_refused)) and (queue is null or queue <> all (v_contended))
+            order by n
+        ),
+        v_contended
     );
 end
 $$
