@@ -20,14 +20,14 @@ RUNNER_ROWS_KEPT = 7 * 86_400_000
 
 
 def repair_queues(tx: Transaction, roster: Roster, after: str, limit: int) -> tuple[int, str]:
-    """Look at up to `limit` lanes with blocked jobs, from the one after `after` on. Return how many jobs had to be
-    promoted although nothing pointed at their lane, and where to go on; an empty place is the beginning.
+    """Look at up to `limit` lanes with blocked jobs, from the one after `after` on. Return how many free slots had to be
+    filled although nothing pointed at their lane, and where to go on; an empty place is the beginning.
     """
     if normalise_noted(tx, roster, limit):
         return 0, after
     lanes = [row[0] for row in tx.all("blocked_lanes", after=after, limit=limit)]
-    promoted = sum(normalise(tx, roster, lane).promoted for lane in lanes)
-    return promoted, lanes[-1] if len(lanes) == limit else ""
+    filled = sum(normalise(tx, roster, lane).filled for lane in lanes)
+    return filled, lanes[-1] if len(lanes) == limit else ""
 
 
 def bury_tasks(tx: Transaction, tombstones: Mapping[str, str | None]) -> int:

@@ -29,7 +29,8 @@ class Lane:
     """What `normalise` found. `heads` are the ids that may be claimed; None where the lane has no limit."""
 
     heads: frozenset[int] | None
-    promoted: int = 0
+    filled: int = 0
+    """Free slots for which a blocked job was made ready; one that takes the place of a ready job does not count."""
     more: bool = False
     """True where jobs may be left to move, because of MOST_MOVED."""
 
@@ -52,11 +53,11 @@ def normalise(tx: Transaction, roster: Roster, lane: str) -> Lane:
     ready = _ready_of_queue(tx, roster, lane, free + MOST_MOVED)
     heads = _best(tx, roster, lane, ready, free) if free else []
     ids = frozenset(row[2] for row in heads)
-    promoted = _promote(tx, heads)
+    _promote(tx, heads)
     block(tx, lane, [row[2] for row in ready if row[2] not in ids])
     if limits.rate is not None:
         _note_refill(tx, lane, refill_at)
-    return Lane(ids, promoted, more=len(ready) >= free + MOST_MOVED)
+    return Lane(ids, len(heads) - min(len(ready), free), more=len(ready) >= free + MOST_MOVED)
 
 
 def normalise_touched(tx: Transaction, roster: Roster) -> None:
@@ -127,12 +128,14 @@ def _normalise_pattern(tx: Transaction, roster: Roster, pattern: str) -> Lane:
         return _release_all(tx, roster, pattern)
     ready = list(islice(ready_of_pattern(tx, roster, pattern), free))
     heads = _best(tx, roster, pattern, ready, free) if free else []
-    return Lane(frozenset(row[2] for row in heads), _promote(tx, heads))
+    _promote(tx, heads)
+    return Lane(frozenset(row[2] for row in heads), len(heads) - len(ready))
 
 
 def _release_all(tx: Transaction, roster: Roster, lane: str) -> Lane:
     rows = list(islice(_blocked(tx, roster, lane), MOST_MOVED))
-    return Lane(None, _promote(tx, rows), more=len(rows) == MOST_MOVED)
+    _promote(tx, rows)
+    return Lane(None, len(rows), more=len(rows) == MOST_MOVED)
 
 
 def _ready_of_queue(tx: Transaction, roster: Roster, queue: str, most: int) -> list[Row]:
@@ -165,10 +168,8 @@ def _blocked(tx: Transaction, roster: Roster, lane: str) -> Iterator[Row]:
                 yield row
 
 
-def _promote(tx: Transaction, heads: Iterable[Row]) -> int:
-    ids = [row[2] for row in heads if row[3] == BLOCKED]
-    tx.many("promote_job", [{"id": job_id} for job_id in ids])
-    return len(ids)
+def _promote(tx: Transaction, heads: Iterable[Row]) -> None:
+    tx.many("promote_job", [{"id": row[2]} for row in heads if row[3] == BLOCKED])
 
 
 def _within_rate(tx: Transaction, queue: str, rate: RateLimit | None, free: int) -> tuple[int, int | None]:

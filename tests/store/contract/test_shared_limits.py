@@ -122,6 +122,19 @@ async def test_a_healthy_run_repairs_nothing(stage: Stage) -> None:
         running += await stage.claim(runner)
 
 
+async def test_a_better_job_that_takes_the_place_of_a_ready_one_is_no_repair(stage: Stage) -> None:
+    runner = await stage.runner("work", queues={"t:*": Queue("t:*", concurrency=1, max_active=1)})
+    await stage.add(queue="t:x", rule="t:*")
+    running = await stage.claim_one(runner)
+    await stage.add(queue="t:a", rule="t:*", priority=1)
+    assert await stage.claim(runner) == []
+    better = await stage.add(queue="t:a", rule="t:*", priority=0)
+    assert await stage.claim(runner) == []
+    await stage.end(runner, running)
+    assert await stage.store.repair(runner, 100) == 0
+    assert [job.id for job in await polled(stage, runner)] == [better.id]
+
+
 async def test_jobs_that_wait_for_a_pattern_follow_their_queue_to_another_rule(stage: Stage) -> None:
     old = await stage.runner("work", queues={"t:*": Queue("t:*", concurrency=1, max_active=1)})
     await stage.add(queue="t:busy", rule="t:*")

@@ -270,3 +270,18 @@ async def test_a_claim_looks_twice_before_it_passes_a_better_job_that_somebody_h
         await connection.execute(text(f"select from kongflow.job where id = {first.id} for update"))
         assert await soon(one_round()) == ([], ["mail"])
         assert await soon(one_round("mail")) == ([int(second.id)], [])
+
+
+async def test_what_a_repair_promotes_that_was_noted_while_it_waited_is_no_repair(stage: Stage) -> None:
+    runner = await stage.runner("work", queues={"mail": 2})
+    _, head, last = [await stage.add(queue="mail", rule="mail") for _ in range(3)]
+    done = (await stage.claim(runner))[1]
+    await stage.end(runner, done, RELEASED)
+    await stage.sql(f"update kongflow.job set state = 3, lane = queue where id = {last.id}")
+    async with stage.store.transaction() as connection:  # as a claim does, for a moment
+        await connection.execute(text("select from kongflow.lane where name = 'mail' for update"))
+        repairing = asyncio.ensure_future(stage.store.repair(runner, 100))
+        await until_async(lambda: _somebody_waits(stage))
+        await stage.store.cancel(head.id)
+    assert await repairing == 0
+    assert await stage.state(last.id) == "ready"

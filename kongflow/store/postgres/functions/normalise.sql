@@ -1,12 +1,13 @@
 -- Purpose: put lanes right: the best jobs of each, as many as it has free slots, are ready. Ready ones beyond them may
--- stay so: the claim that meets them demotes them. Returns how many were promoted that should have been ready. A job that no live runner may take, or
--- that somebody has locked, holds neither slot nor place. Caller: put_right, repair. Locks: the lanes, in the order
--- of their names, for which it waits; jobs that it promotes, without waiting.
+-- stay so: the claim that meets them demotes them. Returns how many were promoted that nothing pointed at. A job that no
+-- live runner may take, or that somebody has locked, holds neither slot nor place. Caller: put_right, repair.
+-- Locks: the lanes, in the order of their names, for which it waits; jobs that it promotes, without waiting.
 create or replace function kongflow.normalise(p_lanes text[], p_now timestamptz) returns integer
 language plpgsql as $$
 declare
     v_limits kongflow.lane_limit[];
     v_lane record;
+    v_here integer;
     v_promoted integer := 0;
 begin
     v_limits := array(select l::kongflow.lane_limit from kongflow.limits_of(p_lanes) as l);
@@ -20,13 +21,15 @@ begin
         from unnest(v_limits) as limits left join kongflow.running_in(p_lanes) as counted using (lane)
     loop
         if (v_lane.limits).slots is null then
-            v_promoted := v_promoted + kongflow.promote_all((v_lane.limits).lane);
+            v_here := kongflow.promote_all((v_lane.limits).lane);
         else
-            v_promoted := v_promoted + kongflow.fill_lane(v_lane.limits, v_lane.running, p_now);
+            v_here := kongflow.fill_lane(v_lane.limits, v_lane.running, p_now);
             delete from kongflow.lane where name = (v_lane.limits).lane and v_lane.running = 0 and refill_at is null;
             update kongflow.lane set running = v_lane.running
             where name = (v_lane.limits).lane and running <> v_lane.running;
         end if;
+        -- What was noted after the caller took the notes would have been put right by the next claim.
+        v_promoted := v_promoted + case when v_here = 0 or kongflow.is_noted((v_lane.limits).lane) then 0 else v_here end;
     end loop;
     return v_promoted;
 end
