@@ -141,9 +141,14 @@ MUTANTS = [
         ),
     ),
     Mutant(
+        "who missed its renewals because the server's clock was set is rescued at once",
+        ("tests/store/postgres/test_clock.py",),
+        postgres=(Change("store/postgres/store.py", "(is_steady or not row[4])", "True"),),
+    ),
+    Mutant(
         "repair does nothing",
         SLOTS,
-        sqlite=(Change("store/sqlite/keeping.py", "normalise(tx, roster, lane).promoted", "0"),),
+        sqlite=(Change("store/sqlite/keeping.py", "normalise(tx, roster, lane).filled", "0"),),
         postgres=(Change(FUNCTIONS + "repair.sql", "promoted := kongflow.normalise(v_lanes, v_now)", "promoted := 0"),),
     ),
     Mutant(

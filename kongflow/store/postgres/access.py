@@ -15,6 +15,7 @@ from sqlalchemy.exc import DBAPIError
 from kongflow.errors import NotInitialized
 from kongflow.store.connections import CallersConnection, dialect_of
 from kongflow.store.postgres.address import Address
+from kongflow.store.postgres.clock import ServerClock
 from kongflow.store.postgres.connections import Connections
 from kongflow.store.postgres.faults import explain
 from kongflow.store.postgres.user_transactions import UserTransactions
@@ -31,6 +32,7 @@ class Access:
     def __init__(self, address: Address, schema: str, pool_size: int) -> None:
         self.address = address
         self.shift = timedelta()
+        self.clock = ServerClock()
         self.user = UserTransactions(address, pool_size)
         self._pool_size = pool_size
         self._named = load_statements("kongflow.store.postgres", lambda sql: in_schema(sql, schema))

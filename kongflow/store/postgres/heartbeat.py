@@ -46,10 +46,14 @@ class PostgresLeaseKeeper:
             self._connection = psycopg.connect(self._access.address.ours, autocommit=True)
             timeout = timedelta(seconds=self._patience) // timedelta(milliseconds=1)
             self._connection.execute(f"set statement_timeout = {timeout}".encode())
-        rows = self._access.sync_rows(self._connection, "renew", runner=self._runner, shift=self._access.shift)
-        held: dict[int, bool] = {lease: cancel_requested for _, lease, cancel_requested in rows}
+        sent = self._access.clock.monotonic()
+        (_, _, _, server_time), *rows = self._access.sync_rows(
+            self._connection, "renew", runner=self._runner, shift=self._access.shift
+        )
+        self._access.clock.read(server_time, sent)
+        held: dict[int, bool] = {lease: cancel_requested for _, lease, cancel_requested, _ in rows}
         return Renewal(
             cancelled=frozenset(lease for lease in leases if held.get(lease, False)),
             lost=frozenset(lease for lease in leases if lease not in held),
-            unknown=frozenset((str(id), lease) for id, lease, _ in rows if lease not in leases),
+            unknown=frozenset((str(id), lease) for id, lease, _, _ in rows if lease not in leases),
         )

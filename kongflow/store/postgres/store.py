@@ -218,7 +218,13 @@ class PostgresStore:
 
     async def rescue(self, runner: int) -> list[Rescued]:
         """See Store.rescue."""
-        expired = await self._access.rows("expired_runners", shift=self._access.shift)
+        lease, retention = self._joined[runner].lease, self._joined[runner].retention
+        sent = self._access.clock.monotonic()
+        rows = await self._access.rows("expired_runners", shift=self._access.shift)
+        self._access.clock.read(rows[0][0], sent)
+        # After a step of the server's clock everybody has a lease's time to renew.
+        is_steady = self._access.clock.is_steady(lease)
+        expired = [row[1:] for row in rows if row[1] is not None and (is_steady or not row[4])]
         looked = int((time.monotonic() + self._access.shift.total_seconds()) * 1000)
         rescued: list[Rescued] = []
         for dead, name, seen_at, alive in expired:
@@ -227,7 +233,7 @@ class PostgresStore:
                     continue
                 if not await self._access.value("declare_dead", runner=dead, seen_at=seen_at):
                     continue
-            rescued.extend(await rescue_jobs(self._access, self._joined[runner].retention, dead, name))
+            rescued.extend(await rescue_jobs(self._access, retention, dead, name))
         self._suspects.keep_only({row[0] for row in expired})
         return rescued
 

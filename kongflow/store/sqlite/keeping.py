@@ -20,8 +20,8 @@ RUNNER_ROWS_KEPT = 7 * 86_400_000
 
 
 def repair_queues(tx: Transaction, roster: Roster, after: str, limit: int) -> tuple[int, str]:
-    """Look at up to `limit` lanes with blocked jobs, from the one after `after` on. Return how many free slots had to be
-    filled although nothing pointed at their lane, and where to go on; an empty place is the beginning.
+    """Look at up to `limit` lanes with blocked jobs, from the one after `after` on. Return how many free slots had to
+    be filled although nothing pointed at their lane, and where to go on; an empty place is the beginning.
     """
     if normalise_noted(tx, roster, limit):
         return 0, after

@@ -1,7 +1,8 @@
--- Purpose: write that a runner is alive, and return its leases and whether somebody asked to cancel their jobs.
+-- Purpose: write that a runner is alive, and return its leases and whether somebody asked to cancel their jobs; with them
+-- a row without a lease that tells the time of the server.
 -- Caller: the heartbeat. Locks: the runner; the roster where it was called dead and comes back.
 create or replace function kongflow.renew(p_runner bigint, p_shift interval)
-returns table (id bigint, lease bigint, cancel_requested boolean)
+returns table (id bigint, lease bigint, cancel_requested boolean, server_time timestamptz)
 language plpgsql as $$
 #variable_conflict use_column
 begin
@@ -9,6 +10,9 @@ begin
     if not found then
         perform kongflow.revive(p_runner, clock_timestamp() + p_shift);
     end if;
-    return query select id, lease, cancel_requested from kongflow.job where state = 4 and runner = p_runner;
+    return query
+    select null::bigint, null::bigint, null::boolean, clock_timestamp()
+    union all
+    select id, lease, cancel_requested, null::timestamptz from kongflow.job where state = 4 and runner = p_runner;
 end
 $$

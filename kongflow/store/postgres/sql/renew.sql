@@ -1,2 +1,2 @@
--- Purpose: renew a runner and read its leases. Caller: the heartbeat. Locks: see functions/renew.sql.
-select id, lease, cancel_requested from kongflow.renew(cast(:runner as bigint), cast(:shift as interval))
+-- Purpose: renew a runner, read its leases and the server's time. Caller: the heartbeat. Locks: see functions/renew.sql.
+select id, lease, cancel_requested, server_time from kongflow.renew(cast(:runner as bigint), cast(:shift as interval))

@@ -1,0 +1,40 @@
+"""ServerClock: notices when the server's clock is set. Leases end by that clock, and a step is nobody's death."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from datetime import datetime
+
+TOLERANCE = 0.5
+"""Seconds that the two clocks may drift apart between two readings, which are some seconds apart: more is a step.
+An NTP client slews at 0.5 ms a second and steps from 0.128 s on (ntpd(8)); half a second costs no lease.
+"""
+
+
+class ServerClock:
+    """Compares the server's clock with this process's monotonic one. Safe to use from any thread."""
+
+    def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
+        self.monotonic = monotonic
+        self._lock = threading.Lock()
+        self._ahead: tuple[float, float] | None = None
+        self._stepped_at = float("-inf")
+
+    def read(self, server: datetime, sent: float) -> None:
+        """Take a reading of the server's clock that was asked for at `sent`, by `monotonic`, and has come just now."""
+        with self._lock:
+            received = self.monotonic()
+            # The server looked at its clock at some moment between the two.
+            least, most = server.timestamp() - received, server.timestamp() - sent
+            if self._ahead is not None:
+                before = self._ahead
+                if least > before[1] + TOLERANCE or most < before[0] - TOLERANCE:
+                    self._stepped_at = received
+            self._ahead = least, most
+
+    def is_steady(self, seconds: float) -> bool:
+        """Say whether the server's clock has not been set for so long, as far as was seen."""
+        with self._lock:
+            return self.monotonic() - self._stepped_at >= seconds
