@@ -35,8 +35,8 @@ class StoppableKeeper:
 
 
 class Thief:
-    """Another process on the same database, whose clock is ahead of the first one's lease. While `goes_on` is not set, the
-    first one neither renews nor claims nor rescues: it stands still, but for what its handlers do.
+    """Another process on the same database, whose clock is ahead of the first one's lease. While `goes_on` is not set,
+    the first one neither renews nor claims nor rescues: it stands still, but for what its handlers do.
     """
 
     def __init__(self, site: Site, store: Store, runner: int, keeper: StoppableKeeper, goes_on: asyncio.Event) -> None:
