@@ -1,8 +1,9 @@
-"""A second runner that takes the jobs of one whose heartbeat has stopped."""
+"""A second runner that takes the jobs of one that stands still."""
 
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -11,7 +12,7 @@ from kongflow.core.job import ClaimedJob
 from kongflow.engine.events import JobStarted
 from kongflow.errors import StoreBusy
 from kongflow.store.base import LeaseKeeper, Store
-from kongflow.store.records import Claimed, Renewal, Rescued
+from kongflow.store.records import Renewal, Rescued
 from tests.engine.site import Site
 from tests.engine.waiting import until
 
@@ -21,58 +22,80 @@ class StoppableKeeper:
 
     def __init__(self, keeper: LeaseKeeper) -> None:
         self._keeper = keeper
-        self.held_up = False
+        self._lock = threading.Lock()
+        self._held_up = False
         self.renewals = 0
 
     def renew(self, leases: Any) -> Renewal:
-        if self.held_up:
-            raise StoreBusy("held up by the test")
-        self.renewals += 1
-        return self._keeper.renew(leases)
+        with self._lock:
+            if self._held_up:
+                raise StoreBusy("held up by the test")
+            self.renewals += 1
+            return self._keeper.renew(leases)
+
+    def hold_up(self, held_up: bool) -> None:
+        """Let nothing through from now on, or again; a renewal under way comes to its end before."""
+        with self._lock:
+            self._held_up = held_up
 
     def close(self) -> None:
         self._keeper.close()
 
 
+class StoppableCalls:
+    """Calls of a store that can be held up, so that the runner which makes them stands still."""
+
+    def __init__(self) -> None:
+        self.free = asyncio.Event()
+        self.free.set()
+        self.under_way = 0
+
+    def around(self, call: Any) -> Any:
+        """The same call, as long as calls are free; else it waits."""
+
+        async def stoppable(*arguments: Any) -> Any:
+            await self.free.wait()
+            self.under_way += 1
+            try:
+                return await call(*arguments)
+            finally:
+                self.under_way -= 1
+
+        return stoppable
+
+
 class Thief:
-    """Another process on the same database, whose clock is ahead of the first one's lease. While `goes_on` is not set,
-    the first one neither renews nor claims nor rescues: it stands still, but for what its handlers do.
+    """Another process on the same database, whose clock is ahead of the first one's lease. From the first theft on the
+    first one neither renews nor claims nor rescues, until it is let go: what goes on are its handlers.
     """
 
-    def __init__(self, site: Site, store: Store, runner: int, keeper: StoppableKeeper, goes_on: asyncio.Event) -> None:
+    def __init__(self, site: Site, store: Store, runner: int, keeper: StoppableKeeper, calls: StoppableCalls) -> None:
         self._site = site
         self._keeper = keeper
-        self._goes_on = goes_on
+        self._calls = calls
         self.store = store
         self.runner = runner
 
     async def rescue(self) -> list[Rescued]:
         """Find the first runner dead and end its attempts."""
-        self._keeper.held_up = True
-        self._goes_on.clear()
+        await asyncio.to_thread(self._keeper.hold_up, True)
+        self._calls.free.clear()
+        await until(lambda: self._calls.under_way == 0)
         self.store.advance(2 * self._site.catalog.runner.lease)
-        for _ in range(20):  # a claim of the first runner that was under way may renew it between two looks
-            rescued = await self.store.rescue(self.runner)
-            self.store.advance(5)
-            rescued += await self.store.rescue(self.runner)
-            if rescued:
-                return rescued
-        return []
+        rescued = await self.store.rescue(self.runner)
+        self.store.advance(5)
+        return rescued + await self.store.rescue(self.runner)
 
     async def steal(self) -> list[ClaimedJob]:
-        """Rescue, and claim what was rescued; once more where a claim of the first runner was under way."""
-        for _ in range(20):
-            await self.rescue()
-            stolen = list((await self.store.claim(self.runner, 10, 10)).jobs)
-            if stolen:
-                return stolen
-        raise AssertionError("the first runner was always quicker")
+        """Rescue, and claim what was rescued."""
+        await self.rescue()
+        return list((await self.store.claim(self.runner, 10, 10)).jobs)
 
     async def let_the_heartbeat_go_on(self, renewals: int = 1) -> None:
         """Return after so many more renewals of the first runner."""
         before = self._keeper.renewals
-        self._keeper.held_up = False
-        self._goes_on.set()
+        self._keeper.hold_up(False)
+        self._calls.free.set()
         await until(lambda: self._keeper.renewals >= before + renewals)
 
 
@@ -80,28 +103,20 @@ class Thief:
 async def thief_beside(site: Site, store: Store) -> AsyncIterator[Thief]:
     """Start the site's runner, wait for its first job, and put a second runner on `store` beside it."""
     keepers: list[StoppableKeeper] = []
-    goes_on = asyncio.Event()
-    goes_on.set()
-    original = site.store.lease_keeper, site.store.claim, site.store.rescue
+    calls = StoppableCalls()
+    original = site.store.lease_keeper
 
     def lease_keeper(runner: int) -> StoppableKeeper:
-        keepers.append(StoppableKeeper(original[0](runner)))
+        keepers.append(StoppableKeeper(original(runner)))
         return keepers[-1]
 
-    async def claim(*arguments: Any) -> Claimed:
-        await goes_on.wait()
-        return await original[1](*arguments)
-
-    async def rescue(*arguments: Any) -> list[Rescued]:
-        await goes_on.wait()
-        return await original[2](*arguments)
-
-    site.store.lease_keeper, site.store.claim, site.store.rescue = lease_keeper, claim, rescue
+    site.store.lease_keeper = lease_keeper
+    site.store.claim, site.store.rescue = calls.around(site.store.claim), calls.around(site.store.rescue)
     await site.start()
     await site.until_told(JobStarted)
     await store.open()
     try:
-        yield Thief(site, store, await store.join(site.runner._info()), keepers[0], goes_on)
+        yield Thief(site, store, await store.join(site.runner._info()), keepers[0], calls)
     finally:
-        goes_on.set()
+        calls.free.set()
         await store.close()
