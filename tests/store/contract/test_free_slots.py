@@ -166,6 +166,18 @@ async def test_the_slot_of_a_lost_runner_goes_to_the_next(stage: Stage) -> None:
     assert await stage.claim_ids(here) == [lost.id]
 
 
+async def test_a_freed_slot_does_not_wait_behind_all_the_queues_of_a_deploy(stage: Stage) -> None:
+    old = await stage.runner("work", queues={"runs:*": 1, "mail": 1}, config="old")
+    await stage.store.insert([new(queue=f"runs:{number}") for number in range(250) for _ in range(2)])
+    assert len(await stage.claim(old, limit=500)) == 250
+    _, head, successor = [await stage.add(queue="mail") for _ in range(3)]
+    await stage.end(old, await stage.claim_one(old))
+    assert [await stage.state(job.id) for job in (head, successor)] == ["ready", "blocked"]
+    deployed = await stage.runner("work", queues={"runs:*": 1, "mail": 1}, config="new")
+    await stage.store.cancel(head.id)
+    assert await stage.claim_ids(deployed) == [successor.id]
+
+
 async def test_repair_finds_what_nothing_else_points_at(stage: Stage) -> None:
     runner = await stage.runner("work", queues={"mail": 1})
     await stage.store.insert([new(queue="mail") for _ in range(3)])

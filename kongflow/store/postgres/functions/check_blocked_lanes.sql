@@ -2,6 +2,9 @@
 -- Caller: roster_changed, resume. Locks: nothing that anybody waits for.
 create or replace function kongflow.check_blocked_lanes() returns void
 language sql as $$
-    insert into kongflow.lane_check (lane)
-    select unnest(kongflow.blocked_lanes('', 2147483647)) except select lane from kongflow.lane_check;
+    insert into kongflow.lane_check (lane, with_all)
+    select lane, true
+    from unnest(kongflow.blocked_lanes('', 2147483647)) as blocked (lane)
+    except
+    select lane, true from kongflow.lane_check;
 $$
