@@ -98,6 +98,19 @@ class RunnerStalled(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class RunnerBlocked(Event):
+    """A handler holds the event loop, so that nothing else of the process goes on. Told once, while it lasts."""
+
+    name: ClassVar[str] = "runner.blocked"
+    level: ClassVar[int] = logging.WARNING
+    job: JobRef | None
+    blocked_for: float
+    """Seconds until now."""
+    stacks: str
+    """What the thread of the loop is doing."""
+
+
+@dataclass(frozen=True, slots=True)
 class StoreLost(Event):
     """The database does not answer; what the runner holds is kept and tried again."""
 

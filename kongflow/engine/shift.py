@@ -12,6 +12,7 @@ from typing import Any
 
 from kongflow.config.binding import Handler
 from kongflow.core.catalog import Catalog
+from kongflow.engine.blocking import Blocking
 from kongflow.engine.calls import CallsOnLoop
 from kongflow.engine.children.pool import Children
 from kongflow.engine.chores import Chores
@@ -91,15 +92,16 @@ class Shift:
         surroundings = Surroundings(client, store, secrets, calls, wake)
         self._children = Children(catalog, handlers, surroundings)
         mask = masking(secrets)
+        blocking = Blocking(self._events)
         executor = Executor(
-            surroundings, self._threads, self._children, self._overruns, self._events, mask, settings.lease
+            surroundings, self._threads, self._children, self._overruns, blocking, self._events, mask, settings.lease
         )
         self._settler = Settler(store, runner, self._outage, self._events)
         chores = Chores(settings.poll_interval)
         crew = Crew(catalog, handlers, store, runner, executor, self._settler, self._outage, chores, self._events)
         self.worker = Worker(crew)
         ward = Ward(self.worker.leases, self.worker.renewed, self._lease_expires, self._replaced)
-        self._heartbeat = Heartbeat(store.lease_keeper(runner), settings, ward, self._outage, self._events)
+        self._heartbeat = Heartbeat(store.lease_keeper(runner), settings, ward, blocking, self._outage, self._events)
         self._maintenance = Maintenance(
             catalog, store, runner, self._heartbeat, self._outage, chores, self._events, mask, self.worker.wake
         )
