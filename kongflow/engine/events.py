@@ -76,6 +76,27 @@ class SignalHeard(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class ProcessesStarted(Event):
+    """The first of several runner processes works; the others are started now. Told by their supervisor."""
+
+    name: ClassVar[str] = "processes.started"
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessDied(Event):
+    """A runner process ended though nobody asked it to, or could not be started. Told by its supervisor."""
+
+    name: ClassVar[str] = "process.died"
+    level: ClassVar[int] = logging.ERROR
+    process: int | None
+    """Its process id."""
+    how: str
+    restart_in: float | None
+    """Seconds until another takes its place; none does during a stop."""
+
+
+@dataclass(frozen=True, slots=True)
 class RunnerStopped(Event):
     """The runner has left."""
 

@@ -106,10 +106,21 @@ class Shift:
             catalog, store, runner, self._heartbeat, self._outage, chores, self._events, mask, self.worker.wake
         )
 
-    async def work(self, until_idle: bool) -> RunSummary:
-        """Work until a reason to stop comes, then stop in order and say how it went."""
+    async def prepare(self) -> None:
+        """Return when the lease is kept and child processes can be had, or the end was asked for meanwhile.
+
+        Raises: as `Children.start`.
+        """
         await self._heartbeat.start()
-        await self._prepare()
+        try:
+            await first_of(math.inf, self._children.start(), self._stopping.requested.wait())
+        except BaseException:
+            await self._leave()
+            await self._children.close()
+            raise
+
+    async def work(self, until_idle: bool) -> RunSummary:
+        """Work until a reason to stop comes, then stop in order and say how it went. `prepare` comes first."""
         self._start("settler", self._settler.run())
         maintaining = self._start("maintenance", self._maintenance.run())
         working = self._start("worker", self.worker.run())
@@ -127,15 +138,6 @@ class Shift:
             await self._children.close()
             for part in self._parts:
                 part.cancel()
-
-    async def _prepare(self) -> None:
-        """Return when child processes can be had, or the end was asked for meanwhile. Raises: as `Children.start`."""
-        try:
-            await first_of(math.inf, self._children.start(), self._stopping.requested.wait())
-        except BaseException:
-            await self._leave()
-            await self._children.close()
-            raise
 
     def _start(self, name: str, part: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         """Start a part; if it dies of an error that nobody foresaw, the runner drains and ends with exit code 1."""
