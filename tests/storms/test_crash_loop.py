@@ -20,7 +20,7 @@ QUICK = "version: 1\nrunner: {concurrency: 10, poll_interval: 200ms, heartbeat: 
 PROCESSES, HEALTHY, CRASH_LIMIT = 2, 49, 3
 """CRASH_LIMIT is that of a fresh kongflow.yaml."""
 SECONDS, SHORT_SECONDS = 2.0, 0.2
-"""What a healthy job takes: in the long form, which runs with the default lease of 15 s, and in the form that CI runs."""
+"""What a healthy job takes: in the long form, with the default lease of 15 s, and in the form that CI runs."""
 PATIENCE = 240.0
 
 
