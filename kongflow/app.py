@@ -37,6 +37,7 @@ from kongflow.engine.arguments import (
 )
 from kongflow.engine.client import Addition, Client, EnqueueOptions, additions, job_options
 from kongflow.engine.events import Events, RunnerStarted
+from kongflow.engine.line import Line
 from kongflow.engine.logs import log_event
 from kongflow.engine.runner import Runner
 from kongflow.engine.shift import RunSummary
@@ -280,15 +281,16 @@ class KongFlow:
         concurrency: int | None = None,
         until_idle: bool = False,
         events: Events | None = None,
+        line: Line | None = None,
     ) -> RunSummary:
         """Work in this process until `stop()`, a signal, or, with `until_idle`, until nothing is left to take.
 
         `queues` and `concurrency` replace those of the configuration; `events` replaces the log as what hears of each
-        event. Signals are handled where this is the main thread.
+        event. Signals are handled where this is the main thread; `line` leads to the supervisor of this process.
         Raises: InvalidConfig where a handler cannot be imported; InvalidOption.
         """
         runner = self._runner(queues, concurrency, events or Events(log_event))
-        return await self._start(runner, until_idle=until_idle, handle_signals=True)
+        return await self._start(runner, until_idle=until_idle, handle_signals=True, line=line)
 
     @asynccontextmanager
     async def running(
@@ -357,8 +359,10 @@ class KongFlow:
         catalog = with_overrides(self.catalog, queues, concurrency)
         return Runner(catalog, bind(catalog), self.store, self.client, events=events)
 
-    def _start(self, runner: Runner, *, until_idle: bool, handle_signals: bool) -> asyncio.Task[RunSummary]:
-        work = runner.run(until_idle, handle_signals=handle_signals)
+    def _start(
+        self, runner: Runner, *, until_idle: bool, handle_signals: bool, line: Line | None = None
+    ) -> asyncio.Task[RunSummary]:
+        work = runner.run(until_idle, handle_signals=handle_signals, line=line)
         task = asyncio.create_task(work, name="kongflow run")
         self._runners[runner] = task
         task.add_done_callback(lambda _: self._runners.pop(runner, None))

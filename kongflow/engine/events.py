@@ -76,6 +76,27 @@ class SignalHeard(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class ProcessesStarted(Event):
+    """The first of several runner processes works; the others are started now. Told by their supervisor."""
+
+    name: ClassVar[str] = "processes.started"
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessDied(Event):
+    """A runner process ended though nobody asked it to, or could not be started. Told by its supervisor."""
+
+    name: ClassVar[str] = "process.died"
+    level: ClassVar[int] = logging.ERROR
+    process: int | None
+    """Its process id."""
+    how: str
+    restart_in: float | None
+    """Seconds until another takes its place; none does during a stop."""
+
+
+@dataclass(frozen=True, slots=True)
 class RunnerStopped(Event):
     """The runner has left."""
 
@@ -95,6 +116,19 @@ class RunnerStalled(Event):
     level: ClassVar[int] = logging.CRITICAL
     blocked_for: float
     stacks: str
+
+
+@dataclass(frozen=True, slots=True)
+class RunnerBlocked(Event):
+    """A handler holds the event loop, so that nothing else of the process goes on. Told once, while it lasts."""
+
+    name: ClassVar[str] = "runner.blocked"
+    level: ClassVar[int] = logging.WARNING
+    job: JobRef | None
+    blocked_for: float
+    """Seconds until now."""
+    stacks: str
+    """What the thread of the loop is doing."""
 
 
 @dataclass(frozen=True, slots=True)

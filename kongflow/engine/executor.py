@@ -11,6 +11,7 @@ from kongflow.core.json import Json
 from kongflow.core.outcome import Crashed, Failed, Outcome, Released, Succeeded
 from kongflow.core.task import Isolation
 from kongflow.engine.attempt import Attempt, Stop
+from kongflow.engine.blocking import Blocking
 from kongflow.engine.children.child import ChildEnd
 from kongflow.engine.children.pool import Children
 from kongflow.engine.context import JobContext, Surroundings, SyncJobContext
@@ -35,6 +36,7 @@ class Executor:
     threads: Threads
     children: Children
     overruns: Overruns
+    blocking: Blocking
     events: Events
     mask: Mask
     lease: float
@@ -88,7 +90,8 @@ class Executor:
         try:
             if attempt.handler.is_async:
                 arguments = (argument, JobContext(attempt, self.surroundings)) if takes_context else (argument,)
-                return Ended(await function(*arguments))
+                with self.blocking:
+                    return Ended(await function(*arguments))
             sync_arguments = (argument, self._sync_context(attempt)) if takes_context else (argument,)
             return await self.threads.run(lambda: function(*sync_arguments), attempt.runs_in)
         except BaseException as error:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from kongflow.core.catalog import RunnerSettings
+from kongflow.engine.blocking import Blocking
 from kongflow.engine.events import Events, RunnerStalled
 from kongflow.engine.outage import FIRST_WAIT, Outage
 from kongflow.engine.stall import Stall, all_stacks, end_in
@@ -37,11 +38,18 @@ class Heartbeat:
     """A thread that renews every `heartbeat` seconds, and ends the process when its loop stands still."""
 
     def __init__(
-        self, keeper: LeaseKeeper, settings: RunnerSettings, ward: Ward, outage: Outage, events: Events
+        self,
+        keeper: LeaseKeeper,
+        settings: RunnerSettings,
+        ward: Ward,
+        blocking: Blocking,
+        outage: Outage,
+        events: Events,
     ) -> None:
         self._keeper = keeper
         self._settings = settings
         self._ward = ward
+        self._blocking = blocking
         self._outage = outage
         self._events = events
         self._loop = asyncio.get_running_loop()
@@ -81,8 +89,10 @@ class Heartbeat:
 
     def _run(self) -> None:
         due = time.monotonic()
-        while not self._ending.wait(max(0.0, min(due - time.monotonic(), self._tick))):
+        pause = 0.0
+        while not self._ending.wait(max(0.0, min(due - time.monotonic(), pause))):
             self._look_at_the_loop()
+            pause = min(self._blocking.look(), self._tick)
             if time.monotonic() >= due:
                 due = time.monotonic() + self._renew()
                 self._on_loop(self._first.set)

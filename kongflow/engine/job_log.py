@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from contextvars import ContextVar
+from contextvars import Context, ContextVar
 
 from kongflow.engine.events import JobRef
 
@@ -13,6 +13,11 @@ _bound: ContextVar[JobRef | None] = ContextVar("kongflow_job", default=None)
 def bind_job(job: JobRef) -> None:
     """Let every line that is logged from here on, in this context, carry the job."""
     _bound.set(job)
+
+
+def job_of(context: Context | None) -> JobRef | None:
+    """Return the job that is bound in a context. From any thread."""
+    return None if context is None else context.get(_bound)
 
 
 class JobFilter(logging.Filter):

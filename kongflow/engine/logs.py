@@ -31,17 +31,24 @@ def log_event(event: Event) -> None:
 
 
 def configure_logging(
-    format: str, stream: TextIO | None = None, *, level: int = logging.INFO, mask: Callable[[str], str] = str
+    format: str,
+    stream: TextIO | None = None,
+    *,
+    level: int = logging.INFO,
+    mask: Callable[[str], str] = str,
+    of_several: bool = False,
 ) -> logging.Handler:
     """Send every log line of the process to `stream` (standard error), in `text` or `json`, and return the handler.
 
-    `mask` hides secrets in each line. Colour is used on a terminal, unless NO_COLOR is set.
+    `mask` hides secrets in each line. Colour is used on a terminal, unless NO_COLOR is set. Where the process is one
+    `of_several` that write to the stream, text carries its id; JSON always does.
     """
     stream = sys.stderr if stream is None else stream
     handler = logging.StreamHandler(stream)
     handler.addFilter(JobFilter())
     colour = stream.isatty() and not os.environ.get("NO_COLOR")
-    handler.setFormatter(JsonFormatter(mask) if format == "json" else TextFormatter(mask, colour=colour))
+    pid = os.getpid() if of_several else None
+    handler.setFormatter(JsonFormatter(mask) if format == "json" else TextFormatter(mask, colour=colour, pid=pid))
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level)
@@ -71,12 +78,13 @@ class JsonFormatter(logging.Formatter):
 
 
 class TextFormatter(logging.Formatter):
-    """Time, level, event or message, then `key=value` for each field."""
+    """Time, perhaps the process, level, event or message, then `key=value` for each field."""
 
-    def __init__(self, mask: Callable[[str], str] = str, *, colour: bool = False) -> None:
+    def __init__(self, mask: Callable[[str], str] = str, *, colour: bool = False, pid: int | None = None) -> None:
         super().__init__()
         self._mask = mask
         self._colour = colour
+        self._process = "" if pid is None else f" [{pid}]"
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the record as one line, with a stack below it where there is one."""
@@ -94,10 +102,11 @@ class TextFormatter(logging.Formatter):
 
     def _line(self, record: logging.LogRecord, what: str, facts: Mapping[str, Json], *, green: bool) -> str:
         written = " ".join(f"{name}={_text(value)}" for name, value in _shortened(facts).items())
+        begin = f"{_timestamp(record)}{self._process}"
         if not self._colour:
-            return f"{_timestamp(record)} {record.levelname:<8} {what} {written}".rstrip()
+            return f"{begin} {record.levelname:<8} {what} {written}".rstrip()
         paint = _GREEN if green else _COLOURS.get(record.levelno, "")
-        return f"{_DIM}{_timestamp(record)}{_RESET} {paint}{record.levelname:<8} {what}{_RESET} {_DIM}{written}{_RESET}"
+        return f"{_DIM}{begin}{_RESET} {paint}{record.levelname:<8} {what}{_RESET} {_DIM}{written}{_RESET}"
 
 
 def event_fields(event: Event) -> dict[str, Json]:

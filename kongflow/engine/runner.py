@@ -16,6 +16,7 @@ from kongflow.engine.attempt import START_LIMIT
 from kongflow.engine.children.limits import CAN_LIMIT_MEMORY
 from kongflow.engine.client import Client
 from kongflow.engine.events import Events, RunnerStarted
+from kongflow.engine.line import ENDED, STARTED, Line
 from kongflow.engine.secrets import resolve_secrets
 from kongflow.engine.shift import RunSummary, Shift
 from kongflow.engine.signals import Signals
@@ -42,10 +43,13 @@ class Runner:
         self._stopping: Stopping | None = None
         self._shift: Shift | None = None
 
-    async def run(self, until_idle: bool = False, *, handle_signals: bool = True) -> RunSummary:
+    async def run(
+        self, until_idle: bool = False, *, handle_signals: bool = True, line: Line | None = None
+    ) -> RunSummary:
         """Work until a signal or `request_stop`; with `until_idle`, until nothing is left that it could take.
 
         Signals are handled in the main thread, unless `handle_signals` is false: then they belong to the application.
+        `line` leads to the supervisor of this process, which then has a say beside them.
         Cancelling the call skips the drain: running jobs are cancelled and given back. Raises: InvalidConfig where a
         secret has no value; StoreUnavailable where the store cannot be reached at the start.
         """
@@ -55,10 +59,14 @@ class Runner:
         self._loop, stopping = asyncio.get_running_loop(), Stopping()
         self._stopping = stopping
         try:
-            signals = Signals(stopping, self._catalog.runner.shutdown_timeout, self._events)
+            signals = Signals(stopping, self._catalog.runner.shutdown_timeout, self._events, line)
             with signals if handle_signals else nullcontext():
-                working = self._loop.create_task(self._work(stopping, secrets, until_idle), name="kongflow runner")
-                return await _shielded(working, stopping)
+                work = self._work(stopping, secrets, until_idle, line)
+                working = self._loop.create_task(work, name="kongflow runner")
+                summary = await _shielded(working, stopping)
+                if line is not None:
+                    line.tell(ENDED)
+                return summary
         finally:
             self._stopping = self._shift = None
 
@@ -74,10 +82,12 @@ class Runner:
         if shift is not None:
             self._on_loop(shift.worker.wake)
 
-    async def _work(self, stopping: Stopping, secrets: Mapping[str, str], until_idle: bool) -> RunSummary:
+    async def _work(
+        self, stopping: Stopping, secrets: Mapping[str, str], until_idle: bool, line: Line | None
+    ) -> RunSummary:
         info = self._info()
         runner = await self._store.join(info)
-        self._shift = Shift(
+        self._shift = shift = Shift(
             self._catalog,
             self._handlers,
             self._store,
@@ -88,8 +98,11 @@ class Runner:
             secrets,
             self.wake,
         )
+        await shift.prepare()
         self._tell_start(info)
-        return await self._shift.work(until_idle)
+        if line is not None:
+            line.tell(STARTED)
+        return await shift.work(until_idle)
 
     def _info(self) -> RunnerInfo:
         catalog, settings = self._catalog, self._catalog.runner

@@ -12,6 +12,7 @@ from typing import Any
 
 from kongflow.config.binding import Handler
 from kongflow.core.catalog import Catalog
+from kongflow.engine.blocking import Blocking
 from kongflow.engine.calls import CallsOnLoop
 from kongflow.engine.children.pool import Children
 from kongflow.engine.chores import Chores
@@ -91,23 +92,35 @@ class Shift:
         surroundings = Surroundings(client, store, secrets, calls, wake)
         self._children = Children(catalog, handlers, surroundings)
         mask = masking(secrets)
+        blocking = Blocking(self._events)
         executor = Executor(
-            surroundings, self._threads, self._children, self._overruns, self._events, mask, settings.lease
+            surroundings, self._threads, self._children, self._overruns, blocking, self._events, mask, settings.lease
         )
         self._settler = Settler(store, runner, self._outage, self._events)
         chores = Chores(settings.poll_interval)
         crew = Crew(catalog, handlers, store, runner, executor, self._settler, self._outage, chores, self._events)
         self.worker = Worker(crew)
         ward = Ward(self.worker.leases, self.worker.renewed, self._lease_expires, self._replaced)
-        self._heartbeat = Heartbeat(store.lease_keeper(runner), settings, ward, self._outage, self._events)
+        self._heartbeat = Heartbeat(store.lease_keeper(runner), settings, ward, blocking, self._outage, self._events)
         self._maintenance = Maintenance(
             catalog, store, runner, self._heartbeat, self._outage, chores, self._events, mask, self.worker.wake
         )
 
-    async def work(self, until_idle: bool) -> RunSummary:
-        """Work until a reason to stop comes, then stop in order and say how it went."""
+    async def prepare(self) -> None:
+        """Return when the lease is kept and child processes can be had, or the end was asked for meanwhile.
+
+        Raises: as `Children.start`.
+        """
         await self._heartbeat.start()
-        await self._prepare()
+        try:
+            await first_of(math.inf, self._children.start(), self._stopping.requested.wait())
+        except BaseException:
+            await self._leave()
+            await self._children.close()
+            raise
+
+    async def work(self, until_idle: bool) -> RunSummary:
+        """Work until a reason to stop comes, then stop in order and say how it went. `prepare` comes first."""
         self._start("settler", self._settler.run())
         maintaining = self._start("maintenance", self._maintenance.run())
         working = self._start("worker", self.worker.run())
@@ -125,15 +138,6 @@ class Shift:
             await self._children.close()
             for part in self._parts:
                 part.cancel()
-
-    async def _prepare(self) -> None:
-        """Return when child processes can be had, or the end was asked for meanwhile. Raises: as `Children.start`."""
-        try:
-            await first_of(math.inf, self._children.start(), self._stopping.requested.wait())
-        except BaseException:
-            await self._leave()
-            await self._children.close()
-            raise
 
     def _start(self, name: str, part: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         """Start a part; if it dies of an error that nobody foresaw, the runner drains and ends with exit code 1."""

@@ -11,6 +11,7 @@ from dataclasses import replace
 import pytest
 
 from kongflow.core.catalog import RunnerSettings
+from kongflow.engine.blocking import Blocking
 from kongflow.engine.events import Event, Events, StoreBack, StoreLost
 from kongflow.engine.heartbeat import Heartbeat, Ward
 from kongflow.engine.outage import Outage
@@ -51,7 +52,7 @@ class Patient:
         self.told: list[Event] = []
         events = Events(self.told.append)
         ward = Ward(lambda: [7, 8], self.learned.append, self._expire, self.replaced.append)
-        self.heartbeat = Heartbeat(keeper, settings, ward, Outage(events), events)
+        self.heartbeat = Heartbeat(keeper, settings, ward, Blocking(events), Outage(events), events)
 
     def _expire(self) -> None:
         self.expired += 1

@@ -81,3 +81,9 @@ def haunt(payload: Any, job: Any) -> Any:
         return None
     note_job("end", payload, job)
     return None if write == "transaction" else result
+
+
+def poison(payload: Any, job: Any) -> None:
+    """Take the whole process along, at once."""
+    note_job("start", payload, job)
+    os._exit(7)

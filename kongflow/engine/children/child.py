@@ -20,6 +20,7 @@ from kongflow.engine.attempt import Attempt, Stop
 from kongflow.engine.children.child_log import record_of
 from kongflow.engine.children.wire import Lines, Message, Say, line_of, outcome
 from kongflow.engine.children.work import TRACE_SIGNAL
+from kongflow.engine.death import how_it_died
 
 RELEASE_GRACE = 1.0
 """Seconds that a handler has whose job is given back, or belongs to another runner already. A runner that cannot renew
@@ -247,11 +248,7 @@ def _log(message: Message) -> None:
 
 
 def _how_it_died(code: int) -> str:
-    if code >= 0:
-        return f"its child process ended with exit code {code} in the middle of the job"
-    name = signal.Signals(-code).name if -code in set(signal.Signals) else f"signal {-code}"
-    hint = ", as the system does where memory runs out" if -code == signal.SIGKILL else ""
-    return f"its child process was ended by {name}{hint}"
+    return f"its child process {how_it_died(code)}{' in the middle of the job' if code >= 0 else ''}"
 
 
 def _without_own_frames(stack: str) -> str:

@@ -13,8 +13,7 @@ import signal
 import socket
 import sys
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 from types import FrameType
 from typing import Any, NoReturn
@@ -23,6 +22,7 @@ from kongflow.config.binding import try_bind
 from kongflow.engine.children.limits import data_size, die_with_parent
 from kongflow.engine.children.wire import Message
 from kongflow.engine.children.work import Workshop, work
+from kongflow.engine.wakeups import wakeups
 
 CHUNK = 65_536
 
@@ -58,7 +58,7 @@ class _Server:
         """Do what the runner asks until it hangs up."""
         threads = [thread.name for thread in threading.enumerate() if thread is not threading.main_thread()]
         self._tell(ready=True, memory=data_size(), threads=threads)
-        with _wakeups() as woken, selectors.DefaultSelector() as selector:
+        with wakeups() as woken, selectors.DefaultSelector() as selector:
             selector.register(self._control, selectors.EVENT_READ)
             selector.register(woken, selectors.EVENT_READ)
             while True:
@@ -149,16 +149,6 @@ class _Server:
     def _tell(self, **values: object) -> None:
         with suppress(OSError):  # the runner is gone, and the next read says so
             self._control.sendall(json.dumps(values).encode() + b"\n")
-
-
-@contextmanager
-def _wakeups() -> Iterator[socket.socket]:
-    """Give a socket that can be read when a signal, such as that of a child's death, has come."""
-    woken, waker = socket.socketpair()
-    with woken, waker:
-        waker.setblocking(False)
-        signal.set_wakeup_fd(waker.fileno(), warn_on_full_buffer=False)
-        yield woken
 
 
 def _nothing(number: int, frame: FrameType | None) -> Any:

@@ -1,0 +1,1 @@
+"""Processes: `kongflow run --processes`, a supervisor with one runner per process."""
