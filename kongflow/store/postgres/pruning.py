@@ -1,4 +1,4 @@
-"""Pruning: finished jobs go with the partition of the days on which they may, and those that none takes along by row."""
+"""Pruning: finished jobs go with the partition of their days, and by row where none takes them along."""
 
 from __future__ import annotations
 

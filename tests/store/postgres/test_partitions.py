@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 
 import pytest
 from sqlalchemy import text
@@ -55,7 +56,7 @@ async def partitions(stage: Stage) -> list[Partition]:
     async with stage.store.transaction() as connection:
         rows = (await connection.execute(text(query))).all()
     assert all(second % DAY == 0 for row in rows for second in row[2:])
-    return [Partition(name, STATES[state - 5], since // int(DAY), until // int(DAY)) for name, state, since, until in rows]
+    return [Partition(name, STATES[state - 5], int(since / DAY), int(end / DAY)) for name, state, since, end in rows]
 
 
 async def finished(stage: Stage, runner: int, end: Transition = SUCCEEDED) -> str:
@@ -161,7 +162,7 @@ async def test_a_changed_retention_gets_partitions_beside_those_of_the_last(stag
         stage.advance(DAY)
         stage.renew(runner)
     made = [each for each in await partitions(stage) if each.state == "succeeded"]
-    assert all(first.until <= second.since for first, second in zip(made, made[1:], strict=False))
+    assert all(first.until <= second.since for first, second in pairwise(made))
 
 
 async def test_the_words_in_which_a_server_tells_the_time_do_not_matter(stage: Stage) -> None:
@@ -250,19 +251,15 @@ async def test_settles_go_on_while_partitions_are_made_and_dropped(stage: Stage)
     runner = await stage.runner("work", retention=Retention(2 * DAY, 2 * DAY, 2 * DAY))
     pruner = await stage.another()
     pruner.advance(stage.store._access.shift.total_seconds())  # type: ignore[attr-defined]
-    ids = []
 
-    async def settle() -> None:
-        for _ in range(60):
-            ids.append(await finished(stage, runner))
+    async def settle() -> list[str]:
+        return [await finished(stage, runner) for _ in range(60)]
 
     settling = asyncio.ensure_future(settle())
     while not settling.done():
         await pruner.prune(10)
         pruner.advance(DAY / 4)
-        await asyncio.sleep(0)
-    await settling
-    assert len(set(ids)) == 60
+    assert len(set(await settling)) == 60
 
 
 async def test_a_partition_that_somebody_made_a_view_of_stays_and_the_others_go(stage: Stage) -> None:
