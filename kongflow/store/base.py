@@ -197,8 +197,9 @@ class Store(Protocol):
         ...
 
     async def prune(self, limit: int) -> int:
-        """Delete up to `limit` finished jobs whose retention has passed, and rows of runners and configs that nobody
-        needs; return how many jobs.
+        """Delete finished jobs whose retention has passed, and rows of runners and configs that nobody needs. Up to
+        `limit` jobs go one by one; return how many. A store may drop others together, later by at most an eighth of
+        their retention or a day (UTC), whichever is longer; never those that are kept for less than a day.
         """
         ...
 

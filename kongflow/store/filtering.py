@@ -1,7 +1,8 @@
 """Filtering: which rows of the live and of the finished jobs a filter means, as portable conditions.
 
 What an index answers: a state (but succeeded, and retrying among scheduled), an id, a key without `*`. Everything else
-is looked at newest first until the page is full: fast where the newest jobs match, a scan where few jobs do.
+is looked at newest first until the page is full: fast where the newest jobs match, a scan where few jobs do. Where the
+finished jobs are in partitions, each is searched for its own newest match: so first among the newest jobs alone.
 """
 
 from __future__ import annotations
@@ -36,6 +37,15 @@ def parts(tables: Tables, filter: JobFilter) -> Iterator[tuple[Table, list[Colum
         conditions = [_condition(tables, table, term) for term in (*_options(filter), *filter.terms)]
         for state in here if named else [None]:
             yield table, conditions if state is None else [_in_state(table, state), *conditions]
+
+
+def looks_into_rows(filter: JobFilter) -> bool:
+    """Say whether no index answers a part of the filter, so that jobs have to be looked at one by one."""
+    by_index = {"state", "id", "key"}
+    terms = (*_options(filter), *filter.terms)
+    return not all(
+        term.field in by_index and all(match.operator is Operator.IS for match in term.matches) for term in terms
+    )
 
 
 def _options(filter: JobFilter) -> Iterator[Term]:

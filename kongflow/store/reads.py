@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import base64
 from collections import Counter, defaultdict
+from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Column, ColumnElement, Select, Text, and_, cast, func, literal, null, select, union_all
+from sqlalchemy import Column, ColumnElement, Row, Select, Text, and_, cast, func, literal, null, select, union_all
 from sqlalchemy.engine import Connection
 
 from kongflow.core.job import Job, JobState
 from kongflow.core.queue import QueueRules
 from kongflow.errors import InvalidOption
-from kongflow.store.filtering import parts
+from kongflow.store.filtering import looks_into_rows, parts
 from kongflow.store.records import JobCount, JobFilter, Page, QueueCounts
 from kongflow.store.rows import FIELDS, JSON_FIELDS, SCHEDULED, job_of, stored_state
 from kongflow.store.tables import Tables
@@ -28,18 +29,41 @@ def get_job(connection: Connection, tables: Tables, id: int) -> Job | None:
 def list_jobs(connection: Connection, tables: Tables, filter: JobFilter, limit: int, cursor: str | None) -> Page:
     """Return jobs, live and finished, newest first. Raises: InvalidOption where the cursor is none of ours."""
     before = None if cursor is None else _read_cursor(cursor)
+    rows: Sequence[Row[Any]] = ()
+    for after in [*_lower_bounds(connection, tables, filter, limit, before), None]:
+        rows = _newest_jobs(connection, tables, filter, limit + 1, before, after)
+        if len(rows) > limit:
+            break  # what fills the page is the answer, and of one moment
+    items = tuple(job_of(row) for row in rows[:limit])
+    return Page(items, _write_cursor(int(items[-1].id)) if len(rows) > limit and items else None)
+
+
+def _newest_jobs(
+    connection: Connection, tables: Tables, filter: JobFilter, limit: int, before: int | None, after: int | None
+) -> Sequence[Row[Any]]:
     pages: list[Select[tuple[object, ...]]] = []
     for table, conditions in parts(tables, filter):
         query = (_live(tables) if table is tables.job else _finished(tables)).where(*conditions)
         if before is not None:
             query = query.where(table.c.id < before)
-        pages.append(select(query.order_by(table.c.id.desc()).limit(limit + 1).subquery()))
+        if after is not None:
+            query = query.where(table.c.id > after)
+        pages.append(select(query.order_by(table.c.id.desc()).limit(limit).subquery()))
     if not pages:
-        return Page((), None)
+        return ()
     union = union_all(*pages).subquery()
-    rows = connection.execute(select(union).order_by(union.c.id.desc()).limit(limit + 1)).all()
-    items = tuple(job_of(row) for row in rows[:limit])
-    return Page(items, _write_cursor(int(items[-1].id)) if len(rows) > limit and items else None)
+    return connection.execute(select(union).order_by(union.c.id.desc()).limit(limit)).all()
+
+
+def _lower_bounds(
+    connection: Connection, tables: Tables, filter: JobFilter, limit: int, before: int | None
+) -> list[int]:
+    """Return the ids down to which to look before looking at all jobs; none where an index finds them."""
+    reaches = tables.dialect.reaches(limit) if looks_into_rows(filter) else ()
+    if reaches and before is None:
+        newest = [select(func.max(table.c.id)).scalar_subquery() for table in (tables.job, tables.history)]
+        before = max((id for id in connection.execute(select(*newest)).one() if id is not None), default=0)
+    return [before - reach for reach in reaches if before is not None and before > reach]
 
 
 def count_jobs(connection: Connection, tables: Tables, filter: JobFilter) -> list[JobCount]:

@@ -26,6 +26,10 @@ COMPARE: Mapping[Operator, Callable[[Any, Any], ColumnElement[bool]]] = {
 class Dialect(Protocol):
     """The conditions that every database says in its own words."""
 
+    def reaches(self, limit: int) -> tuple[int, ...]:
+        """Return how many ids back to look, each time further, for a page of `limit` jobs before looking at all."""
+        ...
+
     def stored_instant(self, instant: datetime) -> object:
         """Return an aware instant as the tables hold it."""
         ...

@@ -182,6 +182,33 @@ def test_a_worker_runs_and_operates_without_any_ddl(become: Become, invoke: Invo
     invoke("queues", "resume", "greetings")
 
 
+def test_a_worker_has_partitions_made_and_dropped_which_are_the_owners_and_a_viewer_reads(
+    become: Become, url: str, invoke: Invoke
+) -> None:
+    become("worker")
+    invoke("run", "--once")
+    invoke("enqueue", "greet", "--arg", "name=Ada")
+    invoke("run", "--once")
+    query = (
+        "select relname, relowner = (select relowner from pg_class where oid = 'kongflow.history'::regclass) "
+        "from kongflow.history_partitions() join pg_class on oid = name order by relname"
+    )
+    with psycopg.connect(url, autocommit=True) as owner:
+        made = owner.execute(query).fetchall()
+        homes = owner.execute("select tableoid::regclass::text from kongflow.history").fetchall()
+    assert made
+    assert {owned for _, owned in made} == {True}
+    assert [home.startswith("kongflow.history_succeeded_") for (home,) in homes] == [True]
+    become("viewer")
+    assert '"succeeded"' in invoke("jobs", "list", "--json").stdout
+    become("worker")
+    with as_user() as connection:
+        for _ in range(3 * len(made)):
+            connection.execute("select kongflow.drop_partition('90 days')")
+        assert connection.execute("select name from kongflow.history_partitions()").fetchall() == []
+        assert connection.execute("select from kongflow.history").fetchall() == []
+
+
 def test_the_statements_of_the_page_work(become: Become, url: str, invoke: Invoke) -> None:
     with psycopg.connect(url, autocommit=True) as owner:
         for block in examples():

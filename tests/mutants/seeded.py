@@ -204,6 +204,17 @@ MUTANTS = [
         sqlite=(Change("store/sqlite/settling.py", "bool(cancel_requested)", "False"),),
         postgres=(Change(FUNCTIONS + "finish_attempts.sql", "when j.cancel_requested then 2", "when false then 2"),),
     ),
+    # --- what has ended ---
+    Mutant(
+        "a partition of the history goes before its last day is over",
+        ("tests/store/postgres/test_partitions.py",),
+        postgres=(Change(FUNCTIONS + "drop_partition.sql", "where until <= ", "where since <= "),),
+    ),
+    Mutant(
+        "a finished job that found no partition stays for ever",
+        ("tests/store/postgres/test_partitions.py",),
+        postgres=(Change(FUNCTIONS + "prune.sql", "case when not v_is_default then", "case when true then"),),
+    ),
     # --- payloads, results, wake-ups ---
     Mutant(
         "a payload is not validated when its job runs",

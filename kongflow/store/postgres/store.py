@@ -26,6 +26,7 @@ from kongflow.store.postgres.adding import added_jobs, new_job_arrays
 from kongflow.store.postgres.address import parse_address
 from kongflow.store.postgres.claiming import claim_jobs
 from kongflow.store.postgres.heartbeat import PostgresLeaseKeeper
+from kongflow.store.postgres.pruning import prune
 from kongflow.store.postgres.rescuing import published_terms, rescue_jobs
 from kongflow.store.postgres.routing import routed_arrays, unrouted_job
 from kongflow.store.postgres.settling import end_arrays, retention_seconds, settle, settled
@@ -260,8 +261,7 @@ class PostgresStore:
 
     async def prune(self, limit: int) -> int:
         """See Store.prune."""
-        count: int = await self._access.value("prune", limit=limit, shift=self._access.shift)
-        return count
+        return await prune(self._access, limit)
 
     async def pending(self, runner: int) -> Pending:
         """See Store.pending."""

@@ -25,6 +25,9 @@ class _Postgres:
     def __init__(self, schema: str) -> None:
         self._functions = getattr(func, schema)
 
+    def reaches(self, limit: int) -> tuple[int, ...]:
+        return 20 * limit, 1_000 * limit, 50_000 * limit
+
     def stored_instant(self, instant: datetime) -> object:
         return instant
 

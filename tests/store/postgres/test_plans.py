@@ -26,7 +26,7 @@ from generate_series(1, :rows) as n,
 """
 ROWS_READ = """
 select coalesce(sum(seq_tup_read + idx_tup_fetch), 0)::bigint from pg_stat_user_tables
-where schemaname = 'kongflow' and relname in ('job', 'history')
+where schemaname = 'kongflow' and (relname = 'job' or relname like 'history%')
 """
 
 

@@ -68,9 +68,11 @@ create index job_claimed_key on kongflow.job (claimed_key, id) where claimed_key
 -- Fencing tokens: one for every claim of a job, growing.
 create sequence kongflow.lease;
 
--- Finished jobs, until purge_at.
+-- Finished jobs, until purge_at. A partition is for jobs of one state that may go within the same days: `make_partition` makes
+-- it ahead, `drop_partition` drops it. What finds none is in history_default, and is deleted row by row; so is, in every
+-- partition, what is kept for less than a day. A job has one row, whatever its key: it comes from `job` in the same statement.
 create table kongflow.history (
-    id bigint primary key,
+    id bigint not null,
     task text not null,
     state smallint not null check (state between 5 and 7),
     reason text,
@@ -93,12 +95,17 @@ create table kongflow.history (
     progress json,
     payload json not null,
     result json,
-    errors jsonb
-);
+    errors jsonb,
+    primary key (id, state, purge_at)
+) partition by range (state, purge_at);
 
-create index history_purge on kongflow.history (purge_at);
-create index history_ended on kongflow.history (state, id) where state > 5;
 create index history_key on kongflow.history (key) where key is not null;
+create index history_short on kongflow.history (purge_at) where purge_at - finished_at < interval '1 day';
+
+create table kongflow.history_default partition of kongflow.history default;
+
+create index history_default_purge on kongflow.history_default (purge_at);
+create index history_default_ended on kongflow.history_default (state, id) where state > 5;
 
 -- Processes that want work. `terms` is what each of its tasks says about the end of an attempt, for those
 -- who rescue. `serves` null: every queue.

@@ -5,8 +5,14 @@ language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 begin
     update kongflow.job set awaited = true
     where id = (select id from kongflow.job where id = p_id and not awaited for update skip locked);
-    update kongflow.history set purge_at = finished_at + interval '10 minutes'
-    where id = p_id and purge_at < finished_at + interval '10 minutes';
+    perform from kongflow.job where id = p_id;
+    if not found then
+        -- To look first is cheaper than an update that finds nothing in every partition.
+        if exists (select from kongflow.history where id = p_id and purge_at < finished_at + interval '10 minutes') then
+            update kongflow.history set purge_at = finished_at + interval '10 minutes'
+            where id = p_id and purge_at < finished_at + interval '10 minutes';
+        end if;
+    end if;
     return query select * from kongflow.job_row where id = p_id;
 end
 $$

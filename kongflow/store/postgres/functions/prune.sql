@@ -1,11 +1,16 @@
--- Purpose: delete up to `p_limit` finished jobs whose retention has passed, starts that no rate limit counts any more, rows of runners that are gone for a week and
--- hold nothing, and configs that no runner has but the last; returns how many jobs. Caller: prune.
--- Locks: the rows, without waiting.
+-- Purpose: delete up to `p_limit` finished jobs whose retention has passed and that no partition takes along: those of the
+-- default one, and what was kept for less than a day; starts that no rate limit counts any more, rows of runners that are gone
+-- for a week and hold nothing, and configs that no runner has but the last; returns how many jobs. Caller: prune.
+-- With the rights of its owner: nobody else has any to a single partition. Locks: the rows, without waiting.
 create or replace function kongflow.prune(p_limit integer, p_shift interval) returns integer
-language plpgsql as $$
+language plpgsql security definer
+set search_path = pg_catalog, pg_temp set enable_sort = off set enable_bitmapscan = off as $$
 declare
     v_now timestamptz := clock_timestamp() + p_shift;
-    v_count integer;
+    v_count integer := 0;
+    v_table regclass;
+    v_is_default boolean;
+    v_deleted integer;
 begin
     delete from kongflow.runner r
     where not alive and seen_at < v_now - interval '7 days'
@@ -16,11 +21,20 @@ begin
     perform kongflow.forget_newest(array(select key from kongflow.newest limit 1000));
     delete from kongflow.start
     where ctid in (select ctid from kongflow.start where forget_at <= v_now limit 10 * p_limit for update skip locked);
-    delete from kongflow.history
-    where id in (
-        select id from kongflow.history where purge_at <= v_now order by purge_at limit p_limit for update skip locked
-    );
-    get diagnostics v_count = row_count;
+    for v_table, v_is_default in
+        select 'kongflow.history_default'::regclass, true
+        union all
+        select name, false from kongflow.history_partitions() where since <= v_now
+    loop
+        execute format(
+            'delete from %s where ctid = any(array(
+                select ctid from %1$s where purge_at <= $1 %s order by purge_at limit $2 for update skip locked
+            ))',
+            v_table, case when not v_is_default then 'and purge_at - finished_at < interval ''1 day''' end
+        ) using v_now, p_limit - v_count;
+        get diagnostics v_deleted = row_count;
+        v_count := v_count + v_deleted;
+    end loop;
     return v_count;
 end
 $$

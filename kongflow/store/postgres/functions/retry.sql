@@ -19,7 +19,7 @@ begin
         where id = p_id;
         return;
     end if;
-    select h.key into v_job from kongflow.history h where id = p_id for update;
+    select h.key, h.state, h.purge_at into v_job from kongflow.history h where id = p_id for update;
     if not found then
         -- Somebody else has retried it in between, or it never was.
         conflict := case when not exists (select from kongflow.job where id = p_id) then 'missing' end;
@@ -36,8 +36,8 @@ begin
     select h.id, h.task, 2, h.queue, h.priority, v_now, v_now, h.created_at, h.max_attempts, h.key, h.flags, h.tags, h.claims,
         p_payload::json, h.errors
     from kongflow.history h
-    where h.id = p_id;
-    delete from kongflow.history where id = p_id;
+    where h.id = p_id and h.state = v_job.state and h.purge_at = v_job.purge_at;
+    delete from kongflow.history where id = p_id and state = v_job.state and purge_at = v_job.purge_at;
 exception
     when unique_violation then
         key := v_job.key;
