@@ -26,6 +26,7 @@ from kongflow.store.postgres.adding import added_jobs, new_job_arrays
 from kongflow.store.postgres.address import parse_address
 from kongflow.store.postgres.claiming import claim_jobs
 from kongflow.store.postgres.heartbeat import PostgresLeaseKeeper
+from kongflow.store.postgres.patience import PATIENCE
 from kongflow.store.postgres.rescuing import published_terms, rescue_jobs
 from kongflow.store.postgres.routing import routed_arrays, unrouted_job
 from kongflow.store.postgres.settling import end_arrays, retention_seconds, settle, settled
@@ -51,6 +52,10 @@ from kongflow.store.rows import Row, job_of, row_id, to_instant
 from kongflow.store.statements import check_schema
 from kongflow.store.suspects import SHORTEST_GAP, Suspects
 
+JOBS_A_SECOND = 100
+"""How many jobs of one call are certainly added in a second, by a server that is very busy."""
+TIME_FOR_ALL_QUEUES = 60.0
+"""Seconds for what may have to look at every queue: a config that is new."""
 _GIVEN_BACK = RunAgain(0.0, gives_back=True, clears_crashes=False)
 
 
@@ -59,7 +64,7 @@ class PostgresStore:
 
     def __init__(self, settings: DatabaseSettings, poll_interval: float) -> None:
         self._schema = check_schema(settings.schema)
-        self._access = Access(parse_address(settings.url), self._schema, settings.pool_size)
+        self._access = Access(parse_address(settings.url, settings.pooler), self._schema, settings.pool_size)
         self._tables = tables_of(self._schema)
         self._joined: dict[int, RunnerInfo] = {}
         self._suspects = Suspects(gap=max(int(poll_interval * 1000), SHORTEST_GAP))
@@ -114,7 +119,8 @@ class PostgresStore:
         """See Store.insert."""
         if not jobs:
             return []
-        rows = await self._access.rows("add_jobs", **self._new_jobs(jobs))
+        patience = PATIENCE + len(jobs) // JOBS_A_SECOND
+        rows = await self._access.rows_within(patience, "add_jobs", **self._new_jobs(jobs))
         self._access.wakeups.announce()
         return added_jobs(jobs, rows)
 
@@ -154,7 +160,8 @@ class PostgresStore:
 
     async def join(self, info: RunnerInfo) -> int:
         """See Store.join."""
-        runner: int = await self._access.value(
+        ((runner,),) = await self._access.rows_within(
+            TIME_FOR_ALL_QUEUES,
             "join",
             host=info.host,
             pid=info.pid,
@@ -169,7 +176,8 @@ class PostgresStore:
             shift=self._access.shift,
         )
         self._joined[runner] = info
-        return runner
+        joined: int = runner
+        return joined
 
     async def leave(self, runner: int) -> None:
         """See Store.leave."""
