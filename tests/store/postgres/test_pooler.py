@@ -11,12 +11,11 @@ import pytest
 from psycopg import sql
 
 from kongflow.core.catalog import DatabaseSettings
-from kongflow.core.job import JobState
 from kongflow.errors import StoreUnavailable
 from kongflow.store.open import open_store
-from kongflow.store.records import JobFilter
 from tests.line import Line, line_to
 from tests.postgres import Server
+from tests.store.postgres.day import work_a_day
 from tests.store.stage import POLL, Stage, new
 
 pytestmark = pytest.mark.anyio
@@ -52,41 +51,8 @@ async def behind(pooled: DatabaseSettings) -> AsyncIterator[Stage]:
         await each.close()
 
 
-async def work_a_day(stage: Stage) -> None:
-    """Whatever a producer, a runner and an operator do."""
-    store = stage.store
-    await store.migrate()
-    await store.check_name("shop")
-    await store.listen(lambda: None)
-    runner = await stage.runner("work", queues={"serial": 1})
-    await stage.sql("insert into kongflow.job (task, payload) values ('work', '{}')")
-    (unrouted,) = await store.unrouted(runner, 10)
-    await store.insert([new(queue="serial", rule="serial", key=f"k{n % 3}") for n in range(9)])
-    await store.insert([new() for _ in range(150)])
-    async with store.transaction() as connection:
-        await connection.run_sync(lambda sync: store.insert_in(sync, [new(key="mine")]))
-        await connection.run_sync(lambda sync: store.dequeue_in(sync, "k2"))
-    with store.sync_transaction() as connection:
-        store.insert_in(connection, [new()])
-    for _ in range(8):  # more often than psycopg runs a statement before it prepares it
-        (job,) = await stage.claim(runner, 1)
-        stage.renew(runner, [job.lease])
-        assert await store.progress(job.id, job.lease, "1")
-        assert not (await stage.end(runner, job)).lost
-    await store.pause("serial", "why", "who")
-    await store.resume("serial")
-    await store.repair(runner, 10)
-    await store.rescue(runner)
-    await store.prune(10)
-    await store.pending(runner)
-    await store.cancel(unrouted.id)
-    await store.count_jobs(JobFilter())
-    await store.queue_counts()
-    assert len((await store.list_jobs(JobFilter(states=frozenset({JobState.SUCCEEDED})), 100)).items) == 8
-    await store.leave(runner)
-
-
 async def test_behind_a_pooler_everything_works_and_nothing_is_left_to_a_session(behind: Stage, line: Line) -> None:
+    await behind.store.listen(lambda: None)
     await work_a_day(behind)
 
     assert {name for call in line.calls for name in call.startup} <= {"user", "database", "application_name"}
