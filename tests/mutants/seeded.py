@@ -216,6 +216,27 @@ MUTANTS = [
         postgres=(Change("store/postgres/wakeups.py", "wake()\n                    pause = 0.0", "pause = 0.0"),),
     ),
     Mutant(
+        "statements are prepared behind a pooler",
+        ("tests/store/postgres/test_pooler.py",),
+        postgres=(Change("store/postgres/address.py", "return None if self.pooled else 5", "return 5"),),
+    ),
+    Mutant(
+        "a transaction behind a pooler has the isolation that the database gives it",
+        ("tests/store/postgres/test_pooler.py",),
+        postgres=(Change("store/postgres/connections.py", 'b"begin isolation level read committed"', 'b"begin"'),),
+    ),
+    Mutant(
+        "a job that a repeatable read cannot see is not superseded",
+        ("tests/store/postgres/test_isolation.py",),
+        postgres=(
+            Change(
+                FUNCTIONS + "supersede_older.sql",
+                "current_setting('transaction_isolation') <> 'read committed'",
+                "false",
+            ),
+        ),
+    ),
+    Mutant(
         "a user's transaction notifies, and so waits for all others that do",
         ("tests/store/postgres/test_wakeups.py",),
         postgres=(
