@@ -60,7 +60,7 @@ def fresh_database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[C
         server: Server = request.getfixturevalue("server")
         name = server.create(template=request.getfixturevalue("migrated_database"))
         made.append((server, name))
-        return DatabaseSettings(server.url(name))
+        return server.settings(name)
 
     yield make
     for server, name in made:

@@ -15,6 +15,8 @@ import psycopg
 from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict
 
+from kongflow.core.catalog import DatabaseSettings
+
 DIALECTS = ("sqlite", "postgres")
 
 
@@ -34,6 +36,13 @@ class Server:
         if host.startswith("/"):
             return f"postgresql://{login}/{database}?host={host}" + (f"&port={port}" if port else "")
         return f"postgresql://{login}{host}" + (f":{port}" if port else "") + f"/{database}"
+
+    def settings(self, database: str) -> DatabaseSettings:
+        """How a store reaches a database: through the pooler that KONGFLOW_TEST_POOLER names, where there is one."""
+        pooler = os.environ.get("KONGFLOW_TEST_POOLER")
+        if pooler is None:
+            return DatabaseSettings(self.url(database))
+        return DatabaseSettings(f"postgresql://{pooler}/{database}", pooler="transaction")
 
     def execute(self, statement: sql.Composed | sql.SQL) -> None:
         """Run a statement that concerns the whole server."""

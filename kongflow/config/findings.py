@@ -147,7 +147,7 @@ handler-path handler-module handler-syntax handler-attribute handler-not-callabl
 memory-limit-isolation handler-import-error
 template-syntax template-unknown-name template-unknown-key template-not-allowed template-in-key
 """
-_WARNINGS = "include-empty"
+_WARNINGS = "include-empty pooler-without-server"
 _INFOS = "handler-unresolvable"
 
 SEVERITIES = {

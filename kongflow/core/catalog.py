@@ -24,6 +24,8 @@ class DatabaseSettings:
     pool_size: int = 10
     migrate: str = "auto"
     """auto: `initialize()` applies compatible migrations under a lock; manual: it refuses where any is missing."""
+    pooler: str = "none"
+    """transaction: a pooler in transaction mode is between us and PostgreSQL, which keeps nothing for a session."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -50,10 +50,12 @@ class Project:
     yaml: str
     url: str
     handlers: str = HANDLERS
+    pooler: str = "none"
     runners: list[subprocess.Popen[str]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        (self.folder / "kongflow.yaml").write_text(f"{self.yaml}database: {{url: '${{KONGFLOW_DATABASE_URL}}'}}\n")
+        database = f"{{url: '${{KONGFLOW_DATABASE_URL}}', pooler: {self.pooler}}}"
+        (self.folder / "kongflow.yaml").write_text(f"{self.yaml}database: {database}\n")
         (self.folder / "handlers.py").write_text(self.handlers)
 
     @property

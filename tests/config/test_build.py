@@ -48,7 +48,7 @@ def test_every_key_arrives_in_the_catalog(tmp_path):
 version: 1
 name: shop
 description: a shop
-database: {url: "sqlite:////var/jobs.db?synchronous=normal", schema: shop, pool_size: 2, migrate: manual}
+database: {url: "sqlite:////var/jobs.db?synchronous=normal", schema: shop, pool_size: 2, migrate: manual, pooler: none}
 secrets: {password: {env: PASSWORD, default: ""}, token: {file: token.txt}, far: {file: /run/secrets/far}}
 runner: {concurrency: 9, poll_interval: 2s, queues: [mail], forbidden_flags: [gpu], heartbeat: 1s, lease: 9s,
          shutdown_timeout: 1m, stall_limit: off}

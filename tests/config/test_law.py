@@ -15,7 +15,13 @@ from tests.config.projects import catalog_of, load_project
 
 DEFAULTS: dict[str, dict[str, Any]] = {
     "": {"name": "kongflow", "description": "", "include": []},
-    "database": {"url": "sqlite:///kongflow.db", "schema": "kongflow", "pool_size": 10, "migrate": "auto"},
+    "database": {
+        "url": "sqlite:///kongflow.db",
+        "schema": "kongflow",
+        "pool_size": 10,
+        "migrate": "auto",
+        "pooler": "none",
+    },
     "runner": {
         "concurrency": 5,
         "poll_interval": "1s",
@@ -85,7 +91,6 @@ NO_DEFAULT = {
 }
 LATER = {
     "": {"events", "schedules", "workflows"},
-    "database": {"pooler"},
 }
 
 

@@ -143,7 +143,7 @@ MUTANTS = [
     Mutant(
         "who missed its renewals because the server's clock was set is rescued at once",
         ("tests/store/postgres/test_clock.py",),
-        postgres=(Change("store/postgres/store.py", "(is_steady or not row[4])", "True"),),
+        postgres=(Change("store/postgres/rescuing.py", "(is_steady or not row[4])", "True"),),
     ),
     Mutant(
         "repair does nothing",
@@ -230,6 +230,27 @@ MUTANTS = [
         "a listener that was cut off does not look at once",
         ("tests/store/postgres/test_wakeups.py",),
         postgres=(Change("store/postgres/wakeups.py", "wake()\n                    pause = 0.0", "pause = 0.0"),),
+    ),
+    Mutant(
+        "statements are prepared behind a pooler",
+        ("tests/store/postgres/test_pooler.py",),
+        postgres=(Change("store/postgres/address.py", "return None if self.pooled else 5", "return 5"),),
+    ),
+    Mutant(
+        "a transaction behind a pooler has the isolation that the database gives it",
+        ("tests/store/postgres/test_pooler.py",),
+        postgres=(Change("store/postgres/connections.py", 'b"begin isolation level read committed"', 'b"begin"'),),
+    ),
+    Mutant(
+        "a job that a repeatable read cannot see is not superseded",
+        ("tests/store/postgres/test_isolation.py",),
+        postgres=(
+            Change(
+                FUNCTIONS + "supersede_older.sql",
+                "current_setting('transaction_isolation') <> 'read committed'",
+                "false",
+            ),
+        ),
     ),
     Mutant(
         "a user's transaction notifies, and so waits for all others that do",

@@ -44,15 +44,15 @@ WITNESS = {
 class Arena(Project):
     """A project under attack."""
 
-    def __init__(self, folder: Path, yaml: str, url: str) -> None:
-        super().__init__(folder, yaml, url, HANDLERS)
+    def __init__(self, folder: Path, yaml: str, url: str, pooler: str = "none") -> None:
+        super().__init__(folder, yaml, url, HANDLERS, pooler)
         self.on_database(_post_the_witness)
 
     def on_database(self, work: Any) -> Any:
         """Run `work(store)`, a coroutine function, on the database of the project."""
 
         async def run() -> Any:
-            store = open_store(DatabaseSettings(self.url), 1.0)
+            store = open_store(DatabaseSettings(self.url, pooler=self.pooler), 1.0)
             await store.open()
             try:
                 return await work(store)

@@ -36,7 +36,7 @@ class Cluster:
     def __init__(self, folder: Path, binaries: Path) -> None:
         self.folder = folder
         self._binaries = binaries
-        self._port = _free_port()
+        self.port = free_port()
         self._system_user = _system_user(binaries)
 
     def create(self) -> None:
@@ -73,7 +73,7 @@ class Cluster:
     @property
     def host(self) -> str:
         """Host and port, as in a URL."""
-        return f"127.0.0.1:{self._port}"
+        return f"127.0.0.1:{self.port}"
 
     def url(self, database: str) -> str:
         """Return the URL of a database of this server."""
@@ -81,7 +81,7 @@ class Cluster:
 
     def _configure(self) -> None:
         with (self.folder / "postgresql.conf").open("a") as file:
-            file.write(f"{SETTINGS}\nport = {self._port}\nunix_socket_directories = ''\n")
+            file.write(f"{SETTINGS}\nport = {self.port}\nunix_socket_directories = ''\n")
 
     def _give_away(self) -> None:
         if self._system_user is not None:
@@ -123,7 +123,8 @@ def clusters(binaries: Path | None = None, count: int = 1) -> Iterator[list[Clus
         shutil.rmtree(folder)
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """Return a port that nobody uses now."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port: int = free.getsockname()[1]

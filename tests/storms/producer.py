@@ -19,11 +19,18 @@ from kongflow.store.open import open_store
 class Producer:
     """Adds a job every so many seconds, in a thread of its own, until it is stopped. `payload` is that of a number."""
 
-    def __init__(self, url: str, every: float, payload: Callable[[int], dict[str, Any]], backlog: int = 0) -> None:
+    def __init__(
+        self,
+        url: str,
+        every: float,
+        payload: Callable[[int], dict[str, Any]],
+        backlog: int = 0,
+        pooler: str = "none",
+    ) -> None:
         self.acknowledged: list[int] = []
         self.unknown: list[int] = []
         """Numbers of jobs whose insert ended in an error: the answer may have been lost, or the insert."""
-        self._url = url
+        self._settings = DatabaseSettings(url, pooler=pooler)
         self._every = every
         self._payload = payload
         self._backlog = backlog
@@ -48,7 +55,7 @@ class Producer:
             self._error = error
 
     async def _produce(self) -> None:
-        store = open_store(DatabaseSettings(self._url), 1.0)
+        store = open_store(self._settings, 1.0)
         await store.open()
         try:
             for n in itertools.count():

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 import tempfile
 from pathlib import Path
 
@@ -12,9 +9,9 @@ import pytest
 
 from tests.storms.binaries import PACKAGES, binaries_of
 from tests.storms.cluster import clusters
+from tests.storms.suite import run_suite
 
-ROOT = Path(__file__).parents[2]
-SUITE = ["tests/store/contract", "tests/store/postgres", "tests/store/test_model.py", "-k", "postgres"]
+SUITE = ["tests/store/contract", "tests/store/postgres", "tests/store/test_model.py"]
 
 
 @pytest.mark.slow
@@ -26,13 +23,5 @@ def test_the_contract_holds_on_another_version(version: int) -> None:
             cluster.create()
             cluster.start()
             assert cluster.version == version
-            done = subprocess.run(
-                [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-n", "2", *SUITE],
-                cwd=ROOT,
-                env={**os.environ, "KONGFLOW_TEST_DSN": cluster.url("postgres")},
-                capture_output=True,
-                text=True,
-                check=False,
-            )
-    print(f"\nPostgreSQL {version}: {done.stdout.splitlines()[-1]}")
-    assert done.returncode == 0, done.stdout
+            said = run_suite(SUITE, {"KONGFLOW_TEST_DSN": cluster.url("postgres")})
+    print(f"\nPostgreSQL {version}: {said}")

@@ -15,6 +15,7 @@ CHECKS: tuple[Check, ...] = (
     queues.runner_queue_unknown,
     payloads.example_invalid,
     settings.database_url,
+    settings.pooler_without_server,
     settings.path_escape,
     settings.heartbeat_too_slow,
     settings.secret_source,

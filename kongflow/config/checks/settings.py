@@ -25,6 +25,17 @@ def database_url(facts: Facts) -> Iterator[Finding]:
         yield finding(problem.slug, database.value_place("url"), problem.message, problem.help)
 
 
+def pooler_without_server(facts: Facts) -> Iterator[Finding]:
+    """`database.pooler` needs a server that a pooler can stand before."""
+    database = facts.project.main.below("database")
+    if database.failed("url") or database.value.get("pooler", "none") == "none":
+        return
+    if database.value.get("url", "sqlite:").startswith("sqlite:"):
+        message = "no pooler stands before an SQLite file: `pooler` has no effect here"
+        advice = 'delete it; where the URL comes from a variable, so may this: "${KONGFLOW_POOLER:-none}"'
+        yield finding("pooler-without-server", database.value_place("pooler"), message, advice)
+
+
 def path_escape(facts: Facts) -> Iterator[Finding]:
     """A relative path of the database or of a secret stays inside the project; an absolute one is a choice."""
     for entry, key, path, absolute in _paths(facts):

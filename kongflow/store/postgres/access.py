@@ -12,14 +12,14 @@ from sqlalchemy import text
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import DBAPIError
 
-from kongflow.errors import NotInitialized
+from kongflow.errors import NotInitialized, StoreUnavailable
 from kongflow.store.connections import CallersConnection, dialect_of
 from kongflow.store.postgres.address import Address
 from kongflow.store.postgres.clock import ServerClock
-from kongflow.store.postgres.connections import Connections
-from kongflow.store.postgres.faults import explain
+from kongflow.store.postgres.connections import Connections, SyncConnection, run_sync
+from kongflow.store.postgres.faults import POOLER_HINT, explain
 from kongflow.store.postgres.user_transactions import UserTransactions
-from kongflow.store.postgres.wakeups import Wakeups
+from kongflow.store.postgres.wakeups import Listening, Silence, Wakeups
 from kongflow.store.rows import Row
 from kongflow.store.statements import in_schema, load_statements, with_percent_names
 
@@ -47,9 +47,10 @@ class Access:
     async def open(self) -> None:
         """Connect. Raises: StoreUnavailable."""
         if self._connections is None:
-            self._connections = Connections(self.address.ours, self._pool_size)
-            self._wakeups = Wakeups(self.address.ours, self._channel)
+            self._connections = Connections(self.address, self._pool_size)
+            self._wakeups = Silence() if self.address.pooled else Listening(self.address, self._channel)
             try:
+                await self._check_session()
                 await self.learn_identity()
             except BaseException:
                 await self.close()
@@ -66,11 +67,22 @@ class Access:
         await self.user.close()
 
     @property
+    def _connected(self) -> Connections:
+        if self._connections is None:
+            raise NotInitialized("the store is not open: call initialize() first")
+        return self._connections
+
+    @property
     def wakeups(self) -> Wakeups:
         """The hints of this process. Raises: NotInitialized."""
         if self._wakeups is None:
             raise NotInitialized("the store is not open: call initialize() first")
         return self._wakeups
+
+    async def _check_session(self) -> None:
+        """Raises: StoreUnavailable where somebody in between has dropped the settings of our session."""
+        if not self.address.pooled and not await self.value("session_is_ours"):
+            raise StoreUnavailable(f"{self.address.place} does not keep the settings of a session. {POOLER_HINT}")
 
     # --- our own statements ---
 
@@ -82,14 +94,20 @@ class Access:
         """Run a statement and return how many rows it changed. Raises: as `rows`."""
         return (await self._run(name, values))[1]
 
+    async def rows_within(self, patience: float, name: str, /, **values: object) -> list[Row]:
+        """As `rows`, for a statement that may take `patience` seconds, more than an ordinary one. Raises: as `rows`."""
+        return (await self._run(name, values, patience))[0]
+
     async def value(self, name: str, /, **values: object) -> Any:
         """Run a statement and return the first value of its first row, or None. Raises: as `rows`."""
         rows = await self.rows(name, **values)
         return rows[0][0] if rows else None
 
-    def sync_rows(self, connection: psycopg.Connection[Any], name: str, /, **values: object) -> list[Row]:
+    def sync_rows(
+        self, connection: SyncConnection, name: str, values: Mapping[str, object], patience: float
+    ) -> list[Row]:
         """As `rows`, on a connection of another thread. Raises: psycopg.Error."""
-        return connection.execute(self._statements[name], values).fetchall()
+        return run_sync(connection, self.address, self._statements[name], values, patience)
 
     # --- a user's connections ---
 
@@ -138,13 +156,10 @@ class Access:
             return list(map(tuple, connection.execute(text(self._named[name]), values)))
         return connection.rows(self._statements[name], values)
 
-    async def _run(self, name: str, values: Mapping[str, object]) -> tuple[list[Row], int]:
-        if self._connections is None:
-            raise NotInitialized("the store is not open: call initialize() first")
+    async def _run(
+        self, name: str, values: Mapping[str, object], patience: float | None = None
+    ) -> tuple[list[Row], int]:
         try:
-            async with self._connections.use() as connection:
-                cursor = await connection.execute(self._statements[name], values)
-                rows: list[Row] = [] if cursor.description is None else await cursor.fetchall()
-                return rows, cursor.rowcount
+            return await self._connected.run(self._statements[name], values, patience)
         except psycopg.Error as error:
             raise explain(error, self.address.place) or error from error

@@ -20,30 +20,74 @@ CONNECT: Mapping[str, str | int] = {
 }
 """What a URL may overrule. A connection whose other side has vanished is noticed within 9 seconds: keepalives notice it
 while we wait for an answer, `tcp_user_timeout` (milliseconds) while we send."""
-_SESSION = "-c timezone=UTC -c default_transaction_isolation=read\\ committed"
-"""Of our own sessions: the functions rely on each statement seeing what others have committed."""
+LIMITS: Mapping[str, str] = {
+    "tcp_keepalives_idle": "5",
+    "tcp_keepalives_interval": "2",
+    "tcp_keepalives_count": "2",
+    "tcp_user_timeout": "8000",
+}
+"""Settings of the server, which a URL's `options` may overrule: it, too, notices within 9 seconds that the other side
+has vanished, and lets go of what its transaction has locked."""
+LOCK_TIMEOUT = 5_000
+"""Milliseconds for which a statement of ours waits for a lock, unless a URL's `options` say something else."""
+_OUR_LIMITS = {
+    **LIMITS,
+    "lock_timeout": str(LOCK_TIMEOUT),
+    "idle_in_transaction_session_timeout": "30s",
+}
+_FIXED = {
+    "timezone": "UTC",
+    "default_transaction_isolation": "read\\ committed",
+    "kongflow_session.ours": "yes",
+}
+"""Of our own sessions: the functions rely on each statement seeing what others have committed. The last one means
+nothing to anybody: where a session does not have it, somebody in between has dropped them all."""
 
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """One PostgreSQL database, or several hosts of which one is found. `conninfo` is libpq's."""
+    """One PostgreSQL database, or several hosts of which one is found. `given` is libpq's connection string.
 
-    conninfo: str
+    `pooled`: a pooler in transaction mode is in between. It refuses settings of a session, and gives the next
+    transaction another one: whatever a transaction needs, it says itself, and nothing is prepared.
+    """
+
+    given: str
     place: str
     """The database as it is shown: without password and options."""
+    pooled: bool = False
 
     @property
-    def ours(self) -> str:
-        """The connection string of sessions that run only our own statements."""
-        given = conninfo_to_dict(self.conninfo).get("options")
-        return make_conninfo(self.conninfo, options=f"{given} {_SESSION}" if given else _SESSION)
+    def users(self) -> str:
+        """The connection string of a user's transactions, whose statements may take as long as they like."""
+        return self._with(LIMITS)
+
+    @property
+    def migrating(self) -> str:
+        """The connection string of a migration: it may wait for another, and take its time."""
+        return self._with(LIMITS, _FIXED)
+
+    def ours(self, statement_timeout: int) -> str:
+        """The connection string of sessions that run only our own statements, for so many milliseconds at the most."""
+        return self._with({**_OUR_LIMITS, "statement_timeout": str(statement_timeout)}, _FIXED)
+
+    @property
+    def prepare_threshold(self) -> int | None:
+        """After how many runs psycopg prepares a statement."""
+        return None if self.pooled else 5
+
+    def _with(self, before: Mapping[str, str], after: Mapping[str, str] | None = None) -> str:
+        if self.pooled:
+            return self.given
+        written = str(conninfo_to_dict(self.given).get("options") or "")
+        return make_conninfo(self.given, options=" ".join((_flags(before), written, _flags(after or {}))).strip())
 
 
-def parse_address(url: str) -> Address:
+def parse_address(url: str, pooler: str = "none") -> Address:
     """Return the database that a URL such as `postgresql://app@db.internal/app` names.
 
-    Everything that libpq takes is taken: several hosts, `target_session_attrs`, `sslmode`. Raises: InvalidOption, which
-    repeats nothing of the URL.
+    Everything that libpq takes is taken: several hosts, `target_session_attrs`, `sslmode`. Of several hosts we want the
+    one that takes writes, unless the URL says otherwise. Raises: InvalidOption, which repeats nothing of the URL.
     """
     scheme, separator, rest = url.partition("://")
     if scheme not in ("postgresql", "postgres", "postgresql+psycopg") or not separator:
@@ -55,6 +99,12 @@ def parse_address(url: str) -> Address:
             "database.url is no PostgreSQL URL; an example is postgresql://user@host:5432/database (a password with "
             "special characters must be percent-encoded)"
         ) from None
-    hosts = given.get("host") or given.get("hostaddr") or "localhost"
-    parameters = {name: str(value) for name, value in {**CONNECT, **given}.items() if value is not None}
-    return Address(make_conninfo("", **parameters), place=f"postgresql://{hosts}/{given.get('dbname') or ''}")
+    hosts = str(given.get("host") or given.get("hostaddr") or "localhost")
+    attributes = {"target_session_attrs": "read-write"} if "," in hosts else {}
+    parameters = {name: str(value) for name, value in {**CONNECT, **attributes, **given}.items() if value is not None}
+    place = f"postgresql://{hosts}/{given.get('dbname') or ''}"
+    return Address(make_conninfo("", **parameters), place, pooled=pooler == "transaction")
+
+
+def _flags(settings: Mapping[str, str]) -> str:
+    return " ".join(f"-c {name}={value}" for name, value in settings.items())

@@ -8,13 +8,19 @@ from sqlalchemy.exc import DBAPIError
 
 from kongflow.errors import SchemaOutOfDate, StoreBusy, StoreError, StoreForbidden, StoreUnavailable
 
+POOLER_HINT = (
+    "A pooler such as pgbouncer seems to be in between: set `database.pooler: transaction`, or connect to the server"
+)
+
 
 def explain(error: BaseException, place: str) -> StoreError | None:
     """Return the error of ours for one of PostgreSQL's, also where SQLAlchemy wrapped it; None where it is not one."""
     if isinstance(error, DBAPIError) and error.orig is not None:
         error = _as_psycopg(error.orig)
-    if not isinstance(error, psycopg.Error):
-        return None
+    return _in_words(error, place) if isinstance(error, psycopg.Error) else None
+
+
+def _in_words(error: psycopg.Error, place: str) -> StoreError:
     text = str(error).strip().partition("\n")[0]
     match error:
         case (
@@ -39,11 +45,22 @@ def explain(error: BaseException, place: str) -> StoreError | None:
                 f"{place} can only be read ({text}): it may be a replica; name all hosts in database.url and add "
                 "target_session_attrs=read-write"
             )
+        case _ if _is_poolers(error):
+            return StoreUnavailable(
+                f"{place} keeps nothing for a session ({text}). {POOLER_HINT}; a connection of your own needs "
+                "prepare_threshold=None"
+            )
         case psycopg.IntegrityError() | psycopg.DataError():
             return StoreError(f"a row was refused by a constraint of the tables at {place}: {text}")
         case psycopg.OperationalError() | psycopg.InterfaceError():
             return StoreUnavailable(f"{place} cannot be reached: {text}")
     return StoreUnavailable(f"PostgreSQL at {place} refused a statement: {text}")
+
+
+def _is_poolers(error: psycopg.Error) -> bool:
+    """Say whether it is what a pooler says, or a server that a pooler has exchanged for another session of it."""
+    lost = isinstance(error, (errors.InvalidSqlStatementName, errors.DuplicatePreparedStatement))
+    return lost or "unsupported startup parameter" in str(error)
 
 
 def _as_psycopg(error: BaseException) -> BaseException:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
-from datetime import timedelta
 from typing import Any
 
 import psycopg
 
 from kongflow.store.postgres.access import Access
+from kongflow.store.postgres.connections import connect_sync
 from kongflow.store.postgres.faults import explain
 from kongflow.store.records import Renewal
 
@@ -30,26 +30,25 @@ class PostgresLeaseKeeper:
             try:
                 return self._renew(leases)
             except psycopg.Error as error:
-                if self._connection is not None and self._connection.broken:
-                    self._connection = None
+                self._disconnect()
                 raise explain(error, self._access.address.place) or error from error
 
     def close(self) -> None:
         """Close the connection; safe to call twice."""
         with self._lock:
-            if self._connection is not None:
-                self._connection.close()
-                self._connection = None
+            self._disconnect()
+
+    def _disconnect(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
 
     def _renew(self, leases: Sequence[int]) -> Renewal:
         if self._connection is None:
-            self._connection = psycopg.connect(self._access.address.ours, autocommit=True)
-            timeout = timedelta(seconds=self._patience) // timedelta(milliseconds=1)
-            self._connection.execute(f"set statement_timeout = {timeout}".encode())
+            self._connection = connect_sync(self._access.address, self._patience)
+        values = {"runner": self._runner, "shift": self._access.shift}
         sent = self._access.clock.monotonic()
-        (_, _, _, server_time), *rows = self._access.sync_rows(
-            self._connection, "renew", runner=self._runner, shift=self._access.shift
-        )
+        (_, _, _, server_time), *rows = self._access.sync_rows(self._connection, "renew", values, self._patience)
         self._access.clock.read(server_time, sent)
         held: dict[int, bool] = {lease: cancel_requested for _, lease, cancel_requested, _ in rows}
         return Renewal(

@@ -1,7 +1,8 @@
-"""Rescuing: what a runner publishes of its tasks so that a stranger can end their attempts, and what he makes of it."""
+"""Rescuing: who is gone, and what a runner publishes so that a stranger can end the attempts of its tasks."""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from typing import Any
 
@@ -12,8 +13,9 @@ from kongflow.core.task import Keep
 from kongflow.errors import TimedOut
 from kongflow.store.postgres.access import Access
 from kongflow.store.postgres.settling import settle
-from kongflow.store.records import Rescued, Settlement, TaskTerms
+from kongflow.store.records import Rescued, RunnerInfo, Settlement, TaskTerms
 from kongflow.store.rows import Row
+from kongflow.store.suspects import Suspects
 
 _MOST_RESCUED = 500
 """Jobs of a lost runner that are rescued in one transaction."""
@@ -34,6 +36,27 @@ def published_terms(terms: TaskTerms) -> dict[str, Any]:
         "max_delay": retry.max_delay,
         "retries_timeouts": retry.retries(_TIMED_OUT),
     }
+
+
+async def rescue(access: Access, suspects: Suspects, info: RunnerInfo) -> list[Rescued]:
+    """End the attempts of runners that have left, or that two looks saw expired. Raises: StoreError."""
+    sent = access.clock.monotonic()
+    rows = await access.rows("expired_runners", shift=access.shift)
+    access.clock.read(rows[0][0], sent)
+    # After a step of the server's clock everybody has a lease's time to renew.
+    is_steady = access.clock.is_steady(info.lease)
+    expired = [row[1:] for row in rows if row[1] is not None and (is_steady or not row[4])]
+    looked = int((time.monotonic() + access.shift.total_seconds()) * 1000)
+    rescued: list[Rescued] = []
+    for dead, name, seen_at, alive in expired:
+        if alive:
+            if not suspects.confirmed(dead, seen_at, looked):
+                continue
+            if not await access.value("declare_dead", runner=dead, seen_at=seen_at):
+                continue
+        rescued.extend(await rescue_jobs(access, info.retention, dead, name))
+    suspects.keep_only({row[0] for row in expired})
+    return rescued
 
 
 async def rescue_jobs(access: Access, retention: Retention, dead: int, name: str) -> list[Rescued]:

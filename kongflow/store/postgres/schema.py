@@ -21,7 +21,10 @@ def apply_migrations(address: Address, schema: str) -> None:
     Raises: StoreUnavailable, StoreBusy.
     """
     engine = create_engine(
-        "postgresql+psycopg://", creator=lambda: psycopg.connect(address.ours), poolclass=NullPool
+        "postgresql+psycopg://",
+        creator=lambda: psycopg.connect(address.migrating, prepare_threshold=address.prepare_threshold),
+        poolclass=NullPool,
+        isolation_level="READ COMMITTED",  # who has waited for another must see what he has done
     ).execution_options(no_parameters=True)
     try:
         with engine.begin() as connection:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from datetime import datetime, timedelta
@@ -26,8 +25,9 @@ from kongflow.store.postgres.adding import added_jobs, new_job_arrays
 from kongflow.store.postgres.address import parse_address
 from kongflow.store.postgres.claiming import claim_jobs
 from kongflow.store.postgres.heartbeat import PostgresLeaseKeeper
+from kongflow.store.postgres.patience import PATIENCE
 from kongflow.store.postgres.pruning import prune
-from kongflow.store.postgres.rescuing import published_terms, rescue_jobs
+from kongflow.store.postgres.rescuing import published_terms, rescue
 from kongflow.store.postgres.routing import routed_arrays, unrouted_job
 from kongflow.store.postgres.settling import end_arrays, retention_seconds, settle, settled
 from kongflow.store.postgres.tables import tables_of
@@ -52,6 +52,10 @@ from kongflow.store.rows import Row, job_of, row_id, to_instant
 from kongflow.store.statements import check_schema
 from kongflow.store.suspects import SHORTEST_GAP, Suspects
 
+JOBS_A_SECOND = 100
+"""How many jobs of one call are certainly added in a second, by a server that is very busy."""
+TIME_FOR_ALL_QUEUES = 60.0
+"""Seconds for what may have to look at every queue: a config that is new."""
 _GIVEN_BACK = RunAgain(0.0, gives_back=True, clears_crashes=False)
 
 
@@ -60,7 +64,7 @@ class PostgresStore:
 
     def __init__(self, settings: DatabaseSettings, poll_interval: float) -> None:
         self._schema = check_schema(settings.schema)
-        self._access = Access(parse_address(settings.url), self._schema, settings.pool_size)
+        self._access = Access(parse_address(settings.url, settings.pooler), self._schema, settings.pool_size)
         self._tables = tables_of(self._schema)
         self._joined: dict[int, RunnerInfo] = {}
         self._suspects = Suspects(gap=max(int(poll_interval * 1000), SHORTEST_GAP))
@@ -115,7 +119,8 @@ class PostgresStore:
         """See Store.insert."""
         if not jobs:
             return []
-        rows = await self._access.rows("add_jobs", **self._new_jobs(jobs))
+        patience = PATIENCE + len(jobs) // JOBS_A_SECOND
+        rows = await self._access.rows_within(patience, "add_jobs", **self._new_jobs(jobs))
         self._access.wakeups.announce()
         return added_jobs(jobs, rows)
 
@@ -155,7 +160,8 @@ class PostgresStore:
 
     async def join(self, info: RunnerInfo) -> int:
         """See Store.join."""
-        runner: int = await self._access.value(
+        ((runner,),) = await self._access.rows_within(
+            TIME_FOR_ALL_QUEUES,
             "join",
             host=info.host,
             pid=info.pid,
@@ -170,7 +176,8 @@ class PostgresStore:
             shift=self._access.shift,
         )
         self._joined[runner] = info
-        return runner
+        joined: int = runner
+        return joined
 
     async def leave(self, runner: int) -> None:
         """See Store.leave."""
@@ -219,24 +226,7 @@ class PostgresStore:
 
     async def rescue(self, runner: int) -> list[Rescued]:
         """See Store.rescue."""
-        lease, retention = self._joined[runner].lease, self._joined[runner].retention
-        sent = self._access.clock.monotonic()
-        rows = await self._access.rows("expired_runners", shift=self._access.shift)
-        self._access.clock.read(rows[0][0], sent)
-        # After a step of the server's clock everybody has a lease's time to renew.
-        is_steady = self._access.clock.is_steady(lease)
-        expired = [row[1:] for row in rows if row[1] is not None and (is_steady or not row[4])]
-        looked = int((time.monotonic() + self._access.shift.total_seconds()) * 1000)
-        rescued: list[Rescued] = []
-        for dead, name, seen_at, alive in expired:
-            if alive:
-                if not self._suspects.confirmed(dead, seen_at, looked):
-                    continue
-                if not await self._access.value("declare_dead", runner=dead, seen_at=seen_at):
-                    continue
-            rescued.extend(await rescue_jobs(self._access, retention, dead, name))
-        self._suspects.keep_only({row[0] for row in expired})
-        return rescued
+        return await rescue(self._access, self._suspects, self._joined[runner])
 
     async def repair(self, runner: int, limit: int) -> int:
         """See Store.repair."""

@@ -35,7 +35,9 @@ class UserTransactions:
         if self._async_engine is None:
             self._async_engine = create_async_engine(
                 "postgresql+psycopg://",
-                async_creator=lambda: psycopg.AsyncConnection.connect(self._address.conninfo),
+                async_creator=lambda: psycopg.AsyncConnection.connect(
+                    self._address.users, prepare_threshold=self._address.prepare_threshold
+                ),
                 isolation_level=_ISOLATION,
                 pool_size=self._pool_size,
                 pool_pre_ping=True,
@@ -57,7 +59,7 @@ class UserTransactions:
         if self._sync_engine is None:
             self._sync_engine = create_engine(
                 "postgresql+psycopg://",
-                creator=lambda: psycopg.connect(self._address.conninfo),
+                creator=lambda: psycopg.connect(self._address.users, prepare_threshold=self._address.prepare_threshold),
                 isolation_level=_ISOLATION,
                 pool_size=self._pool_size,
                 pool_pre_ping=True,

@@ -46,14 +46,23 @@ def test_a_url_that_cannot_work_is_refused_and_not_repeated(url: str) -> None:
 
 
 def test_what_a_url_says_wins_over_our_defaults_for_connections() -> None:
-    plain = psycopg.conninfo.conninfo_to_dict(parse_address("postgresql://h/x").ours)
-    given = psycopg.conninfo.conninfo_to_dict(
-        parse_address("postgresql://a,b/x?connect_timeout=9&options=-c%20statement_timeout%3D5s").ours
-    )
+    plain = psycopg.conninfo.conninfo_to_dict(parse_address("postgresql://h/x").users)
+    given = psycopg.conninfo.conninfo_to_dict(parse_address("postgresql://h/x?connect_timeout=9").users)
     assert {name: plain[name] for name in CONNECT} == {name: str(value) for name, value in CONNECT.items()}
-    assert (given["connect_timeout"], given["host"]) == ("9", "a,b")
-    assert str(given["options"]).startswith("-c statement_timeout=5s ")
-    assert "read\\ committed" in str(given["options"])
+    assert given["connect_timeout"] == "9"
+
+
+@pytest.mark.parametrize(
+    ("url", "wanted"),
+    [
+        ("postgresql://h/x", None),
+        ("postgresql://a,b/x", "read-write"),
+        ("postgresql://a,b/x?target_session_attrs=any", "any"),
+    ],
+)
+def test_of_several_hosts_the_one_that_takes_writes_is_wanted(url: str, wanted: str | None) -> None:
+    for conninfo in (parse_address(url).users, parse_address(url).ours(1), parse_address(url, "transaction").users):
+        assert psycopg.conninfo.conninfo_to_dict(conninfo).get("target_session_attrs") == wanted
 
 
 async def test_connections_that_the_server_ends_are_replaced_and_nothing_is_lost(stage: Stage) -> None:
@@ -142,6 +151,13 @@ def test_errors_of_the_server_are_told_in_words() -> None:
         (psycopg.errors.DiskFull("x"), StoreUnavailable, "is full"),
         (psycopg.errors.InsufficientPrivilege("x"), StoreForbidden, "has the GRANTs"),
         (psycopg.errors.CheckViolation("x"), StoreError, "constraint"),
+        (psycopg.errors.InvalidSqlStatementName("x"), StoreUnavailable, "database.pooler: transaction"),
+        (psycopg.errors.DuplicatePreparedStatement("x"), StoreUnavailable, "database.pooler: transaction"),
+        (
+            psycopg.OperationalError("FATAL:  unsupported startup parameter: options"),
+            StoreUnavailable,
+            "database.pooler: transaction",
+        ),
     ]
     for error, kind, words in cases:
         told = explain(error, "postgresql://h/x")

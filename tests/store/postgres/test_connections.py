@@ -1,0 +1,145 @@
+"""Connections: which limits they have, who may overrule them, and what happens when the other side falls silent."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
+from urllib.parse import quote
+
+import psycopg
+import pytest
+
+from kongflow.core.catalog import DatabaseSettings
+from kongflow.errors import StoreBusy, StoreUnavailable
+from kongflow.store.open import open_store
+from kongflow.store.postgres import connections, wakeups
+from kongflow.store.postgres.address import parse_address
+from kongflow.store.postgres.heartbeat import PostgresLeaseKeeper
+from tests.engine.waiting import until
+from tests.line import Line, line_to
+from tests.postgres import Server
+from tests.store.stage import POLL, Stage, new
+
+pytestmark = pytest.mark.anyio
+
+SHORT = 0.5
+"""Seconds of patience, in place of ten."""
+
+LIMITS = {
+    "statement_timeout": "8s",
+    "lock_timeout": "5s",
+    "idle_in_transaction_session_timeout": "30s",
+    "default_transaction_isolation": "read committed",
+    "TimeZone": "UTC",
+    "application_name": "kongflow",
+}
+
+
+def shown(conninfo: str, *names: str) -> dict[str, str]:
+    """What the server says that the settings of a session are."""
+    with psycopg.connect(conninfo) as connection:
+        return {name: connection.execute(f"show {name}".encode()).fetchone()[0] for name in names}  # type: ignore[index]
+
+
+def with_options(url: str, options: str) -> str:
+    return f"{url}{'&' if '?' in url else '?'}options={quote(options)}"
+
+
+def test_our_sessions_have_limits(database: DatabaseSettings) -> None:
+    address = parse_address(database.url)
+    assert shown(address.ours(8_000), *LIMITS) == LIMITS
+
+
+def test_a_users_transaction_may_take_as_long_as_it_likes(database: DatabaseSettings) -> None:
+    address = parse_address(database.url)
+    names = ("statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout")
+    assert shown(address.users, *names) == dict.fromkeys(names, "0")
+    assert shown(address.migrating, *names) == dict.fromkeys(names, "0")
+
+
+def test_every_connection_asks_the_server_to_notice_when_we_vanish(database: DatabaseSettings) -> None:
+    # What it then says of itself, on a connection that is not a file, is in tests/storms/test_silence.py.
+    address = parse_address(database.url)
+    for conninfo in (address.ours(8_000), address.users, address.migrating):
+        options = str(psycopg.conninfo.conninfo_to_dict(conninfo)["options"])
+        assert "-c tcp_keepalives_idle=5 -c tcp_keepalives_interval=2 -c tcp_keepalives_count=2" in options
+        assert "-c tcp_user_timeout=8000" in options
+
+
+def test_what_a_url_says_wins_over_our_limits(database: DatabaseSettings) -> None:
+    written = "-c statement_timeout=4s -c lock_timeout=3s -c timezone=Asia/Tokyo"
+    conninfo = parse_address(with_options(database.url, written)).ours(8_000)
+    wanted = {"statement_timeout": "4s", "lock_timeout": "3s", "default_transaction_isolation": "read committed"}
+    assert shown(conninfo, *wanted) == wanted
+    assert shown(conninfo, "TimeZone") == {"TimeZone": "UTC"}, "but for what our functions rely on"
+
+
+async def test_a_lock_that_is_held_too_long_is_somebody_in_the_way(database: DatabaseSettings) -> None:
+    store = open_store(replace(database, url=with_options(database.url, "-c lock_timeout=50ms")), POLL)
+    await store.open()
+    async with store.transaction() as connection:
+        await connection.run_sync(lambda sync: store.insert_in(sync, [new(key="mine")]))
+        with pytest.raises(StoreBusy, match="another transaction was in the way"):
+            await store.insert([new(key="mine")])
+    assert (await store.insert([new(key="mine")]))[0].id
+    await store.close()
+
+
+# --- silence ---
+
+
+@pytest.fixture
+def line(server: Server) -> Iterator[Line]:
+    with line_to(server.dsn) as line:
+        yield line
+
+
+@pytest.fixture
+async def stage(database: DatabaseSettings, line: Line) -> AsyncIterator[Stage]:
+    """A stage whose connections can fall silent: nothing comes through, and TCP has nothing to say about it."""
+    settings = replace(database, url=line.url(database.url.partition("?")[0].rpartition("/")[2]))
+    store = open_store(settings, POLL)
+    await store.open()
+    yield Stage(settings, store)
+    await store.close()
+
+
+async def test_a_call_into_silence_ends_and_the_next_one_is_answered(
+    stage: Stage, line: Line, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await asyncio.gather(*(stage.store.insert([new()]) for _ in range(20)))
+    assert len(line.calls) > 2, "several connections are idle"
+    monkeypatch.setattr(connections, "PATIENCE", SHORT)
+    line.fall_silent()
+    with pytest.raises(StoreUnavailable, match=r"no answer within 0\.5 s"):
+        await stage.store.pauses()
+    monkeypatch.undo()
+    assert (await stage.add()).created, "nobody tries the other idle connections one by one"
+
+
+async def test_a_heartbeat_into_silence_ends_and_the_next_one_renews(stage: Stage, line: Line) -> None:
+    runner = await stage.runner("work")
+    keeper = PostgresLeaseKeeper(stage.store._access, runner, 10.0)  # type: ignore[attr-defined]
+    keeper.renew([])
+    line.fall_silent()
+    keeper._patience = SHORT
+    with pytest.raises(StoreUnavailable, match=r"no answer within 0\.5 s"):
+        await asyncio.to_thread(keeper.renew, [])
+    keeper._patience = 10.0
+    assert keeper.renew([]).lost == frozenset()
+    keeper.close()
+
+
+async def test_a_listener_in_silence_listens_again_and_looks_at_once(
+    stage: Stage, line: Line, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(wakeups, "ECHO_EVERY", 0.05)
+    monkeypatch.setattr(wakeups, "ECHO_WITHIN", SHORT)
+    heard: list[int] = []
+    listener = asyncio.create_task(stage.store.listen(lambda: heard.append(1)))
+    await until(lambda: len(heard) == 1)
+    line.fall_silent()
+    await until(lambda: len(heard) > 1)
+    listener.cancel()
+    await asyncio.wait({listener})

@@ -1,0 +1,66 @@
+"""What is between a runner and its server falls silent: it is noticed, and the runner goes on with all its jobs."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from kongflow.store.postgres.address import LIMITS, parse_address
+from tests.line import line_to
+from tests.storms.arena import Arena
+from tests.storms.cluster import Cluster, clusters
+
+YAML = """\
+version: 1
+runner: {concurrency: 5}
+tasks:
+  work: {handler: handlers.work, max_attempts: 1, crash_limit: 1}
+"""
+LONG = 25.0
+"""Seconds of jobs that run before, through and after the silence."""
+PROMISE = 10.0 + 4.0
+"""Seconds until work goes on: until silence is noticed, a poll before and a pause after it, and a busy machine."""
+
+
+@pytest.fixture
+def cluster() -> Iterator[Cluster]:
+    with clusters() as (cluster,):
+        cluster.create()
+        cluster.start()
+        yield cluster
+
+
+@pytest.mark.slow
+def test_a_runner_notices_silence_and_goes_on_with_its_jobs(cluster: Cluster, tmp_path: Path) -> None:
+    with line_to(cluster.url("postgres")) as line:
+        arena = Arena(tmp_path, YAML, cluster.url("postgres"))
+        try:
+            arena.enqueue({"task": "work", "payload": {"n": n, "seconds": LONG}} for n in range(3))
+            arena.start(environment={"KONGFLOW_DATABASE_URL": line.url("postgres")})
+            arena.wait_for("3 starts", lambda: len(arena.events("start")) == 3)
+            line.fall_silent()
+            silent = time.monotonic()
+            arena.enqueue([{"task": "work", "payload": {"n": 3, "seconds": 0.1}}])
+            arena.wait_for("the start of the fourth", lambda: len(arena.events("start")) == 4)
+            took = time.monotonic() - silent
+            arena.wait_until_done(4, 2 * LONG)
+            arena.judge(range(4))
+            assert arena.told("job.rescued") == []
+            assert {attempt.claims for attempt in arena.attempts()} == {1}, "no job was taken away"
+            assert took <= PROMISE, arena.logs()
+        finally:
+            arena.stop()
+    print(f"\nwork went on {took:.1f} s after everything had fallen silent")
+
+
+@pytest.mark.slow
+def test_the_server_notices_when_we_vanish(cluster: Cluster) -> None:
+    address = parse_address(cluster.url("postgres"))
+    for conninfo in (address.ours(8_000), address.users, address.migrating):
+        with psycopg.connect(conninfo) as connection:
+            settings = "select name, setting from pg_settings where name = any (%s)"
+            assert dict(connection.execute(settings, (list(LIMITS),)).fetchall()) == dict(LIMITS)
