@@ -73,7 +73,7 @@ def test_ten_processes_that_start_at_once_migrate_once(empty: str) -> None:
     processes = [
         subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) for _ in range(10)
     ]
-    results = [process.communicate(timeout=60) for process in processes]
+    results = [process.communicate(timeout=240) for process in processes]
     assert results == [(f"{REVISIONS[-1]}\n", "")] * 10
 
 

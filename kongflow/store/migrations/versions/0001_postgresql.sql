@@ -169,14 +169,14 @@ create table kongflow.lane (
 
 create index lane_refill on kongflow.lane (refill_at) where refill_at is not null;
 
--- Lanes that the next claims must put right. Rows are only added and deleted, so that nobody waits for anybody. Those
--- noted because all were, after a deploy, wait behind single ones.
+-- Lanes that the next claims must put right. Rows are only added and deleted, so that nobody waits for anybody. `sweep`: all
+-- lanes with blocked jobs whose names come after this one; after a deploy these may be a million.
 create table kongflow.lane_check (
     lane text collate "C" not null,
-    with_all boolean not null default false
+    sweep boolean not null default false
 ) with (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 1000, autovacuum_vacuum_cost_delay = 0);
 
-create index lane_check_single on kongflow.lane_check (lane) where not with_all;
+create index lane_check_sweep on kongflow.lane_check (sweep, lane);
 
 -- The starts that a rate limit counts, for as long as its window.
 create table kongflow.start (

@@ -1,10 +1,7 @@
 -- Purpose: note every lane with blocked jobs for the next claims: who may take what, or a limit, has changed.
--- Caller: roster_changed, resume. Locks: nothing that anybody waits for.
+-- Caller: roster_changed, resume, which have locked the roster. Locks: nothing that anybody waits for.
 create or replace function kongflow.check_blocked_lanes() returns void
 language sql as $$
-    insert into kongflow.lane_check (lane, with_all)
-    select lane, true
-    from unnest(kongflow.blocked_lanes('', 2147483647)) as blocked (lane)
-    except
-    select lane, true from kongflow.lane_check;
+    delete from kongflow.lane_check where sweep;
+    insert into kongflow.lane_check (lane, sweep) values ('', true);
 $$

@@ -1,9 +1,9 @@
--- Purpose: say whether the next claim will put a lane right: it, or for a pattern one of its queues, is noted.
+-- Purpose: say whether the next claims will put a lane right: it, or for a pattern one of its queues, is noted.
 -- Caller: normalise. Locks: nothing.
 create or replace function kongflow.is_noted(p_lane text) returns boolean
 language sql as $$
-    select exists (select from kongflow.lane_check where lane = p_lane)
+    select exists (select from kongflow.lane_check where not sweep and lane = p_lane or sweep and lane < p_lane)
         or strpos(p_lane, '*') > 0 and exists (
-            select from kongflow.lane_check c where p_lane = any (kongflow.patterns_of(array[c.lane]))
+            select from kongflow.lane_check c where not sweep and p_lane = any (kongflow.patterns_of(array[c.lane]))
         )
 $$
