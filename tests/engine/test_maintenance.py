@@ -203,6 +203,7 @@ async def test_retention_keeps_up_with_more_than_one_round_of_finished_jobs(
 ) -> None:
     monkeypatch.setattr(maintenance, "PRUNE_BATCH", 2)
     monkeypatch.setattr(maintenance, "PRUNE_ROUNDS", 2)
+    monkeypatch.setattr(maintenance, "PRUNE_EVERY", 0.5)  # a partition that somebody reads is for the next time
     async with open_site(tmp_path, {"work": {"run": work}}) as site:
         for _ in range(15):
             await site.enqueue("work")
