@@ -154,7 +154,9 @@ class Access:
             return list(map(tuple, connection.execute(text(self._named[name]), values)))
         return connection.rows(self._statements[name], values)
 
-    async def _run(self, name: str, values: Mapping[str, object], patience: float | None = None) -> tuple[list[Row], int]:
+    async def _run(
+        self, name: str, values: Mapping[str, object], patience: float | None = None
+    ) -> tuple[list[Row], int]:
         try:
             return await self._connected.run(self._statements[name], values, patience)
         except psycopg.Error as error:
