@@ -23,7 +23,7 @@ tasks:
 LONG = 25.0
 """Seconds of jobs that run before, through and after the silence."""
 PROMISE = 10.0 + 4.0
-"""Seconds until work goes on: until silence is noticed, a poll before and a pause after it, and a busy machine."""
+"""Seconds until work goes on: those in which silence is noticed, a poll before, a pause after, and a busy machine."""
 
 
 @pytest.fixture
