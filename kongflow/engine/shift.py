@@ -20,6 +20,7 @@ from kongflow.engine.context import Surroundings
 from kongflow.engine.events import Events, LeaseExpiring, PartFailed, RunnerStopped, RunnerStopping
 from kongflow.engine.executor import Executor
 from kongflow.engine.heartbeat import Heartbeat, Ward
+from kongflow.engine.job_log import keeping_lines
 from kongflow.engine.maintenance import Maintenance
 from kongflow.engine.outage import Outage
 from kongflow.engine.overruns import Overruns
@@ -106,6 +107,10 @@ class Shift:
 
     async def work(self, until_idle: bool) -> RunSummary:
         """Work until a reason to stop comes, then stop in order and say how it went."""
+        with keeping_lines():
+            return await self._work(until_idle)
+
+    async def _work(self, until_idle: bool) -> RunSummary:
         await self._heartbeat.start()
         await self._prepare()
         self._start("settler", self._settler.run())

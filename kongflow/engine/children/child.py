@@ -20,6 +20,7 @@ from kongflow.engine.attempt import Attempt, Stop
 from kongflow.engine.children.child_log import record_of
 from kongflow.engine.children.wire import Lines, Message, Say, line_of, outcome
 from kongflow.engine.children.work import TRACE_SIGNAL
+from kongflow.engine.job_log import keep
 
 RELEASE_GRACE = 1.0
 """Seconds that a handler has whose job is given back, or belongs to another runner already. A runner that cannot renew
@@ -243,6 +244,7 @@ def _log(message: Message) -> None:
     record = record_of(message)
     logger = logging.getLogger(record.name)
     if logger.isEnabledFor(record.levelno):
+        keep(record)
         logger.handle(record)
 
 
