@@ -6,7 +6,6 @@ import asyncio
 import os
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from types import TracebackType
@@ -21,7 +20,6 @@ from kongflow.core.duration import format_duration
 from kongflow.core.job import Job, JobState
 from kongflow.core.json import Json
 from kongflow.core.new_job import check_job_key, retried_payload
-from kongflow.core.spelling import did_you_mean
 from kongflow.engine.arguments import (
     earliest,
     filter_terms,
@@ -30,17 +28,17 @@ from kongflow.engine.arguments import (
     needed_text,
     page_limit,
     patience,
-    positive,
-    queue_names,
     start,
     text,
+    with_overrides,
 )
 from kongflow.engine.client import Addition, Client, EnqueueOptions, additions, job_options
 from kongflow.engine.events import Events, RunnerStarted
 from kongflow.engine.logs import log_event
 from kongflow.engine.runner import Runner
 from kongflow.engine.shift import RunSummary
-from kongflow.errors import JobNotFound, NotInitialized, SchemaOutOfDate, UnknownQueue, WaitTimedOut
+from kongflow.engine.status import Status, status_of
+from kongflow.errors import JobNotFound, NotInitialized, SchemaOutOfDate, WaitTimedOut
 from kongflow.store.base import Store
 from kongflow.store.connections import run_in
 from kongflow.store.open import open_store
@@ -208,6 +206,11 @@ class KongFlow:
         self._check_initialized()
         return await self.store.queue_counts()
 
+    async def status(self) -> Status:
+        """Say how things stand: what waits and runs in each queue, the runners, and what is wrong."""
+        self._check_initialized()
+        return status_of(await self.store.overview(), self.catalog)
+
     # --- operating ---
 
     async def cancel(self, id: str) -> Job:
@@ -239,7 +242,7 @@ class KongFlow:
         return job
 
     async def reschedule(self, id: str, run_at: datetime | timedelta) -> Job:
-        """Let a waiting job start at an aware datetime, or a timedelta from now; attempts and errors are kept.
+        """Let a waiting job start at an aware datetime, or a timedelta from now; its attempts are kept.
 
         Raises: JobNotFound; JobStateConflict where it runs or has ended; InvalidOption.
         """
@@ -381,20 +384,3 @@ def found(job: Job | None, id: str) -> Job:
     if job is None:
         raise JobNotFound(f"there is no job {id!r}: it never existed, was deleted, or its retention has passed")
     return job
-
-
-def with_overrides(catalog: Catalog, queues: Sequence[str] | None, concurrency: int | None) -> Catalog:
-    """Return the catalog for a run with queues and a concurrency of its own. Raises: InvalidOption, UnknownQueue."""
-    runner = catalog.runner
-    if queues is not None:
-        names = queue_names(queues)
-        for name in names:
-            if name != "*" and name not in catalog.queues.queues:
-                raise UnknownQueue(
-                    f"no queue or pattern {name!r} is declared{catalog.where}; a runner serves '*' or names exactly as "
-                    f"declared{did_you_mean(name, catalog.queues.queues)}"
-                )
-        runner = replace(runner, queues=names)
-    if concurrency is not None:
-        runner = replace(runner, concurrency=positive("concurrency", concurrency))
-    return replace(catalog, runner=runner)

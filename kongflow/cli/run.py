@@ -62,7 +62,7 @@ def command(queues: str | None, concurrency: int | None, once: bool, log_format:
 
 
 async def _run(config: Path, queues: Sequence[str] | None, concurrency: int | None, once: bool, log_format: str) -> int:
-    from kongflow.app import with_overrides
+    from kongflow.engine.arguments import with_overrides
     from kongflow.engine.logs import configure_logging
     from kongflow.engine.secrets import masking, resolve_secrets
 

@@ -18,11 +18,16 @@ MAX_TEXT = 25_000
 """Characters of one text of an error; the engine keeps to less."""
 _TEXTS_OF_ERROR = ("type", "message", "traceback")
 _OUTCOMES = tuple(AttemptOutcome)
+_OUTCOME_ALONE = {outcome: json.dumps({"outcome": outcome}) for outcome in AttemptOutcome}
+"""Most attempts leave nothing else."""
 
 
 def ended_text(transition: Transition, log: HandlerLog = NO_LINES, *, crashed: bool = False) -> str:
     """Return what is written of the end of an attempt, as JSON text."""
-    ended: dict[str, Json] = {"outcome": str(attempt_outcome(transition, crashed=crashed))}
+    outcome = attempt_outcome(transition, crashed=crashed)
+    if transition.error is None and not log.lines:
+        return _OUTCOME_ALONE[outcome]
+    ended: dict[str, Json] = {"outcome": str(outcome)}
     if transition.error is not None:
         ended["error"] = {name: printable(getattr(transition.error, name), MAX_TEXT) for name in _TEXTS_OF_ERROR}
     if log.lines:

@@ -39,7 +39,7 @@ if TYPE_CHECKING:  # only for an annotation: it loads the database's libraries
 @json_option
 @config_option
 def command(id: str, with_payload: bool, as_json: bool, config: Path) -> None:
-    """Show one job: state, timeline, every attempt with its error and log, result."""
+    """Show one job: state, timeline, attempts, result."""
     asyncio.run(_show(id, with_payload, as_json, config))
 
 
