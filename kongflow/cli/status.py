@@ -36,8 +36,9 @@ UNHEALTHY = 1
 def command(as_json: bool, config: Path) -> int:
     """Say whether all is well, and if not, what to do.
 
-    Exit code 1 if not, 3 if the database cannot be read. Not well is: jobs wait and no runner is alive, a runner has died, a queue is beyond its `max_wait`, jobs wait for a
-    task that no living runner knows, or in a queue that nothing declares. A pause is shown, and is no problem.
+    Exit code 1 if not, 3 if the database cannot be read. Not well is: jobs wait and no runner is alive, a runner has
+    died, a queue is beyond its `max_wait`, jobs wait for a task that no living runner knows, or in a queue that nothing
+    declares. A pause is shown, and is no problem.
     """
     status = asyncio.run(_status(config))
     if as_json:

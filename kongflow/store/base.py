@@ -227,7 +227,7 @@ class Store(Protocol):
 
     async def overview(self) -> Overview:
         """Return live jobs, runners, rules in force and pauses, all of one moment. It reads every live job once, in a
-        transaction that holds nobody up; of a million it takes about a second.
+        transaction that holds nobody up; a million cost about 3 s of CPU on SQLite.
         """
         ...
 
