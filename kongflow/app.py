@@ -30,14 +30,15 @@ from kongflow.engine.arguments import (
     patience,
     start,
     text,
+    with_overrides,
 )
 from kongflow.engine.client import Addition, Client, EnqueueOptions, additions, job_options
 from kongflow.engine.events import Events, RunnerStarted
 from kongflow.engine.line import Line
 from kongflow.engine.logs import log_event
-from kongflow.engine.overrides import with_overrides
 from kongflow.engine.runner import Runner
 from kongflow.engine.shift import RunSummary
+from kongflow.engine.status import Status, status_of
 from kongflow.errors import JobNotFound, NotInitialized, SchemaOutOfDate, WaitTimedOut
 from kongflow.store.base import Store
 from kongflow.store.connections import run_in
@@ -206,6 +207,11 @@ class KongFlow:
         self._check_initialized()
         return await self.store.queue_counts()
 
+    async def status(self) -> Status:
+        """Say how things stand: what waits and runs in each queue, the runners, and what is wrong."""
+        self._check_initialized()
+        return status_of(await self.store.overview(), self.catalog)
+
     # --- operating ---
 
     async def cancel(self, id: str) -> Job:
@@ -237,7 +243,7 @@ class KongFlow:
         return job
 
     async def reschedule(self, id: str, run_at: datetime | timedelta) -> Job:
-        """Let a waiting job start at an aware datetime, or a timedelta from now; attempts and errors are kept.
+        """Let a waiting job start at an aware datetime, or a timedelta from now; its attempts are kept.
 
         Raises: JobNotFound; JobStateConflict where it runs or has ended; InvalidOption.
         """

@@ -27,6 +27,7 @@ from kongflow.core.new_job import check_job_key
 from kongflow.engine.arguments import needed_text
 from kongflow.engine.client import Addition, EnqueueOptions, additions, job_options
 from kongflow.engine.shift import RunSummary
+from kongflow.engine.status import Status
 from kongflow.errors import NotInitialized
 from kongflow.store.connections import sync_connection
 from kongflow.store.records import Page, QueueCounts
@@ -179,6 +180,11 @@ class SyncKongFlow:
         """As `KongFlow.queues`."""
         portal, flow = self._running()
         return portal.call(flow.queues())
+
+    def status(self) -> Status:
+        """As `KongFlow.status`."""
+        portal, flow = self._running()
+        return portal.call(flow.status())
 
     # --- operating ---
 

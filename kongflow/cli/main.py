@@ -30,6 +30,7 @@ ENTRIES = (
     Entry("retries", "kongflow.cli.retries", "Show every delay of a retry policy.", "Declare"),
     Entry("enqueue", "kongflow.cli.enqueue", "Add a job.", "Work"),
     Entry("run", "kongflow.cli.run", "Work: claim jobs and run them until stopped.", "Work"),
+    Entry("status", "kongflow.cli.status", "Say whether all is well, and if not, what to do.", "Look and repair"),
     Entry("jobs", "kongflow.cli.jobs", "List, show, retry, reschedule, cancel and await jobs.", "Look and repair"),
     Entry("queues", "kongflow.cli.queues", "List queues with their limits and their jobs.", "Look and repair"),
     Entry("workers", "kongflow.cli.workers", "List the runners.", "Look and repair"),

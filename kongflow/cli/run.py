@@ -125,8 +125,8 @@ async def _run(
     log_format: str,
     line: Line | None,
 ) -> int:
+    from kongflow.engine.arguments import with_overrides
     from kongflow.engine.logs import configure_logging
-    from kongflow.engine.overrides import with_overrides
     from kongflow.engine.secrets import masking, resolve_secrets
 
     async with opened(config) as flow:

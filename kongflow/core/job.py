@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
+from kongflow.core.attempts import AttemptError, EndedAttempt
 from kongflow.core.json import Json
 from kongflow.core.task import JobKeyMode
 
@@ -51,19 +52,6 @@ class Reason(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class AttemptError:
-    """What one attempt left behind when it did not succeed."""
-
-    attempt: int
-    type: str
-    """Dotted name of the exception's class, or of ours where there was none."""
-    message: str
-    traceback: str = ""
-    at: datetime | None = None
-    """UTC; None until the store has written it."""
-
-
-@dataclass(frozen=True, slots=True)
 class Job:
     """One job as the store holds it. Times are aware and UTC; a finished job no longer holds its key."""
 
@@ -89,7 +77,8 @@ class Job:
     """Why it failed or was cancelled: one of `Reason`; for `handler`, `detail` has the handler's words."""
     detail: str | None = None
     result: Json = None
-    errors: tuple[AttemptError, ...] = ()
+    attempts: tuple[EndedAttempt, ...] = ()
+    """Those that have ended, oldest first; of more than 30 the first 5 and the last 25."""
     progress: Json = None
     cancel_requested: bool = False
     overrunning: bool = False
@@ -101,9 +90,15 @@ class Job:
     """True only in what `enqueue` returns for a new row."""
 
     @property
+    def failed_attempt(self) -> EndedAttempt | None:
+        """The last attempt that ended with an error, or None."""
+        return next((attempt for attempt in reversed(self.attempts) if attempt.error is not None), None)
+
+    @property
     def error(self) -> AttemptError | None:
         """The last error, or None."""
-        return self.errors[-1] if self.errors else None
+        failed = self.failed_attempt
+        return None if failed is None else failed.error
 
 
 @dataclass(frozen=True, slots=True)

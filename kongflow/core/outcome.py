@@ -5,7 +5,8 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass
 
-from kongflow.core.job import AttemptError, ClaimedJob, JobState, Reason
+from kongflow.core.attempts import AttemptError, AttemptOutcome
+from kongflow.core.job import ClaimedJob, JobState, Reason
 from kongflow.core.retry import RetryPolicy
 
 # --- what a handler may return besides JSON --------------------------------------------------------------------------
@@ -139,6 +140,22 @@ def overruled(transition: Transition, *, cancel_requested: bool, superseded: boo
     return transition
 
 
+def attempt_outcome(transition: Transition, *, crashed: bool) -> AttemptOutcome:
+    """Return how an attempt ended, by what is written of its job. `crashed`: it ended without an outcome."""
+    match transition:
+        case Finish(state=JobState.SUCCEEDED):
+            return AttemptOutcome.SUCCEEDED
+        case Finish(state=JobState.CANCELLED):
+            return AttemptOutcome.CANCELLED
+        case _ if crashed:
+            return AttemptOutcome.CRASHED
+        case RunAgain(gives_back=True, clears_crashes=True):
+            return AttemptOutcome.SNOOZED
+        case RunAgain(gives_back=True):
+            return AttemptOutcome.RELEASED
+    return AttemptOutcome.FAILED
+
+
 # --- the end of an attempt whose runner is gone ----------------------------------------------------------------------
 
 
@@ -162,11 +179,11 @@ def after_crash(attempt: int, crashes: int, ran_for: float, terms: LeaseTerms) -
     `crash_limit`-th fails the job.
     """
     if ran_for > terms.time_limit:
-        error = AttemptError(attempt, "kongflow.TimedOut", f"lost after {ran_for:.0f} s, past its time limit")
+        error = AttemptError("kongflow.TimedOut", f"lost after {ran_for:.0f} s, past its time limit")
         if attempt < terms.max_attempts and terms.retries_timeouts:
             return RunAgain(terms.retry_delay, error)
         return Finish(JobState.FAILED, Reason.TIMED_OUT, error=error)
-    error = AttemptError(attempt, CRASHED, f"the runner was lost; crash {crashes + 1} of this job")
+    error = AttemptError(CRASHED, f"the runner was lost; crash {crashes + 1} of this job")
     return _after_crash(error, crashes, terms.crash_limit)
 
 

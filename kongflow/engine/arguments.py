@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TypeGuard
 
+from kongflow.core.catalog import Catalog
 from kongflow.core.duration import MAX_DURATION
 from kongflow.core.job import JobState
 from kongflow.core.job_filter import Term, parse_filter
 from kongflow.core.spelling import did_you_mean
-from kongflow.errors import InvalidOption
+from kongflow.errors import InvalidOption, UnknownQueue
 
 MAX_LIMIT = 1_000
 """Jobs of one page."""
@@ -144,6 +146,23 @@ def positive(name: str, given: object) -> int:
     if _is_integer(given) and given >= 1:
         return given
     raise InvalidOption(f"{name} is a whole number, 1 or more, not {given!r}")
+
+
+def with_overrides(catalog: Catalog, queues: Sequence[str] | None, concurrency: int | None) -> Catalog:
+    """Return the catalog for a run with queues and a concurrency of its own. Raises: InvalidOption, UnknownQueue."""
+    runner = catalog.runner
+    if queues is not None:
+        names = queue_names(queues)
+        for name in names:
+            if name != "*" and name not in catalog.queues.queues:
+                raise UnknownQueue(
+                    f"no queue or pattern {name!r} is declared{catalog.where}; a runner serves '*' or names exactly as "
+                    f"declared{did_you_mean(name, catalog.queues.queues)}"
+                )
+        runner = replace(runner, queues=names)
+    if concurrency is not None:
+        runner = replace(runner, concurrency=positive("concurrency", concurrency))
+    return replace(catalog, runner=runner)
 
 
 def _state(given: object) -> JobState:

@@ -11,6 +11,8 @@ from typing import Any
 from kongflow.config.binding import Handler
 from kongflow.core.job import ClaimedJob
 from kongflow.core.task import Task
+from kongflow.engine.attempt_log import AttemptLog
+from kongflow.engine.failure import Mask
 from kongflow.engine.stall import stack_of, stack_of_task
 
 START_LIMIT = 5.0
@@ -31,11 +33,12 @@ class Attempt:
     Lives on the event loop; only `stopping`, `completing` and `committed` are touched from the handler's thread.
     """
 
-    def __init__(self, job: ClaimedJob, task: Task, handler: Handler, claimed: float) -> None:
+    def __init__(self, job: ClaimedJob, task: Task, handler: Handler, claimed: float, mask: Mask = str) -> None:
         self.job = job
         self.task = task
         self.handler = handler
         self.claimed = claimed
+        self.log = AttemptLog(mask)
         self.started: float | None = None
         self.stop_reason: Stop | None = None
         self.timed_out = False

@@ -62,7 +62,8 @@ class Completion:
         """Write the end of the job where its lease still holds. Raises: LeaseLost, which rolls everything back."""
         job = self._attempt.job
         end = Finish(JobState.SUCCEEDED, result=self._text)
-        settled = self._settles.settle_in(connection, Settlement(job.id, job.lease, end, self._attempt.task.keep))
+        settlement = Settlement(job.id, job.lease, end, self._attempt.task.keep, log=self._attempt.log.kept())
+        settled = self._settles.settle_in(connection, settlement)
         if settled.lost:
             raise LeaseLost(f"job {job.id} was given to another runner; its transaction was rolled back")
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from kongflow.core.job import AttemptError, ClaimedJob, JobState, Reason
+from kongflow.core.attempts import AttemptError
+from kongflow.core.job import ClaimedJob, JobState, Reason
 from kongflow.core.outcome import Crashed, Finish, Outcome, Released, RunAgain, Snooze
 from kongflow.engine.events import (
     Event,

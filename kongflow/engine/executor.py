@@ -48,13 +48,13 @@ class Executor:
         """
         if attempt.stopping or attempt.is_too_late(self.lease):
             return Released()
-        bind_job(ref(attempt.job))
+        bind_job(ref(attempt.job), attempt.log)
         in_child = attempt.task.isolation is Isolation.PROCESS
         try:
             payload = _payload(attempt)
             argument = payload if in_child else attempt.handler.convert(payload)
         except BaseException as error:
-            return payload_refused(error, attempt.job.attempt, self.mask)
+            return payload_refused(error, self.mask)
         if in_child:
             return await self._execute_in_child(attempt, argument)
         self._begin(attempt, _canceller() if attempt.handler.is_async else None)
@@ -101,29 +101,28 @@ class Executor:
         return SyncJobContext(attempt, self.surroundings.secrets, self.surroundings.calls)
 
     def _outcome(self, attempt: Attempt, ended: Ended) -> Outcome | None:
-        number = attempt.job.attempt
         if attempt.committed:
             self._tell_what_comes_too_late(attempt, ended)
             return None
         if attempt.stop_reason is Stop.LOST:
             return None
         if attempt.timed_out:
-            return timed_out(attempt.task, number)
+            return timed_out(attempt.task)
         if ended.error is not None:
-            return Released() if _obeyed(attempt, ended.error) else failed_with(ended.error, number, self.mask)
+            return Released() if _obeyed(attempt, ended.error) else failed_with(ended.error, self.mask)
         if ended.value is None and attempt.noticed_stop:
             return Released()
         try:
             return meaning_of(ended.value, attempt.task)
         except BaseException as error:
-            return result_refused(error, number, self.mask)
+            return result_refused(error, self.mask)
 
     def _outcome_of_child(self, attempt: Attempt, ended: ChildEnd) -> Outcome | None:
         """As `_outcome`, of a handler in a child process. One that we have killed has obeyed; any other death is a
         crash.
         """
-        number, stack = attempt.job.attempt, self.mask(ended.stack)
-        outcome = ended.outcome or died(ended.died, number, attempt.job.crashes + 1, attempt.task.crash_limit, stack)
+        stack = self.mask(ended.stack)
+        outcome = ended.outcome or died(ended.died, attempt.job.crashes + 1, attempt.task.crash_limit, stack)
         if attempt.committed:
             self._tell_of_child_too_late(attempt, outcome)
             return None
@@ -132,7 +131,7 @@ class Executor:
         if not ended.began or ended.stopped_early:
             return Released()
         if attempt.timed_out:
-            return timed_out(attempt.task, number, stack)
+            return timed_out(attempt.task, stack)
         if attempt.stop_reason is not None and ended.killed:
             return Released()
         if isinstance(outcome, Failed) and attempt.stop_reason is Stop.RELEASE:
@@ -141,7 +140,7 @@ class Executor:
             if isinstance(outcome, Succeeded):
                 check_result(outcome.result, attempt.task)
         except BaseException as error:
-            return result_refused(error, number, self.mask)
+            return result_refused(error, self.mask)
         return outcome
 
     def _tell_of_child_too_late(self, attempt: Attempt, outcome: Outcome) -> None:
@@ -153,7 +152,7 @@ class Executor:
     def _tell_what_comes_too_late(self, attempt: Attempt, ended: Ended) -> None:
         """The job's own transaction has completed it; its result is what `tx.result()` said."""
         if ended.error is not None:
-            kept = attempt_error(ended.error, attempt.job.attempt, self.mask)
+            kept = attempt_error(ended.error, self.mask)
             self.events.emit(JobFailedAfterCommit(ref(attempt.job), error_line(kept)))
         elif ended.value is not None:
             self.events.emit(JobResultIgnored(ref(attempt.job)))

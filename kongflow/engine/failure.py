@@ -6,8 +6,9 @@ import traceback
 from collections.abc import Callable
 from types import TracebackType
 
+from kongflow.core.attempts import AttemptError
 from kongflow.core.duration import format_duration
-from kongflow.core.job import AttemptError, Reason
+from kongflow.core.job import Reason
 from kongflow.core.json import printable
 from kongflow.core.outcome import CRASHED, Crashed, Failed
 from kongflow.core.retry import class_names
@@ -23,9 +24,9 @@ Mask = Callable[[str], str]
 """Hides the values of secrets in a text."""
 
 
-def failed_with(error: BaseException, attempt: int, mask: Mask) -> Failed:
+def failed_with(error: BaseException, mask: Mask) -> Failed:
     """Return the failure that an exception of a handler means."""
-    kept = attempt_error(error, attempt, mask)
+    kept = attempt_error(error, mask)
     names = class_names(type(error))
     match error:
         case GiveUp():
@@ -35,37 +36,37 @@ def failed_with(error: BaseException, attempt: int, mask: Mask) -> Failed:
     return Failed(Reason.ERROR, kept, names)
 
 
-def payload_refused(error: BaseException, attempt: int, mask: Mask) -> Failed:
+def payload_refused(error: BaseException, mask: Mask) -> Failed:
     """Return the failure of a job whose payload does not fit its task any more."""
-    kept = attempt_error(error, attempt, mask, with_traceback=not isinstance(error, InvalidPayload))
+    kept = attempt_error(error, mask, with_traceback=not isinstance(error, InvalidPayload))
     return Failed(Reason.INVALID_PAYLOAD, kept, class_names(type(error)), final=True)
 
 
-def result_refused(error: BaseException, attempt: int, mask: Mask) -> Failed:
+def result_refused(error: BaseException, mask: Mask) -> Failed:
     """Return the failure of a job whose result cannot be kept."""
-    kept = attempt_error(error, attempt, mask, with_traceback=False)
+    kept = attempt_error(error, mask, with_traceback=False)
     return Failed(Reason.INVALID_RESULT, kept, class_names(type(error)), final=True)
 
 
-def timed_out(task: Task, attempt: int, stack: str = "") -> Failed:
+def timed_out(task: Task, stack: str = "") -> Failed:
     """Return the failure of an attempt that ran longer than its task allows; `stack` is where it was, if that is
     known.
     """
     message = f"the attempt ran longer than its timeout of {format_duration(task.timeout)}"
-    error = AttemptError(attempt, "kongflow.TimedOut", message, bounded(stack))
+    error = AttemptError("kongflow.TimedOut", message, bounded(stack))
     return Failed(Reason.TIMED_OUT, error, class_names(TimedOut))
 
 
-def died(how: str, attempt: int, crash: int, crash_limit: int, stack: str) -> Crashed:
+def died(how: str, crash: int, crash_limit: int, stack: str) -> Crashed:
     """Return the crash of an attempt whose child process is gone; `crash` counts those of its job."""
-    error = AttemptError(attempt, CRASHED, f"{how}; crash {crash} of this job", bounded(stack))
+    error = AttemptError(CRASHED, f"{how}; crash {crash} of this job", bounded(stack))
     return Crashed(error, crash_limit)
 
 
-def attempt_error(error: BaseException, attempt: int, mask: Mask, *, with_traceback: bool = True) -> AttemptError:
+def attempt_error(error: BaseException, mask: Mask, *, with_traceback: bool = True) -> AttemptError:
     """Return what is kept of an exception, whatever its text or its `__str__` does."""
-    trace = bounded(mask(_trace_of(error))) if with_traceback else ""
-    return AttemptError(attempt, name_of(type(error)), printable(mask(_message_of(error)), MAX_MESSAGE), trace)
+    trace = bounded(mask(trace_of(error))) if with_traceback else ""
+    return AttemptError(name_of(type(error)), printable(mask(_message_of(error)), MAX_MESSAGE), trace)
 
 
 def name_of(error: type[BaseException]) -> str:
@@ -84,7 +85,8 @@ def _message_of(error: BaseException) -> str:
         return f"its text cannot be shown: __str__ raised {type(other).__qualname__}"
 
 
-def _trace_of(error: BaseException) -> str:
+def trace_of(error: BaseException) -> str:
+    """Return the traceback of an exception, from the first frame on that is not ours, whatever its `__str__` does."""
     try:
         lines = traceback.format_exception(type(error), error, _user_frames(error.__traceback__), limit=100)
     except BaseException as other:
@@ -105,9 +107,9 @@ def _is_ours(package: object) -> bool:
     return isinstance(package, str) and f"{package}.".startswith(f"{__package__}.")
 
 
-def bounded(text: str) -> str:
-    """Return a traceback as it is kept: its beginning and its end, where it is long."""
-    if len(text) > MAX_TRACEBACK:
-        left_out = len(text) - MAX_TRACEBACK
-        text = f"{text[:_HEAD]}\n… ({left_out:,} characters left out) …\n{text[_HEAD + left_out :]}"
-    return printable(text, 2 * MAX_TRACEBACK)
+def bounded(text: str, most: int = MAX_TRACEBACK, head: int = _HEAD) -> str:
+    """Return a text as it is kept: of a long one `head` characters of its beginning, and its end."""
+    if len(text) > most:
+        left_out = len(text) - most
+        text = f"{text[:head]}\n… ({left_out:,} characters left out) …\n{text[head + left_out :]}"
+    return printable(text, 2 * most)

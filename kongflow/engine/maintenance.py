@@ -125,7 +125,7 @@ class Maintenance:
         try:
             return Routed(job.id, route(self._catalog, job), keep=keep)
         except Exception as error:
-            kept = attempt_error(error, 0, self._mask, with_traceback=False)
+            kept = attempt_error(error, self._mask, with_traceback=False)
             about_payload = isinstance(error, (InvalidPayload, TemplateError))
             reason = Reason.INVALID_PAYLOAD if about_payload else Reason.ERROR
             return Routed(job.id, None, Finish(JobState.FAILED, reason, error=kept), keep)

@@ -6,7 +6,8 @@ import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from kongflow.core.job import AttemptError, JobState, Reason
+from kongflow.core.attempts import NO_LINES, AttemptError
+from kongflow.core.job import JobState, Reason
 from kongflow.core.json import printable
 from kongflow.core.outcome import Finish
 from kongflow.engine.events import Events, PartFailed
@@ -99,8 +100,9 @@ class Settler:
     async def _write_refused(self, ending: Ending, error: Exception) -> None:
         """Write an end that the store cannot hold as a failure that it can."""
         self._events.emit(PartFailed("settler", f"{type(error).__name__}: {error}", ""))
-        kept = AttemptError(0, type(error).__qualname__, printable(f"the end could not be written: {error}", 1_000))
-        refused = replace(ending.settlement, transition=Finish(JobState.FAILED, Reason.ERROR, error=kept))
+        kept = AttemptError(type(error).__qualname__, printable(f"the end could not be written: {error}", 1_000))
+        end = Finish(JobState.FAILED, Reason.ERROR, error=kept)
+        refused = replace(ending.settlement, transition=end, log=NO_LINES)
         while True:
             try:
                 await self._persist([replace(ending, settlement=refused)])

@@ -21,6 +21,7 @@ from kongflow.engine.context import Surroundings
 from kongflow.engine.events import Events, LeaseExpiring, PartFailed, RunnerStopped, RunnerStopping
 from kongflow.engine.executor import Executor
 from kongflow.engine.heartbeat import Heartbeat, Ward
+from kongflow.engine.job_log import keeping_lines
 from kongflow.engine.maintenance import Maintenance
 from kongflow.engine.outage import Outage
 from kongflow.engine.overruns import Overruns
@@ -121,6 +122,10 @@ class Shift:
 
     async def work(self, until_idle: bool) -> RunSummary:
         """Work until a reason to stop comes, then stop in order and say how it went. `prepare` comes first."""
+        with keeping_lines():
+            return await self._work(until_idle)
+
+    async def _work(self, until_idle: bool) -> RunSummary:
         self._start("settler", self._settler.run())
         maintaining = self._start("maintenance", self._maintenance.run())
         working = self._start("worker", self.worker.run())

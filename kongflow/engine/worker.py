@@ -123,7 +123,7 @@ class Worker:
         for attempt in list(self._attempts.values()):
             attempt.abandoned = True
             self._crew.events.emit(JobAbandoned(ref(attempt.job), attempt.stack()))
-            self._end(attempt, timed_out(attempt.task, attempt.job.attempt) if attempt.timed_out else Released())
+            self._end(attempt, timed_out(attempt.task) if attempt.timed_out else Released())
 
     def _leased(self, lease: int) -> Attempt | None:
         """Return the running attempt of a lease, unless its own transaction ends, or has ended, the lease."""
@@ -190,7 +190,8 @@ class Worker:
         return 0 if any(attempt.is_suspect for attempt in self._attempts.values()) else 1
 
     def _start(self, job: ClaimedJob, claimed: float) -> None:
-        attempt = Attempt(job, self._crew.catalog.tasks[job.task], self._crew.handlers[job.task], claimed)
+        task, handler = self._crew.catalog.tasks[job.task], self._crew.handlers[job.task]
+        attempt = Attempt(job, task, handler, claimed, self._crew.executor.mask)
         self._attempts[job.lease] = attempt
         self._all_ended.clear()
         if self._claims_no_more:
@@ -227,4 +228,5 @@ class Worker:
             self._crew.events.emit(end_event(job, outcome, settled, duration))
 
         crashed = isinstance(outcome, Crashed)
-        self._crew.settler.put(Ending(Settlement(job.id, job.lease, transition, task.keep, crashed), written))
+        settlement = Settlement(job.id, job.lease, transition, task.keep, crashed, attempt.log.kept())
+        self._crew.settler.put(Ending(settlement, written))

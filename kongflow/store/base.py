@@ -31,6 +31,7 @@ from kongflow.store.records import (
     Claimed,
     JobCount,
     JobFilter,
+    Overview,
     Page,
     Pause,
     Pending,
@@ -225,6 +226,12 @@ class Store(Protocol):
         """Return the live jobs of every concrete queue, and the rule in force for each."""
         ...
 
+    async def overview(self) -> Overview:
+        """Return live jobs, runners, rules in force and pauses, all of one moment. It reads every live job once, in a
+        transaction that holds nobody up; a million cost about 3 s of CPU on SQLite.
+        """
+        ...
+
     async def rules_in_force(self) -> QueueRules | None:
         """Return the queue rules of the config in force, or None before any runner has come."""
         ...
@@ -245,7 +252,7 @@ class Store(Protocol):
 
     async def retry(self, id: str, payload: str) -> Job:
         """Run a finished job again under its id, from attempt 0, with this payload; or a waiting one now. Earlier
-        errors are kept. Raises: JobNotFound; JobStateConflict where it runs, or another job holds its key.
+        attempts are kept. Raises: JobNotFound; JobStateConflict where it runs, or another job holds its key.
         """
         ...
 
@@ -257,7 +264,7 @@ class Store(Protocol):
 
     async def reschedule(self, id: str, when: datetime | float) -> Job:
         """Let a waiting job start at an aware instant, or in so many seconds. One that is ready or blocked gives its
-        slot and place up; an unrouted one stays unrouted. Attempts and errors are kept.
+        slot and place up; an unrouted one stays unrouted. Its attempts are kept.
         Raises: JobNotFound; JobStateConflict where it runs or has ended.
         """
         ...

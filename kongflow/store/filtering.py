@@ -19,7 +19,7 @@ from kongflow.store.records import JobFilter
 from kongflow.store.rows import SCHEDULED, STORED_STATE, SUCCEEDED, UNROUTED
 from kongflow.store.tables import COMPARE, Tables
 
-_COLUMN = {"tag": "tags", "flag": "flags", "since": "created_at", "until": "created_at", "error": "errors"}
+_COLUMN = {"tag": "tags", "flag": "flags", "since": "created_at", "until": "created_at", "error": "attempts"}
 
 
 def parts(tables: Tables, filter: JobFilter) -> Iterator[tuple[Table, list[ColumnElement[bool]]]]:
@@ -100,9 +100,9 @@ def _text(tables: Tables, column: ColumnElement[Any], match: Match) -> ColumnEle
     return COMPARE[match.operator](column, match.value)
 
 
-def _error(tables: Tables, errors: ColumnElement[str], match: Match) -> ColumnElement[bool]:
+def _error(tables: Tables, attempts: ColumnElement[str], match: Match) -> ColumnElement[bool]:
     """The last error: a part of its type or message, or its type, with or without the module before it."""
-    kind, message = (tables.dialect.last_error(errors, field) for field in ("type", "message"))
+    kind, message = (tables.dialect.last_error(attempts, field) for field in ("type", "message"))
     if match.operator is Operator.CONTAINS:
         return or_(_text(tables, kind, match), _text(tables, message, match))
     return or_(_text(tables, kind, match), tables.dialect.like(kind, f"*.{match.value}"))
@@ -115,5 +115,4 @@ def _in_state(table: Table, state: JobState) -> ColumnElement[bool]:
         return and_(stored, table.c.state > literal_column(str(SUCCEEDED)))
     if STORED_STATE[state] != SCHEDULED:
         return stored
-    failed_before = and_(table.c.attempt > 0, table.c.errors.is_not(None))
-    return and_(stored, failed_before if state is JobState.RETRYING else ~failed_before)
+    return and_(stored, table.c.attempt > 0 if state is JobState.RETRYING else table.c.attempt == 0)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 from collections import Counter, defaultdict
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Column, ColumnElement, Row, Select, Text, and_, cast, func, literal, null, select, union_all
@@ -14,7 +15,8 @@ from kongflow.core.job import Job, JobState
 from kongflow.core.queue import QueueRules
 from kongflow.errors import InvalidOption
 from kongflow.store.filtering import looks_into_rows, parts
-from kongflow.store.records import JobCount, JobFilter, Page, QueueCounts
+from kongflow.store.instants import to_instant
+from kongflow.store.records import JobCount, JobFilter, LiveJobs, Page, QueueCounts
 from kongflow.store.rows import FIELDS, JSON_FIELDS, SCHEDULED, job_of, stored_state
 from kongflow.store.tables import Tables
 
@@ -71,14 +73,14 @@ def count_jobs(connection: Connection, tables: Tables, filter: JobFilter) -> lis
     counts: Counter[tuple[str, JobState]] = Counter()
     queries = []
     for table, conditions in parts(tables, filter):
-        failed_before = and_(table.c.attempt > 0, table.c.errors.is_not(None))
+        used_up = table.c.attempt > 0
         queries.append(
-            select(table.c.task, table.c.state, failed_before.label("failed_before"), func.count())
+            select(table.c.task, table.c.state, used_up.label("used_up"), func.count())
             .where(*conditions)
-            .group_by(table.c.task, table.c.state, failed_before)
+            .group_by(table.c.task, table.c.state, used_up)
         )
-    for task, state, failed_before, count in connection.execute(union_all(*queries)) if queries else ():
-        counts[task, stored_state(state, int(bool(failed_before)), bool(failed_before))] += count
+    for task, state, used_up, count in connection.execute(union_all(*queries)) if queries else ():
+        counts[task, stored_state(state, int(used_up))] += count
     in_order = sorted(counts.items(), key=lambda each: (-each[1], each[0]))
     return [JobCount(task, state, count) for (task, state), count in in_order]
 
@@ -86,13 +88,13 @@ def count_jobs(connection: Connection, tables: Tables, filter: JobFilter) -> lis
 def count_queues(connection: Connection, tables: Tables, rules: QueueRules | None) -> list[QueueCounts]:
     """Return the live jobs of every concrete queue by state, and the rule in force for each."""
     job = tables.job.c
-    retrying = and_(job.state == SCHEDULED, job.attempt > 0, job.errors.is_not(None))
+    retrying = and_(job.state == SCHEDULED, job.attempt > 0)
     query = select(job.queue, job.state, retrying.label("retrying"), func.count()).group_by(
         job.queue, job.state, retrying
     )
     counts: dict[str | None, dict[JobState, int]] = defaultdict(dict)
     for queue, state, is_retrying, count in connection.execute(query):
-        counts[queue][stored_state(state, int(bool(is_retrying)), bool(is_retrying))] = count
+        counts[queue][stored_state(state, int(is_retrying))] = count
     for name, declared in (rules or QueueRules()).queues.items():
         if not declared.is_pattern:
             counts.setdefault(name, {})
@@ -106,6 +108,19 @@ def count_queues(connection: Connection, tables: Tables, rules: QueueRules | Non
         )
         for queue in sorted(counts, key=lambda queue: (queue is not None, queue))
     ]
+
+
+def count_live(connection: Connection, tables: Tables, now: datetime) -> tuple[LiveJobs, ...]:
+    """Return the live jobs by task, queue and state. One statement, and one pass over the live jobs."""
+    job = tables.job.c
+    used_up = and_(job.state == SCHEDULED, job.attempt > 0)
+    kind = (job.task, job.queue, job.state, used_up)
+    since_when = func.min(func.coalesce(job.run_at, job.created_at))
+    query = select(*kind, func.count(), since_when).group_by(*kind)
+    return tuple(
+        LiveJobs(task, queue, stored_state(state, int(used_up)), count, (now - to_instant(since)).total_seconds())
+        for task, queue, state, used_up, count, since in connection.execute(query)
+    )
 
 
 def _live(tables: Tables) -> Select[tuple[object, ...]]:

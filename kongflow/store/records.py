@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
 
+from kongflow.core.attempts import NO_LINES, HandlerLog
 from kongflow.core.catalog import Retention
 from kongflow.core.job import ClaimedJob, Job, JobState, NewJob
 from kongflow.core.job_filter import Term
@@ -89,6 +90,7 @@ class Settlement:
     keep: Keep = Keep.ALL
     crashed: bool = False
     """The attempt ended without an outcome: it is given back, and counted as a crash."""
+    log: HandlerLog = NO_LINES
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,6 +203,29 @@ class Pause:
     reason: str
     author: str
     paused_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class LiveJobs:
+    """How many live jobs of one task and one queue are in one state."""
+
+    task: str
+    queue: str | None
+    state: JobState
+    count: int
+    waited: float
+    """Seconds since the first of them might have started; below 0 where the time of all of them is yet to come."""
+
+
+@dataclass(frozen=True, slots=True)
+class Overview:
+    """The whole installation at one moment."""
+
+    jobs: tuple[LiveJobs, ...]
+    runners: tuple[RunnerView, ...]
+    rules: QueueRules | None
+    """Those in force; None before any runner has come."""
+    pauses: tuple[Pause, ...]
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,11 +9,13 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Any, TypeAlias
 
-from kongflow.core.job import AttemptError, Job, JobState, NewJob
-from kongflow.core.json import Json, printable
+from kongflow.core.job import Job, JobState, NewJob
+from kongflow.core.json import Json
+from kongflow.store.attempts import attempts_of
+from kongflow.store.instants import MAX_INSTANT, seconds_later, to_instant, to_millis
 
 Row: TypeAlias = Sequence[Any]
 
@@ -60,7 +62,7 @@ FIELDS = (
     "reason",
     "detail",
     "result",
-    "errors",
+    "attempts",
     "progress",
     "cancel_requested",
     "overrunning",
@@ -69,42 +71,15 @@ FIELDS = (
     "finished_at",
 )
 """The order of columns in every query that reads whole jobs."""
-JSON_FIELDS = ("payload", "result", "errors", "progress")
+JSON_FIELDS = ("payload", "result", "attempts", "progress")
 INSTANTS = ("run_at", "created_at", "claimed_at", "finished_at")
 
-MAX_INSTANT = 253_402_300_799_999
-"""The last millisecond of the year 9999: what `datetime` and the tables hold."""
-MAX_ERRORS = 100
-"""Older errors of one job are dropped, so that a job that is retried by hand for ever does not grow without bound."""
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MILLISECOND = timedelta(milliseconds=1)
 _decode = json.JSONDecoder().decode
 
 
-def to_millis(instant: datetime) -> int:
-    """Return an aware instant in milliseconds, rounded up: nothing starts early."""
-    return -((_EPOCH - instant) // _MILLISECOND)
-
-
-def to_instant(stored: int | datetime) -> datetime:
-    """Return a stored instant, which the tables hold to 0…MAX_INSTANT, as an aware UTC one."""
-    return stored.astimezone(UTC) if isinstance(stored, datetime) else _EPOCH + timedelta(milliseconds=stored)
-
-
-def clamped(instant: datetime) -> datetime:
-    """Return an instant as the tables hold it: a whole millisecond, rounded up, between 1970 and 9999."""
-    return to_instant(min(max(to_millis(instant), 0), MAX_INSTANT))
-
-
-def seconds_later(now: int, seconds: float) -> int:
-    """Return the millisecond `seconds` after `now`, at most the last one that the tables hold."""
-    return min(now + int(min(max(seconds, 0.0), MAX_INSTANT / 1000) * 1000 + 0.999), MAX_INSTANT)
-
-
-def stored_state(stored: int, attempt: int, has_errors: bool) -> JobState:
-    """Return the state that a user sees: a scheduled job that failed before is retrying."""
-    if stored == SCHEDULED and attempt > 0 and has_errors:
+def stored_state(stored: int, attempt: int) -> JobState:
+    """Return the state that a user sees: a scheduled job whose attempt is used up is retrying."""
+    if stored == SCHEDULED and attempt > 0:
         return JobState.RETRYING
     return _STATES[stored]
 
@@ -133,46 +108,6 @@ def names(stored: str | list[str] | None) -> tuple[str, ...]:
     return tuple(value if isinstance(value, str) else json.dumps(value) for value in values)
 
 
-def errors_of(text: str | None) -> tuple[AttemptError, ...]:
-    """Return stored errors, oldest first."""
-    return tuple(
-        AttemptError(entry["attempt"], entry["type"], entry["message"], entry["traceback"], to_instant(entry["at"]))
-        for entry in _entries(text)
-    )
-
-
-def with_error(text: str | None, error: AttemptError | None, now: int) -> str | None:
-    """Return stored errors with one more, written at `now`."""
-    if error is None:
-        return text
-    entries = _entries(text)
-    entries.append({**error_entry(error), "at": now})
-    return json.dumps(entries[-MAX_ERRORS:], ensure_ascii=False)
-
-
-def _entries(text: str | None) -> list[dict[str, Any]]:
-    """Return stored errors as they stand; entries that are not ours (a row edited by SQL) are left out."""
-    entries = json_value(text)
-    return [entry for entry in entries if _is_entry(entry)] if isinstance(entries, list) else []
-
-
-def _is_entry(entry: Json) -> bool:
-    if not isinstance(entry, dict) or not isinstance(entry.get("attempt"), int):
-        return False
-    at, texts = entry.get("at"), (entry.get(name) for name in ("type", "message", "traceback"))
-    return isinstance(at, int) and 0 <= at <= MAX_INSTANT and all(isinstance(text, str) for text in texts)
-
-
-def error_entry(error: AttemptError) -> dict[str, Json]:
-    """Return what is stored of an error, but the time."""
-    return {
-        "attempt": error.attempt,
-        "type": printable(error.type),
-        "message": printable(error.message),
-        "traceback": printable(error.traceback),
-    }
-
-
 def job_of(row: Row) -> Job:
     """Return the job of a row that has the columns of FIELDS."""
     (
@@ -194,7 +129,7 @@ def job_of(row: Row) -> Job:
         reason,
         detail,
         result,
-        errors,
+        attempts,
         progress,
         cancel_requested,
         overrunning,
@@ -206,7 +141,7 @@ def job_of(row: Row) -> Job:
         id=str(job_id),
         task=task,
         queue=queue,
-        state=stored_state(state, attempt, errors is not None),
+        state=stored_state(state, attempt),
         priority=priority or 0,
         payload=json_value(payload),
         run_at=to_instant(created_at if run_at is None else run_at),
@@ -221,7 +156,7 @@ def job_of(row: Row) -> Job:
         reason=reason,
         detail=detail,
         result=json_value(result),
-        errors=errors_of(errors),
+        attempts=attempts_of(json_value(attempts)),
         progress=json_value(progress),
         cancel_requested=bool(cancel_requested),
         overrunning=bool(overrunning),

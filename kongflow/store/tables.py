@@ -54,8 +54,8 @@ class Dialect(Protocol):
         """
         ...
 
-    def last_error(self, errors: ColumnElement[str], field: str) -> ColumnElement[str]:
-        """Return `type` or `message` of the last stored error."""
+    def last_error(self, attempts: ColumnElement[str], field: str) -> ColumnElement[str]:
+        """Return `type` or `message` of the last attempt that has an error."""
         ...
 
 
@@ -85,7 +85,7 @@ def make_tables(
             *_integers("state", "priority", "max_attempts", "attempt", "claims", "crashes"),
             *_columns(instant, "run_at", "ready_at", "created_at", "claimed_at"),
             *_texts("task", "queue", "job_key", "job_key_mode", "claimed_key", "flags", "tags"),
-            *_texts("progress", "payload", "errors"),
+            *_texts("progress", "payload", "attempts"),
             *_booleans("awaited", "cancel_requested", "overrunning"),
         ),
         history=Table(
@@ -95,7 +95,7 @@ def make_tables(
             *_integers("state", "priority", "max_attempts", "attempt", "claims", "crashes"),
             *_columns(instant, "run_at", "created_at", "claimed_at", "finished_at", "purge_at"),
             *_texts("task", "reason", "detail", "queue", "key", "flags", "tags", "runner"),
-            *_texts("progress", "payload", "result", "errors"),
+            *_texts("progress", "payload", "result", "attempts"),
         ),
         runner=Table(name("runner"), metadata, *_columns(BigInteger(), "id"), *_integers("pid"), *_texts("host")),
         dialect=dialect,

@@ -25,6 +25,14 @@ def anything(payload):
 """
 
 
+LOGS = """
+
+def anything(payload):
+    import logging
+    logging.getLogger("shop").warning("low on \\x1b[31mink\\nand paper")
+"""
+
+
 def listed(invoke: Invoke, *filters: str) -> list[str]:
     return [job["id"] for job in json.loads(invoke("jobs", "list", "--json", *filters).stdout)["items"]]
 
@@ -160,8 +168,9 @@ def test_a_failed_job_shows_its_error_with_the_traceback_and_its_timeline(invoke
     assert "failed (error): ValueError: no such" in shown
     assert "attempt   1/1" in shown
     assert 'raise ValueError("no such' in shown
-    timeline = shown[shown.index("timeline") : shown.index("errors")]
-    assert [words in timeline for words in ("added", "attempt 1 ended", "started on", "failed")] == [True] * 4
+    timeline = shown[shown.index("timeline") : shown.index("\nattempts")]
+    words = ("added", "attempt 1 started on", "attempt 1 failed: ValueError: no such", "failed\n")
+    assert [each in timeline for each in words] == [True] * 4
 
 
 def test_the_payload_is_shown_on_request_only(invoke: Invoke, enqueue: Enqueue) -> None:
@@ -178,14 +187,48 @@ def test_a_result_is_shown(invoke: Invoke, enqueue: Enqueue) -> None:
     assert '"Hello, Ada!"' in invoke("jobs", "show", job).stdout
 
 
-def test_json_has_every_error_with_its_traceback(invoke: Invoke, enqueue: Enqueue, show: Show) -> None:
+def test_json_has_every_attempt_with_its_error_and_traceback(invoke: Invoke, enqueue: Enqueue, show: Show) -> None:
     job = enqueue("fail")
     invoke("run", "--once", exit_code=1)
 
-    (error,) = show(job)["errors"]
-    assert (error["attempt"], error["message"]) == (1, "no such \x1b[31muser")
+    shown = show(job)
+    (attempt,) = shown["attempts"]
+    assert (attempt["attempt"], attempt["outcome"], attempt["runner"]) == (1, "failed", shown["runner"])
+    assert (attempt["started_at"], attempt["ended_at"]) == (shown["claimed_at"], shown["finished_at"])
+    assert attempt["duration"] >= 0
+    error = attempt["error"]
+    assert error["message"] == "no such \x1b[31muser"
     assert error["type"].endswith("ValueError")
     assert "Traceback" in error["traceback"]
+    assert shown["error"] == {
+        "attempt": 1, "type": error["type"], "message": error["message"], "at": attempt["ended_at"]
+    }  # fmt: skip
+
+
+def test_the_lines_that_a_handler_logged_are_shown(invoke: Invoke, enqueue: Enqueue, show: Show, project: Path) -> None:
+    (project / "job_handlers.py").write_text(HANDLERS + LOGS)
+    job = enqueue("anything")
+    invoke("run", "--once")
+
+    (attempt,) = show(job)["attempts"]
+    assert attempt["log"]["left_out"] == 0
+    (line,) = attempt["log"]["lines"]
+    assert (line["level"], line["message"]) == ("warning", "low on \x1b[31mink\nand paper")
+    shown = invoke("jobs", "show", job).stdout
+    log = shown[shown.index("\n    log\n") :]
+    assert f"      {line['at']} warning  low on \\x1b[31mink\n      and paper\n" in log
+
+
+def test_a_stack_that_was_there_before_is_not_printed_again(invoke: Invoke, enqueue: Enqueue) -> None:
+    job = enqueue("fail")
+    for _ in range(2):
+        invoke("run", "--once", exit_code=1)
+        invoke("jobs", "retry", job)
+
+    shown = invoke("jobs", "show", job).stdout
+    assert shown.count("attempt 1 failed after") == 2
+    assert shown.count('raise ValueError("no such') == 1
+    assert "(the same stack as attempt 1 of " in shown
 
 
 def add_by_sql(project: Path, task: str) -> str:
@@ -229,7 +272,7 @@ def test_of_a_long_error_the_list_has_the_first_line(invoke: Invoke, enqueue: En
     assert invoke("jobs", "list").stdout.splitlines()[1].endswith("ValueError: no such user …")
     shown = invoke("jobs", "show", job).stdout
     assert "state     failed (error): ValueError: no such user …\n" in shown
-    assert "so many words so many words" in shown[shown.index("\nerrors") :]
+    assert "so many words so many words" in shown[shown.index("\nattempts") :]
 
 
 def test_starts_that_used_up_no_attempt_are_shown(invoke: Invoke, enqueue: Enqueue, project: Path) -> None:
@@ -247,7 +290,7 @@ def test_starts_that_used_up_no_attempt_are_shown(invoke: Invoke, enqueue: Enque
 # --- change ----------------------------------------------------------------------------------------------------------
 
 
-def test_a_retried_job_keeps_its_id_and_its_errors_and_starts_from_attempt_0(
+def test_a_retried_job_keeps_its_id_and_its_attempts_and_starts_from_attempt_0(
     invoke: Invoke, enqueue: Enqueue, show: Show
 ) -> None:
     job = enqueue("fail")
@@ -256,7 +299,7 @@ def test_a_retried_job_keeps_its_id_and_its_errors_and_starts_from_attempt_0(
     result = invoke("jobs", "retry", job)
 
     assert f"job {job} (fail) is ready again" in result.stderr
-    assert (show(job)["attempt"], len(show(job)["errors"])) == (0, 1)
+    assert (show(job)["attempt"], len(show(job)["attempts"])) == (0, 1)
 
 
 def test_a_retry_checks_the_payload_against_the_schema_of_today(

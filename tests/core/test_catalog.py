@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
+from kongflow.core.attempts import AttemptError, AttemptOutcome, EndedAttempt
 from kongflow.core.catalog import Catalog, DatabaseSettings, content_hash
-from kongflow.core.job import AttemptError, Job, JobState
+from kongflow.core.job import Job, JobState
 from kongflow.core.queue import Queue, QueueRules, RateLimit
 from kongflow.core.retry import RetryPolicy
 from kongflow.core.spelling import did_you_mean, nearest
@@ -70,8 +72,19 @@ def test_three_states_are_final() -> None:
     assert [state for state in JobState if state.is_final] == ["succeeded", "failed", "cancelled"]
 
 
-def test_the_error_of_a_job_is_its_last() -> None:
+def test_the_error_of_a_job_is_that_of_the_last_attempt_that_has_one() -> None:
     job = Job("1", "t", None, JobState.RETRYING, 0, {}, NOW, NOW)
-    assert job.error is None
-    errors = (AttemptError(1, "A", "first"), AttemptError(2, "B", "second"))
-    assert replace(job, errors=errors).error == errors[1]
+    assert (job.error, job.failed_attempt) == (None, None)
+    attempts = (
+        EndedAttempt(1, AttemptOutcome.FAILED, NOW, error=AttemptError("A", "first")),
+        EndedAttempt(2, AttemptOutcome.FAILED, NOW, error=AttemptError("B", "second")),
+        EndedAttempt(3, AttemptOutcome.SNOOZED, NOW),
+    )
+    assert replace(job, attempts=attempts).failed_attempt is attempts[1]
+    assert replace(job, attempts=attempts).error is attempts[1].error
+
+
+def test_an_attempt_lasts_from_its_claim_to_its_end() -> None:
+    assert EndedAttempt(1, AttemptOutcome.FAILED, NOW, NOW - timedelta(seconds=1.5)).duration == 1.5
+    assert EndedAttempt(1, AttemptOutcome.FAILED, NOW, NOW + timedelta(seconds=1.5)).duration == 0.0
+    assert EndedAttempt(0, AttemptOutcome.FAILED, NOW).duration == 0.0

@@ -8,7 +8,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from kongflow.core.job import AttemptError, ClaimedJob, JobState, Reason
+from kongflow.core.attempts import AttemptError
+from kongflow.core.job import ClaimedJob, JobState, Reason
 from kongflow.core.outcome import (
     Cancel,
     Crashed,
@@ -29,7 +30,7 @@ from kongflow.errors import TimedOut
 
 NOW = datetime(2026, 11, 24, tzinfo=UTC)
 POLICY = RetryPolicy(backoff=Backoff.CONSTANT, initial_delay=10.0, jitter=0.0)
-ERROR = AttemptError(2, "builtins.ValueError", "no")
+ERROR = AttemptError("builtins.ValueError", "no")
 JOB = ClaimedJob(
     id="17",
     lease=1,
@@ -152,7 +153,7 @@ def test_a_crash_gives_the_attempt_back_and_is_remembered() -> None:
     assert isinstance(again, RunAgain)
     assert (again.delay, again.gives_back, again.clears_crashes) == (0.0, True, False)
     assert again.error is not None
-    assert (again.error.attempt, again.error.message) == (2, "the runner was lost; crash 1 of this job")
+    assert again.error.message == "the runner was lost; crash 1 of this job"
 
 
 def test_the_last_attempt_survives_a_crash() -> None:

@@ -48,6 +48,16 @@ def is_killed(payload: Any) -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
+def logs_and_dies(payload: Any, job: SyncJobContext) -> None:
+    job.logger.info("last words")
+    os._exit(7)
+
+
+def logs_and_completes(payload: Any, job: SyncJobContext) -> None:
+    with job.transaction():
+        job.logger.info("inside")
+
+
 def crashes_once(payload: Any, job: SyncJobContext) -> str:
     if job.claims == 1:
         os._exit(7)

@@ -56,9 +56,11 @@ async def test_a_crash_is_that_jobs_alone_and_counts_against_its_crash_limit(
     assert (crashed.state, crashed.reason, crashed.attempt, crashed.crashes) == (
         JobState.FAILED, Reason.CRASHED, 0, 2
     )  # fmt: skip
-    assert [error.type for error in crashed.errors] == ["kongflow.Crashed"] * 2
-    assert told in crashed.errors[0].message
-    assert "crash 1 of this job" in crashed.errors[0].message
+    assert [attempt.error.type for attempt in crashed.attempts if attempt.error] == ["kongflow.Crashed"] * 2
+    first = crashed.attempts[0].error
+    assert first is not None
+    assert told in first.message
+    assert "crash 1 of this job" in first.message
     assert len(site.of(JobCrashed)) == 1
     assert (bystander.state, bystander.result, bystander.attempt) == (JobState.SUCCEEDED, "untouched", 1)
 

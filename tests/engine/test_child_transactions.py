@@ -63,7 +63,7 @@ async def test_an_exception_inside_rolls_everything_back_and_fails_the_attempt(t
         job = await site.job(added)
         assert (await effects(site), await added_by(site)) == ([], [])
 
-    assert (job.state, job.reason, job.errors[0].message) == (JobState.FAILED, Reason.ERROR, "changed my mind")
+    assert (job.state, job.reason, job.error.message) == (JobState.FAILED, Reason.ERROR, "changed my mind")
 
 
 async def test_a_result_against_its_schema_is_refused_before_the_commit(tmp_path: Path) -> None:
@@ -132,7 +132,7 @@ async def test_a_connection_elsewhere_is_refused(tmp_path: Path) -> None:
         await site.run_all()
         job = await site.job(added)
 
-    assert (job.state, job.errors[0].type) == (JobState.FAILED, "kongflow.WrongDatabase")
+    assert (job.state, job.error.type) == (JobState.FAILED, "kongflow.WrongDatabase")
 
 
 async def test_children_side_by_side_each_have_their_own(tmp_path: Path) -> None:

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from kongflow.core.job import AttemptError, Job, JobOptions, JobState, NewJob, Reason
+from kongflow.core.attempts import AttemptError, AttemptOutcome, EndedAttempt, HandlerLog, LogLine
+from kongflow.core.job import Job, JobOptions, JobState, NewJob, Reason
 from kongflow.core.outcome import Cancel, Failed, Outcome, Snooze, Succeeded
 from kongflow.core.task import JobKeyMode
 from kongflow.engine.children import wire
@@ -39,9 +40,7 @@ def test_messages_are_found_however_the_bytes_are_cut() -> None:
         Succeeded('{"a":[1,2]}'),
         Snooze(1.5),
         Cancel("not needed"),
-        Failed(
-            Reason.GAVE_UP, AttemptError(3, "acme.Error", "no\nuse", "Traceback…"), ("acme.Error", "Exception"), True
-        ),
+        Failed(Reason.GAVE_UP, AttemptError("acme.Error", "no\nuse", "Traceback…"), ("acme.Error", "Exception"), True),
     ],
 )
 def test_outcomes_go_through_as_they_are(outcome: Outcome) -> None:
@@ -51,7 +50,11 @@ def test_outcomes_go_through_as_they_are(outcome: Outcome) -> None:
 def test_jobs_go_through_as_they_are() -> None:
     job = Job(
         "17", "mail", "q", JobState.FAILED, 3, {"n": None}, NOW, NOW, key="k", tags=("a",), flags=("b",),
-        errors=(AttemptError(1, "E", "m", "t", NOW),), claimed_at=NOW, result=[1], created=True,
+        attempts=(
+            EndedAttempt(0, AttemptOutcome.FAILED, NOW, error=AttemptError("E", "m", "t")),
+            EndedAttempt(1, AttemptOutcome.SNOOZED, NOW, NOW, "h:1", log=HandlerLog((LogLine(NOW, "info", "x"),), 2)),
+        ),
+        claimed_at=NOW, result=[1], created=True,
     )  # fmt: skip
     claimed = make_claimed(run_at=NOW, queue="q", flags=("f",), tags=("t",), payload={"x": "ü"})
     new = NewJob("mail", "{}", run_at=NOW, job_key="k", job_key_mode=JobKeyMode.PRESERVE_RUN_AT, tags=("a",))

@@ -19,7 +19,7 @@ from tests.builders import make_task
 
 def test_every_error_of_ours_has_its_public_name() -> None:
     for error in (InvalidResult("x"), InvalidPayload("x"), TimedOut("x")):
-        assert attempt_error(error, 1, keep).type == f"kongflow.{type(error).__name__}"
+        assert attempt_error(error, keep).type == f"kongflow.{type(error).__name__}"
 
 
 def keep(text: str) -> str:
@@ -54,19 +54,19 @@ class Unprintable(Exception):
     ],
 )
 def test_each_exception_fails_the_attempt_with_its_reason(error: BaseException, reason: Reason, final: bool) -> None:
-    failed = failed_with(raised(error), 2, keep)
+    failed = failed_with(raised(error), keep)
 
-    assert (failed.reason, failed.final, failed.error.attempt) == (reason, final, 2)
+    assert (failed.reason, failed.final) == (reason, final)
 
 
 def test_a_class_is_known_by_the_name_that_a_policy_would_use() -> None:
-    assert failed_with(raised(ValueError()), 1, keep).error.type == "ValueError"
-    assert failed_with(raised(GiveUp()), 1, keep).error.type == "kongflow.GiveUp"
-    assert failed_with(raised(Unprintable()), 1, keep).error.type == f"{__name__}.Unprintable"
+    assert failed_with(raised(ValueError()), keep).error.type == "ValueError"
+    assert failed_with(raised(GiveUp()), keep).error.type == "kongflow.GiveUp"
+    assert failed_with(raised(Unprintable()), keep).error.type == f"{__name__}.Unprintable"
 
 
 def test_binary_text_is_escaped_and_a_long_one_is_cut() -> None:
-    kept = attempt_error(raised(ValueError("a\x00b\ud800" + "x" * 100_000)), 1, keep)
+    kept = attempt_error(raised(ValueError("a\x00b\ud800" + "x" * 100_000)), keep)
 
     assert kept.message.startswith("a\\u0000b\\ud800xxx")
     assert len(kept.message) < MAX_MESSAGE + 100
@@ -75,7 +75,7 @@ def test_binary_text_is_escaped_and_a_long_one_is_cut() -> None:
 
 
 def test_an_exception_that_cannot_be_printed_is_still_kept() -> None:
-    kept = attempt_error(raised(Unprintable()), 1, keep)
+    kept = attempt_error(raised(Unprintable()), keep)
 
     assert "cannot be shown" in kept.message
     assert "Unprintable" in kept.traceback
@@ -86,7 +86,7 @@ def test_a_long_traceback_keeps_its_end() -> None:
     for level in range(60):
         errors.append(ValueError(f"level {level} " + "x" * 500))
         errors[-1].__cause__ = errors[-2] if level else None
-    kept = attempt_error(errors[-1], 1, keep)
+    kept = attempt_error(errors[-1], keep)
 
     assert "characters left out" in kept.traceback
     assert kept.traceback.split("ValueError: ")[-1].startswith("level 59")
@@ -99,24 +99,24 @@ def test_endless_recursion_is_kept_in_bounds() -> None:
     with pytest.raises(RecursionError) as caught:
         endless()
 
-    assert len(attempt_error(caught.value, 1, keep).traceback) < MAX_TRACEBACK
+    assert len(attempt_error(caught.value, keep).traceback) < MAX_TRACEBACK
 
 
 def test_secrets_are_hidden_in_message_and_traceback() -> None:
-    kept = attempt_error(raised(ValueError("login with hunter22 refused")), 1, lambda t: t.replace("hunter22", "***"))
+    kept = attempt_error(raised(ValueError("login with hunter22 refused")), lambda t: t.replace("hunter22", "***"))
 
     assert kept.message == "login with *** refused"
     assert "hunter22 refused" not in kept.traceback
 
 
 def test_a_payload_that_does_not_fit_fails_at_once_without_a_traceback() -> None:
-    failed = payload_refused(raised(InvalidPayload("$.id: 5 is not a text")), 1, keep)
+    failed = payload_refused(raised(InvalidPayload("$.id: 5 is not a text")), keep)
 
     assert (failed.reason, failed.final, failed.error.traceback) == (Reason.INVALID_PAYLOAD, True, "")
 
 
 def test_a_timeout_is_known_to_policies_as_kongflow_timed_out() -> None:
-    failed = timed_out(make_task("work", timeout=1.5), 1)
+    failed = timed_out(make_task("work", timeout=1.5))
 
     assert failed.reason is Reason.TIMED_OUT
     assert "kongflow.TimedOut" in failed.error_classes

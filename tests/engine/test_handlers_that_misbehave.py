@@ -93,8 +93,8 @@ async def test_every_bad_end_fails_its_own_job_and_no_other(tmp_path: Path, on_l
         name.replace(" ", "_"): (JobState.FAILED, reason) for name, (_, reason) in BAD_ENDS.items()
     }
     assert (summary.exit_code, summary.failed, summary.succeeded) == (1, len(BAD_ENDS), 1)
-    assert jobs["binary"].errors[0].message.startswith("\\u0000\\ud800\xff")
-    assert "set" in jobs["set"].errors[0].message
+    assert jobs["binary"].error.message.startswith("\\u0000\\ud800\xff")
+    assert "set" in jobs["set"].error.message
 
 
 async def test_a_handler_that_blocks_the_loop_costs_neither_its_lease_nor_the_jobs_behind_it(tmp_path: Path) -> None:

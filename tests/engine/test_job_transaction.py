@@ -114,7 +114,7 @@ async def test_an_exception_inside_rolls_everything_back_and_fails_the_attempt(t
         job = await site.job(added)
         assert (await effects(site), await children(site)) == ([], 0)
 
-    assert (job.state, job.reason, job.errors[0].message) == (JobState.FAILED, Reason.ERROR, "changed my mind")
+    assert (job.state, job.reason, job.error.message) == (JobState.FAILED, Reason.ERROR, "changed my mind")
 
 
 @pytest.mark.parametrize("in_thread", [True, False], ids=["thread", "coroutine"])

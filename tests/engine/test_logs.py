@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from kongflow.engine.attempt_log import AttemptLog
 from kongflow.engine.events import Event, Events, JobFailed, JobRef, JobRetried, JobStarted, JobSucceeded, RunnerStalled
 from kongflow.engine.job_log import JobFilter, bind_job
 from kongflow.engine.logs import configure_logging, log_event
@@ -41,7 +42,7 @@ def logged() -> Iterator[Logged]:
 
 def in_a_job(call: Callable[[], None]) -> None:
     def bound() -> None:
-        bind_job(JOB)
+        bind_job(JOB, AttemptLog())
         call()
 
     contextvars.copy_context().run(bound)

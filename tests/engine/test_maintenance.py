@@ -57,7 +57,7 @@ async def test_an_unrouted_job_that_does_not_fit_its_task_fails_before_its_first
         refused, fine = await site.job(bad), await site.job(good)
 
     assert (refused.state, refused.reason, refused.claims) == (JobState.FAILED, Reason.INVALID_PAYLOAD, 0)
-    assert "$.id" in refused.errors[0].message
+    assert "$.id" in refused.error.message
     assert fine.state is JobState.SUCCEEDED
     assert (summary.exit_code, summary.failed, len(site.of(JobRefused))) == (1, 1, 1)
 

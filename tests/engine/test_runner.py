@@ -69,8 +69,9 @@ async def test_handlers_read_secrets_and_no_error_shows_them(tmp_path: Path, mon
     async with open_site(tmp_path, tasks, secrets=(Secret("token", env="TOKEN"),)) as site:
         added = await site.enqueue("work")
         await site.run_all()
-        (error,) = (await site.job(added)).errors
+        error = (await site.job(added)).error
 
+    assert error is not None
     assert error.message == "refused ***"
     assert "s3cr3t-value" not in error.traceback
     assert "s3cr3t-value" not in repr(site.told)

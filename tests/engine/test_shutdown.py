@@ -72,7 +72,7 @@ async def test_what_does_not_end_in_time_is_cancelled_and_released_without_an_at
         job = await site.job(added)
 
     assert time.monotonic() - began < BRIEF.shutdown_timeout
-    assert (job.state, job.attempt, job.claims, job.crashes, job.errors) == (JobState.READY, 0, 1, 0, ())
+    assert (job.state, job.attempt, job.claims, job.crashes, job.error) == (JobState.READY, 0, 1, 0, None)
     assert (summary.exit_code, summary.released, summary.running_on) == (0, 1, 0)
 
 

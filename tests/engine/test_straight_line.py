@@ -81,7 +81,7 @@ async def test_every_end_is_written_and_told_once(tmp_path: Path) -> None:
     assert (jobs["cancel"].reason, jobs["cancel"].detail) == (Reason.HANDLER, "not needed")
     assert (jobs["give up"].state, jobs["give up"].reason, jobs["give up"].attempt) == ("failed", "gave_up", 1)
     assert (jobs["error"].reason, jobs["error"].attempt) == (Reason.ERROR, 2)
-    assert [error.message for error in jobs["error"].errors] == ["broken", "broken"]
+    assert [attempt.error.message for attempt in jobs["error"].attempts if attempt.error] == ["broken", "broken"]
     told = (JobStarted, JobSucceeded, JobSnoozed, JobCancelled, JobFailed, JobRetried)
     assert [len(site.of(kind)) for kind in told] == [6, 1, 1, 1, 2, 1]
     assert (summary.exit_code, summary.failed, summary.retried, summary.later) == (1, 2, 1, 1)
@@ -123,7 +123,7 @@ async def test_a_typed_payload_arrives_as_its_type_and_one_that_does_not_fit_fai
 
     assert got == [Order("o1")]
     assert (job.state, job.reason, job.attempt) == (JobState.FAILED, Reason.INVALID_PAYLOAD, 1)
-    assert "an order's id begins with o" in job.errors[0].message
+    assert "an order's id begins with o" in job.error.message
 
 
 async def test_a_payload_made_invalid_by_a_new_schema_fails_at_once_and_is_not_retried(tmp_path: Path) -> None:
@@ -142,7 +142,7 @@ async def test_a_payload_made_invalid_by_a_new_schema_fails_at_once_and_is_not_r
 
     assert ran == []
     assert (job.state, job.reason, summary.exit_code) == (JobState.FAILED, Reason.INVALID_PAYLOAD, 1)
-    assert "$.id" in job.errors[0].message
+    assert "$.id" in job.error.message
     assert site.of(JobFailed)[0].error == "kongflow.InvalidPayload"
 
 

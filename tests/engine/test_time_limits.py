@@ -56,7 +56,7 @@ async def test_a_coroutine_is_cancelled_after_its_timeout_and_tried_again(tmp_pa
         job = await site.job(added)
 
     assert (job.state, job.result, job.attempt) == (JobState.SUCCEEDED, "second", 2)
-    assert job.errors[0].type == "kongflow.TimedOut"
+    assert job.error.type == "kongflow.TimedOut"
     assert cancelled == [True]
     assert "kongflow.TimedOut" in site.of(JobRetried)[0].error
 
@@ -125,7 +125,7 @@ async def test_an_overrun_keeps_its_lease_and_slot_and_its_late_result_is_refuse
         job = await site.ended(first)
 
     assert (job.state, job.reason, job.result) == (JobState.FAILED, Reason.TIMED_OUT, None)
-    assert job.errors[0].type == "kongflow.TimedOut"
+    assert job.error.type == "kongflow.TimedOut"
     assert (overrunning.job.task, overrunning.timeout) == ("slow", 0.05)
     assert f"in {run.__name__}" in overrunning.stacks, "it says where it hangs"
 
@@ -209,7 +209,7 @@ async def test_a_cancel_request_ends_a_coroutine_as_cancelled_by_request(tmp_pat
         await site.store.cancel(added)
         job = await site.ended(added)
 
-    assert (job.state, job.reason, job.errors) == (JobState.CANCELLED, Reason.REQUEST, ())
+    assert (job.state, job.reason, job.error) == (JobState.CANCELLED, Reason.REQUEST, None)
     assert site.of(JobCancelled)[0].reason == "request"
 
 
@@ -247,7 +247,7 @@ async def test_an_error_while_a_cancel_is_obeyed_is_kept_with_the_cancelled_job(
         await site.store.cancel(added)
         job = await site.ended(added)
 
-    assert (job.state, job.reason, job.errors[0].message) == (JobState.CANCELLED, Reason.REQUEST, "while cleaning up")
+    assert (job.state, job.reason, job.error.message) == (JobState.CANCELLED, Reason.REQUEST, "while cleaning up")
 
 
 async def test_retries_start_within_the_window_of_their_policy(tmp_path: Path) -> None:

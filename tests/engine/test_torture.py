@@ -99,12 +99,12 @@ async def test_what_cannot_be_kept_fails_its_own_job_and_not_the_batch(tmp_path:
         for name, id in bad.items():
             job = await site.job(id)
             assert (job.state, job.reason, job.result) == (JobState.FAILED, Reason.INVALID_RESULT, None), name
-            assert BAD_VALUES[name][1] in job.errors[0].message, name
+            assert BAD_VALUES[name][1] in job.error.message, name
         for name, id in raised.items():
             job = await site.job(id)
             assert (job.state, job.reason) == (JobState.FAILED, Reason.ERROR), name
-            assert BAD_ERRORS[name][1] in job.errors[0].message, name
-            assert len(json.dumps(job.errors[0].message)) < 20_000, name
+            assert BAD_ERRORS[name][1] in job.error.message, name
+            assert len(json.dumps(job.error.message)) < 20_000, name
     assert (summary.succeeded, summary.failed) == (GOOD, len(BAD_VALUES) + len(BAD_ERRORS))
 
 

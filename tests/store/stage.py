@@ -9,8 +9,9 @@ from typing import Any
 
 from sqlalchemy import text
 
+from kongflow.core.attempts import AttemptError
 from kongflow.core.catalog import DatabaseSettings, Retention
-from kongflow.core.job import AttemptError, ClaimedJob, Job, JobState, NewJob, Reason
+from kongflow.core.job import ClaimedJob, Job, JobState, NewJob, Reason
 from kongflow.core.outcome import Finish, RunAgain, Transition
 from kongflow.core.queue import Queue, QueueFilter, QueueRules
 from kongflow.core.retry import Backoff, RetryPolicy
@@ -23,9 +24,9 @@ LEASE = 15.0
 POLL = 1.0
 
 SUCCEEDED = Finish(JobState.SUCCEEDED, result="null")
-FAILED = Finish(JobState.FAILED, Reason.ERROR, error=AttemptError(1, "ValueError", "it broke"))
+FAILED = Finish(JobState.FAILED, Reason.ERROR, error=AttemptError("ValueError", "it broke"))
 RELEASED = RunAgain(0.0, gives_back=True, clears_crashes=False)
-RETRIED = RunAgain(30.0, error=AttemptError(1, "ValueError", "it broke"))
+RETRIED = RunAgain(30.0, error=AttemptError("ValueError", "it broke"))
 
 
 def terms(**fields: Any) -> TaskTerms:

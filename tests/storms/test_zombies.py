@@ -61,7 +61,7 @@ class Graveyard:
         )
         for job in self.arena.on_database(_getting(ids)):
             assert (job.state, job.claims, job.progress, job.result) == ("running", 2, None, None), job
-            assert [error.type for error in job.errors] == ["kongflow.Crashed"], job
+            assert [attempt.outcome for attempt in job.attempts] == ["crashed"], job
         assert {entry["event"] for entry in self.said(ids, 1) if entry["write"] in ("progress", "transaction")} == {
             "stopped"
         }

@@ -9,7 +9,7 @@ from kongflow.cli.options import DATABASE, epilogue
 
 ENTRIES = (
     Entry("list", "kongflow.cli.jobs.list", "List jobs, newest first."),
-    Entry("show", "kongflow.cli.jobs.show", "Show one job: state, errors, timeline, result."),
+    Entry("show", "kongflow.cli.jobs.show", "Show one job: state, timeline, attempts, result."),
     Entry("retry", "kongflow.cli.jobs.retry", "Run finished jobs again, from attempt 0; or waiting ones now."),
     Entry("run-now", "kongflow.cli.jobs.run_now", "Let jobs that wait for their time or their retry start now."),
     Entry("reschedule", "kongflow.cli.jobs.reschedule", "Let waiting jobs start at another time."),

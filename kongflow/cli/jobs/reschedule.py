@@ -35,7 +35,7 @@ if TYPE_CHECKING:  # only for an annotation: it loads the database's libraries
 def command(delay: float | None, at: datetime | None, **selection: Unpack[Selection]) -> int:
     """Let waiting jobs start at another time.
 
-    Attempts and errors are kept. A running job is left alone.
+    Its attempts are kept. A running job is left alone.
     """
     if (delay is None) == (at is None):
         raise click.UsageError("say when: --in or --at" if at is None else "--in and --at exclude each other")

@@ -33,7 +33,7 @@ if TYPE_CHECKING:  # only for an annotation: it loads the database's libraries
 def command(**selection: Unpack[Selection]) -> int:
     """Run finished jobs again, from attempt 0; or waiting ones now.
 
-    The id stays the same, earlier errors are kept, and the payload is checked against the schema of today. A filter
+    The id stays the same, earlier attempts are kept, and the payload is checked against the schema of today. A filter
     must say which states it means.
     """
     return change_jobs(Change("retry", _retry, needs_states=True), selection)

@@ -31,7 +31,7 @@ if TYPE_CHECKING:  # only for an annotation: it loads the database's libraries
 def command(**selection: Unpack[Selection]) -> int:
     """Let jobs that wait for their time or their retry start now.
 
-    Attempts and errors are kept. One that may start already keeps its place.
+    Its attempts are kept. One that may start already keeps its place.
     """
     return change_jobs(Change("run", _run_now, live_only=True), selection)
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import click
 
 from kongflow.cli.output import escape, iso, on_terminal
+from kongflow.core.attempts import AttemptError, EndedAttempt
 from kongflow.core.catalog import Catalog
-from kongflow.core.job import AttemptError, Job, JobState
+from kongflow.core.job import Job, JobState
 from kongflow.core.json import Json
 
 _STATES = {
@@ -23,7 +24,7 @@ _STATES = {
 
 
 def job_json(job: Job, catalog: Catalog, *, history: bool = False) -> dict[str, Json]:
-    """Return a job for `--json`: ids are text, times ISO 8601 in UTC. `history` adds every error with its traceback."""
+    """Return a job for `--json`: ids are text, times ISO 8601 in UTC. `history` adds every attempt that has ended."""
     shape: dict[str, Json] = {
         "id": job.id,
         "task": job.task,
@@ -46,19 +47,43 @@ def job_json(job: Job, catalog: Catalog, *, history: bool = False) -> dict[str, 
         "payload": job.payload,
         "result": job.result,
         "progress": job.progress,
-        "error": None if job.error is None else error_json(job.error),
+        "error": _last_error_json(job),
         "cancel_requested": job.cancel_requested,
         "overrunning": job.overrunning,
         "runner": job.runner,
     }
     if history:
-        shape["errors"] = [{**error_json(error), "traceback": error.traceback} for error in job.errors]
+        shape["attempts"] = [attempt_json(attempt) for attempt in job.attempts]
     return shape
 
 
-def error_json(error: AttemptError) -> dict[str, Json]:
-    """Return what one attempt left behind, without its traceback."""
-    return {"attempt": error.attempt, "type": error.type, "message": error.message, "at": iso(error.at)}
+def attempt_json(attempt: EndedAttempt) -> dict[str, Json]:
+    """Return all that is kept of an attempt. `duration` is seconds from its claim to its end."""
+    error, log = attempt.error, attempt.log
+    return {
+        "attempt": attempt.attempt,
+        "outcome": str(attempt.outcome),
+        "runner": attempt.runner,
+        "started_at": iso(attempt.started_at),
+        "ended_at": iso(attempt.ended_at),
+        "duration": attempt.duration,
+        "error": None
+        if error is None
+        else {"type": error.type, "message": error.message, "traceback": error.traceback},
+        "log": {
+            "lines": [{"at": iso(line.at), "level": line.level, "message": line.message} for line in log.lines],
+            "left_out": log.left_out,
+        },
+    }
+
+
+def _last_error_json(job: Job) -> dict[str, Json] | None:
+    """Return the last error, without its traceback."""
+    failed = job.failed_attempt
+    if failed is None or failed.error is None:
+        return None
+    error = failed.error
+    return {"attempt": failed.attempt, "type": error.type, "message": error.message, "at": iso(failed.ended_at)}
 
 
 def max_attempts(job: Job, catalog: Catalog) -> int | None:

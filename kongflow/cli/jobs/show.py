@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from kongflow.cli.jobs.shape import attempts_text, error_line, error_text, job_json, outcome_text
+from kongflow.cli.jobs.attempts import print_attempts
+from kongflow.cli.jobs.shape import attempts_text, error_line, job_json, outcome_text
 from kongflow.cli.options import DATABASE, config_option, epilogue, json_option, opened
 from kongflow.cli.output import emit_json, escape, hint, iso, json_text, relative
 from kongflow.core.catalog import Catalog
@@ -27,7 +28,7 @@ if TYPE_CHECKING:  # only for an annotation: it loads the database's libraries
         """
         kongflow jobs show 17
         kongflow jobs show 17 --payload
-        kongflow jobs show 17 --json | jq .errors
+        kongflow jobs show 17 --json | jq .attempts
         """,
         DATABASE,
         5,
@@ -38,7 +39,7 @@ if TYPE_CHECKING:  # only for an annotation: it loads the database's libraries
 @json_option
 @config_option
 def command(id: str, with_payload: bool, as_json: bool, config: Path) -> None:
-    """Show one job: state, errors, timeline, result."""
+    """Show one job: state, timeline, attempts, result."""
     asyncio.run(_show(id, with_payload, as_json, config))
 
 
@@ -51,7 +52,7 @@ async def _show(id: str, with_payload: bool, as_json: bool, config: Path) -> Non
         return
     _print_facts(job, flow.catalog, waits_for)
     _print_timeline(job)
-    _print_errors(job)
+    print_attempts(job.attempts)
     if with_payload:
         _print_value("payload", job.payload)
     if job.state is JobState.SUCCEEDED:
@@ -95,9 +96,13 @@ def _print_facts(job: Job, catalog: Catalog, waits_for: str) -> None:
 
 def _print_timeline(job: Job) -> None:
     moments = [(job.created_at, "added")]
-    moments += [(error.at, f"attempt {error.attempt} ended: {error_line(error)}") for error in job.errors if error.at]
-    if job.claimed_at is not None:
-        moments.append((job.claimed_at, f"started on {escape(job.runner or 'a runner')}"))
+    for attempt in job.attempts:
+        if attempt.started_at is not None:
+            moments.append((attempt.started_at, _started(attempt.attempt, attempt.runner)))
+        error = "" if attempt.error is None else f": {error_line(attempt.error)}"
+        moments.append((attempt.ended_at, f"attempt {attempt.attempt} {attempt.outcome}{error}"))
+    if job.state is JobState.RUNNING and job.claimed_at is not None:
+        moments.append((job.claimed_at, _started(job.attempt, job.runner)))
     if job.finished_at is not None:
         moments.append((job.finished_at, str(job.state)))
     elif job.state is not JobState.RUNNING:
@@ -108,16 +113,8 @@ def _print_timeline(job: Job) -> None:
         click.echo(f"  {iso(instant)}  {relative(instant, now):>10}  {what}")
 
 
-def _print_errors(job: Job) -> None:
-    if not job.errors:
-        return
-    click.echo("\nerrors")
-    for error in job.errors:
-        click.echo(f"  attempt {error.attempt}: {escape(error_text(error))}")
-    last = job.errors[-1]
-    if last.traceback:
-        click.echo()
-        click.echo(_indented(escape(last.traceback.rstrip(), keep_layout=True)))
+def _started(attempt: int, runner: str | None) -> str:
+    return f"attempt {attempt} started on {escape(runner or 'a runner')}"
 
 
 def _print_value(name: str, value: Json) -> None:

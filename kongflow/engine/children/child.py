@@ -21,6 +21,7 @@ from kongflow.engine.children.child_log import record_of
 from kongflow.engine.children.wire import Lines, Message, Say, line_of, outcome
 from kongflow.engine.children.work import TRACE_SIGNAL
 from kongflow.engine.death import how_it_died
+from kongflow.engine.job_log import keep
 
 RELEASE_GRACE = 1.0
 """Seconds that a handler has whose job is given back, or belongs to another runner already. A runner that cannot renew
@@ -244,6 +245,7 @@ def _log(message: Message) -> None:
     record = record_of(message)
     logger = logging.getLogger(record.name)
     if logger.isEnabledFor(record.levelno):
+        keep(record)
         logger.handle(record)
 
 

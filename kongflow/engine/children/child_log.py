@@ -7,6 +7,7 @@ import traceback
 
 from kongflow.engine.children.channel import Channel
 from kongflow.engine.children.wire import Message, Say
+from kongflow.engine.job_log import keep
 
 _OWN_FIELDS = frozenset(vars(logging.makeLogRecord({})))
 _KEPT = ("name", "levelno", "levelname", "pathname", "filename", "module", "lineno", "funcName", "created", "msecs")
@@ -19,9 +20,12 @@ class _ToRunner(logging.Handler):
         self._channel = channel
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Send a record; one of a process that a handler has forked goes to standard error."""
+        """Send a record, and keep it for an end that this process writes itself; one of a process that a handler has
+        forked goes to standard error.
+        """
         try:
             if self._channel.is_ours:
+                keep(record)
                 self._channel.send(Say.LOG, record=_message_of(record))
             elif logging.lastResort is not None:
                 logging.lastResort.handle(record)

@@ -10,7 +10,8 @@ from enum import StrEnum
 from typing import Any
 
 from kongflow import errors
-from kongflow.core.job import AttemptError, ClaimedJob, Job, JobOptions, JobState, NewJob, Reason
+from kongflow.core.attempts import AttemptError, AttemptOutcome, EndedAttempt, HandlerLog, LogLine
+from kongflow.core.job import ClaimedJob, Job, JobOptions, JobState, NewJob, Reason
 from kongflow.core.outcome import Cancel, Failed, Outcome, Snooze, Succeeded
 from kongflow.core.task import JobKeyMode
 
@@ -89,8 +90,8 @@ def new_job(given: Message) -> NewJob:
 def job(given: Message) -> Job:
     """Return a job."""
     values = _with(given, times=("run_at", "created_at", "claimed_at", "finished_at"), lists=("flags", "tags"))
-    kept = tuple(AttemptError(**_with(error, times=("at",))) for error in values["errors"])
-    return Job(**{**values, "state": JobState(values["state"]), "errors": kept})
+    attempts = tuple(map(_ended_attempt, values["attempts"]))
+    return Job(**{**values, "state": JobState(values["state"]), "attempts": attempts})
 
 
 def outcome_message(outcome: Outcome) -> Message:
@@ -110,7 +111,7 @@ def outcome(given: Message) -> Outcome:
             return Cancel(value["reason"])
     return Failed(
         Reason(value["reason"]),
-        AttemptError(**_with(value["error"], times=("at",))),
+        AttemptError(**value["error"]),
         tuple(value["error_classes"]),
         value["final"],
     )
@@ -130,6 +131,18 @@ def error(given: Message) -> errors.KongFlowError:
     more = (given["problems"],) if issubclass(kind, errors.InvalidPayload) else ()
     known: errors.KongFlowError = kind(given["text"], *more)
     return known
+
+
+def _ended_attempt(given: Message) -> EndedAttempt:
+    values, error, log = _with(given, times=("started_at", "ended_at")), given["error"], given["log"]
+    return EndedAttempt(
+        **{
+            **values,
+            "outcome": AttemptOutcome(values["outcome"]),
+            "error": None if error is None else AttemptError(**error),
+            "log": HandlerLog(tuple(LogLine(**_with(line, times=("at",))) for line in log["lines"]), log["left_out"]),
+        }
+    )
 
 
 def _with(given: Mapping[str, Any], times: tuple[str, ...] = (), lists: tuple[str, ...] = ()) -> Message:

@@ -97,7 +97,7 @@ class _Child:
 
     def _run(self, message: Message) -> None:
         task = _task(message)
-        attempt = Attempt(claimed_job(message["job"]), task, self._handler(task), claimed=0.0)
+        attempt = Attempt(claimed_job(message["job"]), task, self._handler(task), claimed=0.0, mask=self._mask)
         attempt.start(None)
         self._attempt = attempt
         self._channel.send(Say.BEGUN, lease=attempt.job.lease)
@@ -118,12 +118,12 @@ class _Child:
 
     def _outcome(self, attempt: Attempt, task: Task) -> tuple[Outcome, bool]:
         """Run the handler; return what its end means, and whether it returned None."""
-        number, handler = attempt.job.attempt, attempt.handler
-        bind_job(ref(attempt.job))
+        handler = attempt.handler
+        bind_job(ref(attempt.job), attempt.log)
         try:
             argument = handler.convert(attempt.job.payload)
         except BaseException as error:
-            return payload_refused(error, number, self._mask), False
+            return payload_refused(error, self._mask), False
         try:
             with memory_limit(task.memory_limit):
                 if handler.takes_context:
@@ -133,11 +133,11 @@ class _Child:
         except BaseException as error:
             if isinstance(error, MemoryError) and not error.args and task.memory_limit is not None:
                 error.args = (f"more than the memory_limit of {format_size(task.memory_limit)} was asked for",)
-            return failed_with(error, number, self._mask), False
+            return failed_with(error, self._mask), False
         try:
             return meaning_of(value, task), value is None
         except BaseException as error:
-            return result_refused(error, number, self._mask), False
+            return result_refused(error, self._mask), False
 
     def _handler(self, task: Task) -> Handler:
         """Return the handler of a task; where it could not be imported, one that says so."""

@@ -127,6 +127,10 @@ class Access:
         except DBAPIError as error:
             raise explain(error, self.address.place) or error from error
 
+    def rows_of(self, connection: Connection, name: str, /, **values: object) -> list[Row]:
+        """Run a statement inside `read`."""
+        return list(map(tuple, connection.execute(text(self._named[name]), values)))
+
     async def learn_identity(self) -> None:
         """Read which database this is, if it has our tables, so that a caller's connection to another is noticed."""
         if await self.value("has_tables"):
@@ -153,7 +157,7 @@ class Access:
 
     def _rows_in(self, connection: CallersConnection, name: str, values: Mapping[str, object]) -> list[Row]:
         if isinstance(connection, Connection):
-            return list(map(tuple, connection.execute(text(self._named[name]), values)))
+            return self.rows_of(connection, name, **values)
         return connection.rows(self._statements[name], values)
 
     async def _run(

@@ -8,7 +8,8 @@ from datetime import datetime
 from typing import Any
 
 from kongflow.core.job import Job, NewJob
-from kongflow.store.rows import FIELDS, INSTANTS, Row, added_job, clamped, job_of, json_list
+from kongflow.store.instants import clamped
+from kongflow.store.rows import FIELDS, INSTANTS, Row, added_job, job_of, json_list
 
 _LONGEST_DELAY = 1e12
 """Seconds; beyond all calendars, and still a number that PostgreSQL reckons with."""

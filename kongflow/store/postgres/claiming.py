@@ -6,9 +6,10 @@ import asyncio
 
 from kongflow.core.job import ClaimedJob
 from kongflow.errors import StoreError
+from kongflow.store.instants import to_instant
 from kongflow.store.postgres.access import Access
 from kongflow.store.records import Claimed, RunnerInfo, max_attempts
-from kongflow.store.rows import Row, json_value, names, to_instant
+from kongflow.store.rows import Row, json_value, names
 
 MOST_ROUNDS = 8
 """Rounds without a job in one claim: each blocks up to 2,000 jobs of a queue."""

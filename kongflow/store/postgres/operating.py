@@ -7,8 +7,9 @@ from datetime import datetime
 from kongflow.core.job import Job
 from kongflow.errors import JobNotFound
 from kongflow.store.conflicts import not_deleted, not_rescheduled, not_retried
+from kongflow.store.instants import clamped
 from kongflow.store.postgres.access import Access
-from kongflow.store.rows import clamped, job_of, row_id
+from kongflow.store.rows import job_of, row_id
 
 
 async def retry(access: Access, id: str, payload: str) -> Job:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from typing import Any
 
 from kongflow.core.job import JobOptions, NewJob, UnroutedJob
 from kongflow.core.task import JobKeyMode, Keep
+from kongflow.store.attempts import ended_text
+from kongflow.store.instants import to_instant
 from kongflow.store.postgres.adding import delay_of, new_job_arrays
 from kongflow.store.records import Routed
-from kongflow.store.rows import Row, error_entry, row_id, to_instant
+from kongflow.store.rows import Row, row_id
 
 _NO_JOB = NewJob(task="", payload="{}")
 """Stands where a result is a failure."""
@@ -46,11 +47,6 @@ def routed_arrays(routed: Sequence[Routed]) -> dict[str, list[Any]]:
         "delays": [None if job.delay is None else delay_of(job) for job in jobs],
         "ids": [row_id(result.id) for result in routed],
         "failures": [None if failure is None else failure.reason for failure in failures],
-        "errors": [
-            None
-            if failure is None or failure.error is None
-            else json.dumps(error_entry(failure.error), ensure_ascii=False)
-            for failure in failures
-        ],
+        "ended": [None if failure is None else ended_text(failure) for failure in failures],
         "keeps": [result.keep in (Keep.ALL, Keep.FAILED) for result in routed],
     }

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import Sequence
 from typing import Any
 
 from kongflow.core.catalog import Retention
 from kongflow.core.outcome import Finish, overruled
+from kongflow.store.attempts import ended_text
 from kongflow.store.postgres.access import Access
 from kongflow.store.records import Settled, Settlement
-from kongflow.store.rows import SCHEDULED, STORED_STATE, error_entry, row_id
+from kongflow.store.rows import SCHEDULED, STORED_STATE, row_id
 
 LOST, AS_ASKED, CANCEL_REQUESTED, SUPERSEDED, LATER = range(5)
 _LONGEST_DELAY = 1e12
@@ -88,7 +88,7 @@ _COLUMNS = (
     "reasons",
     "details",
     "results",
-    "errors",
+    "ended",
     "delays",
     "gives_back",
     "clears_crashes",
@@ -100,10 +100,10 @@ _COLUMNS = (
 def _end(settlement: Settlement) -> tuple[Any, ...]:
     id, lease, transition, keep = row_id(settlement.id), settlement.lease, settlement.transition, settlement.keep
     crashed = settlement.crashed
-    error = None if transition.error is None else json.dumps(error_entry(transition.error), ensure_ascii=False)
+    ended = ended_text(transition, settlement.log, crashed=crashed)
     if isinstance(transition, Finish):
         state, reason = STORED_STATE[transition.state], transition.reason
-        return (id, lease, state, reason, transition.detail, transition.result, error, 0.0, False, True, crashed, keep)
+        return (id, lease, state, reason, transition.detail, transition.result, ended, 0.0, False, True, crashed, keep)
     delay = min(max(transition.delay, 0.0), _LONGEST_DELAY)
     gives_back, clears = transition.gives_back, transition.clears_crashes
-    return (id, lease, SCHEDULED, None, None, None, error, delay, gives_back, clears, crashed, keep)
+    return (id, lease, SCHEDULED, None, None, None, ended, delay, gives_back, clears, crashed, keep)

@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from kongflow.core.catalog import DatabaseSettings
 from kongflow.core.job import Job, NewJob, UnroutedJob
 from kongflow.core.outcome import RunAgain
-from kongflow.core.queue import Queue, QueueRules
+from kongflow.core.queue import QueueRules
 from kongflow.store import reads
 from kongflow.store.base import LeaseKeeper
 from kongflow.store.connections import CallersConnection
@@ -25,6 +25,7 @@ from kongflow.store.postgres.adding import added_jobs, new_job_arrays
 from kongflow.store.postgres.address import parse_address
 from kongflow.store.postgres.claiming import claim_jobs
 from kongflow.store.postgres.heartbeat import PostgresLeaseKeeper
+from kongflow.store.postgres.looking import overview, pauses_of, rules_of, runner_views
 from kongflow.store.postgres.patience import PATIENCE
 from kongflow.store.postgres.pruning import prune
 from kongflow.store.postgres.rescuing import published_terms, rescue
@@ -35,6 +36,7 @@ from kongflow.store.records import (
     Claimed,
     JobCount,
     JobFilter,
+    Overview,
     Page,
     Pause,
     Pending,
@@ -48,7 +50,7 @@ from kongflow.store.records import (
     Settlement,
 )
 from kongflow.store.releases import refuse_newer, refuse_other_name, status_of
-from kongflow.store.rows import Row, job_of, row_id, to_instant
+from kongflow.store.rows import Row, job_of, row_id
 from kongflow.store.statements import check_schema
 from kongflow.store.suspects import SHORTEST_GAP, Suspects
 
@@ -279,27 +281,17 @@ class PostgresStore:
         rules = await self.rules_in_force()
         return await self._access.read(lambda connection: reads.count_queues(connection, self._tables, rules))
 
+    async def overview(self) -> Overview:
+        """See Store.overview."""
+        return await overview(self._access, self._tables)
+
     async def rules_in_force(self) -> QueueRules | None:
         """See Store.rules_in_force."""
-        rows = await self._access.rows("rules_in_force")
-        if not rows:
-            return None
-        limits = ("concurrency", "max_active", "rate_limit", "rate_per")
-        return QueueRules(
-            {
-                name: Queue.of_published(name, dict(zip(limits, values, strict=True)))
-                for name, *values in rows
-                if name is not None
-            }
-        )
+        return rules_of(await self._access.rows("rules_in_force"))
 
     async def runners(self) -> list[RunnerView]:
         """See Store.runners."""
-        views = await self._access.rows("runners", shift=self._access.shift)
-        return [
-            RunnerView(id, host, pid, tuple(queues), tuple(tasks), tuple(flags), *rest)
-            for id, host, pid, queues, tasks, flags, *rest in views
-        ]
+        return runner_views(await self._access.rows("runners", shift=self._access.shift))
 
     async def await_outcome(self, id: str) -> Job | None:
         """See Store.await_outcome."""
@@ -340,10 +332,7 @@ class PostgresStore:
 
     async def pauses(self) -> list[Pause]:
         """See Store.pauses."""
-        return [
-            Pause(name, reason, author, to_instant(at))
-            for name, reason, author, at in await self._access.rows("pauses")
-        ]
+        return pauses_of(await self._access.rows("pauses"))
 
     # --- the caller's own transactions ---
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from datetime import datetime
 
 from sqlalchemy import ColumnElement, DateTime, Text, and_, cast, collate, column, exists, func, literal, select
-from sqlalchemy.dialects.postgresql import ARRAY, JSONB
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB, JSONPATH
 
 from kongflow.core.job_filter import Match, Operator
 from kongflow.store.statements import check_schema
@@ -57,5 +57,6 @@ class _Postgres:
         compared = COMPARE[match.operator](value, known)
         return compared if match.operator is Operator.IS else and_(func.jsonb_typeof(value) == "number", compared)
 
-    def last_error(self, errors: ColumnElement[str], field: str) -> ColumnElement[str]:
-        return cast(cast(errors, JSONB).op("->")(-1).op("->>")(field), Text)
+    def last_error(self, attempts: ColumnElement[str], field: str) -> ColumnElement[str]:
+        errors = func.jsonb_path_query_array(cast(attempts, JSONB), cast("$[*].error", JSONPATH))
+        return cast(errors.op("->")(-1).op("->>")(field), Text)

@@ -14,8 +14,9 @@ from kongflow.core.outcome import LeaseTerms
 from kongflow.core.retry import class_names
 from kongflow.core.task import Keep
 from kongflow.errors import TimedOut
+from kongflow.store.instants import to_instant
 from kongflow.store.records import Chore, RunnerInfo, max_attempts
-from kongflow.store.rows import Row, json_value, names, to_instant
+from kongflow.store.rows import Row, json_value, names
 from kongflow.store.sqlite.lanes import (
     MOST_MOVED,
     block,

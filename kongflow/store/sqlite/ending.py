@@ -9,8 +9,10 @@ from kongflow.core.catalog import Retention
 from kongflow.core.job import Job, JobState, Reason
 from kongflow.core.outcome import Finish, RunAgain
 from kongflow.core.task import Keep
+from kongflow.store.attempts import ended_text
+from kongflow.store.instants import seconds_later
 from kongflow.store.records import Settlement
-from kongflow.store.rows import CANCELLED, READY, SCHEDULED, STORED_STATE, job_of, row_id, seconds_later, with_error
+from kongflow.store.rows import CANCELLED, READY, SCHEDULED, STORED_STATE, job_of, row_id
 from kongflow.store.sqlite.transaction import Transaction
 
 READABLE_AFTER_AWAIT = 600.0
@@ -18,13 +20,21 @@ READABLE_AFTER_AWAIT = 600.0
 
 
 def finish(
-    tx: Transaction, id: int, lease: int | None, end: Finish, *, keep: Keep, retention: Retention, crashed: bool = False
+    tx: Transaction,
+    id: int,
+    lease: int | None,
+    end: Finish,
+    ended: str | None,
+    *,
+    keep: Keep,
+    retention: Retention,
+    crashed: bool = False,
 ) -> bool:
     """End a job: to the history, where it is kept or awaited, and out of the live ones. False: the lease is lost.
 
-    `lease` None ends a job that nobody runs.
+    `lease` None ends a job that nobody runs. `ended` is what is kept of its attempt, None where there was none.
     """
-    tx.run("finish_to_history", **_history(tx, id, lease, end, keep, retention, crashed))
+    tx.run("finish_to_history", **_history(tx, id, lease, end, ended, keep, retention, crashed))
     row = tx.one("finish_job", id=id, lease=lease)
     if row is None:
         return False
@@ -43,8 +53,8 @@ def finish_succeeded(tx: Transaction, ends: Sequence[Settlement], retention: Ret
     tx.many(
         "finish_to_history",
         [
-            _history(tx, job_id, end.lease, end.transition, end.keep, retention, crashed=False)
-            for job_id, end in ((row_id(end.id), end) for end in ends)
+            _history(tx, job_id, end.lease, end.transition, ended, end.keep, retention, crashed=False)
+            for job_id, end, ended in ((row_id(end.id), end, ended_text(end.transition, end.log)) for end in ends)
             if isinstance(end.transition, Finish) and (end.keep is Keep.ALL or job_id in awaited)
         ],
     )
@@ -57,7 +67,7 @@ def finish_succeeded(tx: Transaction, ends: Sequence[Settlement], retention: Ret
     return held
 
 
-def run_again(tx: Transaction, id: int, lease: int, again: RunAgain, errors: str | None, *, crashed: bool) -> bool:
+def run_again(tx: Transaction, id: int, lease: int, again: RunAgain, ended: str, *, crashed: bool) -> bool:
     """Let a job wait for its next attempt. False: the lease is lost.
 
     What comes back without a delay and without an outcome (released, crashed) keeps its `run_at`, which is its place
@@ -73,7 +83,8 @@ def run_again(tx: Transaction, id: int, lease: int, again: RunAgain, errors: str
         gives_back=int(again.gives_back),
         clears_crashes=int(again.clears_crashes),
         crashes=int(crashed),
-        errors=with_error(errors, again.error, tx.now) if again.error else None,
+        ended=ended,
+        now=tx.now,
     )
     if row is None:
         return False
@@ -85,7 +96,7 @@ def cancel_waiting(tx: Transaction, id: int, reason: Reason) -> Job | None:
     """Cancel a job that nobody runs and return it as it ended; None where there is none."""
     row = tx.one("get_live", id=id)
     if row is None or not finish(
-        tx, id, None, Finish(JobState.CANCELLED, reason), keep=Keep.ALL, retention=published_retention(tx)
+        tx, id, None, Finish(JobState.CANCELLED, reason), None, keep=Keep.ALL, retention=published_retention(tx)
     ):
         return None
     ended = list(row)
@@ -110,7 +121,14 @@ def retention_of(text: str) -> Retention:
 
 
 def _history(
-    tx: Transaction, id: int, lease: int | None, end: Finish, keep: Keep, retention: Retention, crashed: bool
+    tx: Transaction,
+    id: int,
+    lease: int | None,
+    end: Finish,
+    ended: str | None,
+    keep: Keep,
+    retention: Retention,
+    crashed: bool,
 ) -> dict[str, object]:
     kept = keep is Keep.ALL or (keep is Keep.FAILED and end.state is JobState.FAILED)
     return {
@@ -120,17 +138,10 @@ def _history(
         "reason": end.reason,
         "detail": end.detail,
         "result": end.result,
-        "errors": _errors(tx, id, end),
+        "ended": ended,
         "crashes": int(crashed),
         "keep": int(kept),
         "now": tx.now,
         "purge_at": seconds_later(tx.now, getattr(retention, end.state)) if kept else 0,
         "awaited_until": seconds_later(tx.now, READABLE_AFTER_AWAIT),
     }
-
-
-def _errors(tx: Transaction, id: int, end: Finish) -> str | None:
-    if end.error is None:
-        return None
-    row = tx.one("errors", id=id)
-    return with_error(row[0] if row else None, end.error, tx.now)

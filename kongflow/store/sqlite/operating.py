@@ -6,7 +6,8 @@ from datetime import datetime
 
 from kongflow.core.job import Job, JobState, Reason
 from kongflow.store.conflicts import missing, not_deleted, not_rescheduled, not_retried
-from kongflow.store.rows import READY, RUNNING, SCHEDULED, clamped, job_of, seconds_later, to_millis
+from kongflow.store.instants import clamped, seconds_later, to_millis
+from kongflow.store.rows import READY, RUNNING, SCHEDULED, job_of
 from kongflow.store.sqlite.adding import live_job
 from kongflow.store.sqlite.ending import READABLE_AFTER_AWAIT, cancel_waiting
 from kongflow.store.sqlite.runners import roster_changed

@@ -8,8 +8,10 @@ from collections.abc import Iterable, Sequence
 from kongflow.core.catalog import Retention
 from kongflow.core.job import JobOptions, NewJob, Reason, UnroutedJob
 from kongflow.core.task import JobKeyMode
+from kongflow.store.attempts import ended_text
+from kongflow.store.instants import to_instant
 from kongflow.store.records import Routed
-from kongflow.store.rows import Row, due, due_at, json_list, names, row_id, to_instant
+from kongflow.store.rows import Row, due, due_at, json_list, names, row_id
 from kongflow.store.sqlite.adding import supersede_older
 from kongflow.store.sqlite.ending import cancel_waiting, finish
 from kongflow.store.sqlite.transaction import Transaction
@@ -33,7 +35,7 @@ def _route(tx: Transaction, routed: Routed, retention: Retention) -> bool:
     if row is None:
         return False
     if routed.failure is not None:
-        finish(tx, job_id, None, routed.failure, keep=routed.keep, retention=retention)
+        finish(tx, job_id, None, routed.failure, ended_text(routed.failure), keep=routed.keep, retention=retention)
     elif routed.job is not None:
         _make_live(tx, job_id, row, routed.job)
     return True

@@ -6,7 +6,9 @@ import json
 
 from kongflow.core.catalog import Retention
 from kongflow.core.outcome import Finish, RunAgain, after_crash, overruled
-from kongflow.store.records import Rescued, RunnerInfo, RunnerView
+from kongflow.store.attempts import ended_text
+from kongflow.store.instants import to_instant
+from kongflow.store.records import Pause, Rescued, RunnerInfo, RunnerView
 from kongflow.store.rows import Row, names
 from kongflow.store.sqlite.claiming import terms_of
 from kongflow.store.sqlite.ending import finish, retention_text, run_again
@@ -80,6 +82,11 @@ def _view(row: Row, tx: Transaction, in_force: str | None) -> RunnerView:
     )
 
 
+def paused(tx: Transaction) -> list[Pause]:
+    """Return what is paused, by name."""
+    return [Pause(name, reason, author, to_instant(at)) for name, reason, author, at in tx.all("pauses")]
+
+
 def roster_changed(tx: Transaction) -> None:
     """Who may take what, or a limit, may have changed: all processes read the roster anew, all queues are looked at."""
     tx.run("next_generation")
@@ -104,14 +111,15 @@ def rescue(tx: Transaction, suspects: Suspects, retention: Retention) -> list[Re
 
 def _rescue_job(tx: Transaction, row: Row, runner: str, last_moment: int, retention: Retention) -> Rescued:
     """End one lost attempt. After a reboot the old monotonic clock is known up to the last renewal only."""
-    job_id, lease, task, queue, attempt, crashes, claimed, terms_text, cancel_requested, superseded, errors = row
+    job_id, lease, task, queue, attempt, crashes, claimed, terms_text, cancel_requested, superseded = row
     terms, keep = terms_of(terms_text)
     lost = after_crash(attempt, crashes, (last_moment - claimed) / 1000, terms)
     crashed = lost.gives_back if isinstance(lost, RunAgain) else lost.reason == "crashed"
     transition = overruled(lost, cancel_requested=bool(cancel_requested), superseded=bool(superseded))
+    ended = ended_text(transition, crashed=crashed)
     match transition:
         case Finish():
-            finish(tx, job_id, lease, transition, keep=keep, retention=retention, crashed=crashed)
+            finish(tx, job_id, lease, transition, ended, keep=keep, retention=retention, crashed=crashed)
         case RunAgain():
-            run_again(tx, job_id, lease, transition, errors, crashed=crashed)
+            run_again(tx, job_id, lease, transition, ended, crashed=crashed)
     return Rescued(str(job_id), task, queue, runner, transition)

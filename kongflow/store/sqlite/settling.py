@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from kongflow.core.catalog import Retention
 from kongflow.core.job import JobState
 from kongflow.core.outcome import Finish, RunAgain, Transition, overruled
+from kongflow.store.attempts import ended_text
 from kongflow.store.records import Settled, Settlement
 from kongflow.store.rows import row_id
 from kongflow.store.sqlite.ending import finish, finish_succeeded, run_again
@@ -30,15 +31,15 @@ def _settle(tx: Transaction, settlement: Settlement, retention: Retention) -> Se
     row = tx.one("running_job", id=job_id, lease=settlement.lease)
     if row is None:
         return Settled(settlement.id, transition, lost=True)
-    cancel_requested, superseded, errors = row
+    cancel_requested, superseded = row
     transition = overruled(transition, cancel_requested=bool(cancel_requested), superseded=bool(superseded))
+    lease, crashed = settlement.lease, settlement.crashed
+    ended = ended_text(transition, settlement.log, crashed=crashed)
     match transition:
         case Finish():
-            held = finish(
-                tx, job_id, settlement.lease, transition, keep=keep, retention=retention, crashed=settlement.crashed
-            )
+            held = finish(tx, job_id, lease, transition, ended, keep=keep, retention=retention, crashed=crashed)
         case RunAgain():
-            held = run_again(tx, job_id, settlement.lease, transition, errors, crashed=settlement.crashed)
+            held = run_again(tx, job_id, lease, transition, ended, crashed=crashed)
     return Settled(settlement.id, transition, lost=not held)
 
 

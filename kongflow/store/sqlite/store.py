@@ -17,12 +17,15 @@ from kongflow.core.outcome import RunAgain
 from kongflow.core.queue import QueueRules
 from kongflow.errors import NotInitialized
 from kongflow.store import reads
+from kongflow.store.attempts import ended_text
 from kongflow.store.base import LeaseKeeper
 from kongflow.store.connections import CallersConnection
+from kongflow.store.instants import to_instant
 from kongflow.store.records import (
     Claimed,
     JobCount,
     JobFilter,
+    Overview,
     Page,
     Pause,
     Pending,
@@ -36,7 +39,7 @@ from kongflow.store.records import (
     Settlement,
 )
 from kongflow.store.releases import refuse_newer, refuse_other_name
-from kongflow.store.rows import row_id, to_instant
+from kongflow.store.rows import row_id
 from kongflow.store.sqlite import keeping, operating, routing, runners, schema
 from kongflow.store.sqlite.access import Access
 from kongflow.store.sqlite.adding import add_jobs, dequeue_job
@@ -254,6 +257,21 @@ class SqliteStore:
 
         return await self._access.read(work)
 
+    async def overview(self) -> Overview:
+        """See Store.overview."""
+
+        def work(connection: Connection) -> Overview:
+            connection.exec_driver_sql("begin")  # one snapshot for all that follows
+            tx = self._access.reading(connection)
+            return Overview(
+                jobs=reads.count_live(connection, self._tables, to_instant(tx.now)),
+                runners=tuple(runners.registered(tx)),
+                rules=self._access.reading_roster(tx).rules,
+                pauses=tuple(runners.paused(tx)),
+            )
+
+        return await self._access.read(work)
+
     async def rules_in_force(self) -> QueueRules | None:
         """See Store.rules_in_force."""
         return await self._access.read(
@@ -302,8 +320,7 @@ class SqliteStore:
 
     async def pauses(self) -> list[Pause]:
         """See Store.pauses."""
-        rows = await self._access.read(lambda connection: self._access.reading(connection).all("pauses"))
-        return [Pause(name, reason, author, to_instant(at)) for name, reason, author, at in rows]
+        return await self._access.read(lambda connection: runners.paused(self._access.reading(connection)))
 
     # --- the caller's own transactions ---
 
@@ -342,7 +359,7 @@ class SqliteStore:
 
         def work(tx: Transaction) -> None:
             for taken in claimed.result().leased:
-                run_again(tx, taken.row[0], taken.row[1], _GIVEN_BACK, None, crashed=False)
+                run_again(tx, taken.row[0], taken.row[1], _GIVEN_BACK, ended_text(_GIVEN_BACK), crashed=False)
 
         try:
             self._access.submit(work)

@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Integer, and_, case, exists, func, literal, null, or_, select
 
 from kongflow.core.job_filter import Match, Operator
-from kongflow.store.rows import to_millis
+from kongflow.store.instants import to_millis
 from kongflow.store.statements import check_schema
 from kongflow.store.tables import COMPARE, Tables, make_tables
 
@@ -50,8 +50,10 @@ class _Sqlite:
         places = ["$" + "".join(place) for place in product(*steps)]
         return or_(*(self._value_is(func.json_type(json, at), func.json_extract(json, at), match) for at in places))
 
-    def last_error(self, errors: ColumnElement[str], field: str) -> ColumnElement[str]:
-        return func.json_extract(errors, f"$[#-1].{field}")
+    def last_error(self, attempts: ColumnElement[str], field: str) -> ColumnElement[str]:
+        each = func.json_each(attempts).table_valued("key", "value")
+        value: ColumnElement[str] = func.json_extract(each.c.value, f"$.error.{field}")
+        return select(value).where(value.is_not(None)).order_by(each.c.key.desc()).limit(1).scalar_subquery()
 
     def _value_is(self, kind: ColumnElement[str], value: ColumnElement[Any], match: Match) -> ColumnElement[bool]:
         given = match.value

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from kongflow.core.job import AttemptError, JobState, Reason
+from kongflow.core.attempts import AttemptError
+from kongflow.core.job import JobState, Reason
 from kongflow.core.outcome import Finish, RunAgain
 from kongflow.store.records import Settlement
-from tests.store.stage import FAILED, RELEASED, RETRIED, SUCCEEDED, Stage
+from tests.store.stage import RELEASED, RETRIED, SUCCEEDED, Stage
 
 pytestmark = pytest.mark.anyio
 
@@ -24,7 +25,7 @@ async def test_an_attempt_counts_at_the_claim(stage: Stage) -> None:
 async def test_a_retry_waits_for_its_delay_and_is_the_next_attempt(stage: Stage) -> None:
     runner = await stage.runner("work")
     job = await stage.add()
-    await stage.end(runner, await stage.claim_one(runner), RunAgain(30.0, error=AttemptError(1, "ValueError", "no")))
+    await stage.end(runner, await stage.claim_one(runner), RunAgain(30.0, error=AttemptError("ValueError", "no")))
     assert await stage.state(job.id) == "retrying"
     stage.advance(29.0)
     assert await stage.claim(runner) == []
@@ -35,7 +36,7 @@ async def test_a_retry_waits_for_its_delay_and_is_the_next_attempt(stage: Stage)
 async def test_a_retry_without_a_delay_is_ready_at_once(stage: Stage) -> None:
     runner = await stage.runner("work")
     await stage.add()
-    await stage.end(runner, await stage.claim_one(runner), RunAgain(0.0, error=AttemptError(1, "E", "")))
+    await stage.end(runner, await stage.claim_one(runner), RunAgain(0.0, error=AttemptError("E", "")))
     assert (await stage.claim_one(runner)).attempt == 2
 
 
@@ -64,7 +65,7 @@ async def test_a_crash_that_ends_the_job_is_in_its_history(stage: Stage) -> None
     runner = await stage.runner("work")
     await stage.add()
     job = await stage.claim_one(runner)
-    end = Finish(JobState.FAILED, Reason.CRASHED, error=AttemptError(1, "kongflow.Crashed", "gone"))
+    end = Finish(JobState.FAILED, Reason.CRASHED, error=AttemptError("kongflow.Crashed", "gone"))
     await stage.store.settle(runner, [Settlement(job.id, job.lease, end, crashed=True)])
     ended = await stage.job(job.id)
     assert (ended.state, ended.reason, ended.attempt, ended.crashes) == ("failed", "crashed", 0, 1)
@@ -84,37 +85,9 @@ async def test_a_snooze_gives_the_attempt_back_and_is_no_retry(stage: Stage) -> 
     job = await stage.add()
     await stage.end(runner, await stage.claim_one(runner), RunAgain(30.0, gives_back=True))
     waiting = await stage.job(job.id)
-    assert (waiting.state, waiting.attempt, waiting.errors) == ("scheduled", 0, ())
+    assert (waiting.state, waiting.attempt, waiting.error) == ("scheduled", 0, None)
     stage.advance(30.1)
     assert (await stage.claim_one(runner)).attempt == 1
-
-
-async def test_the_errors_of_all_attempts_are_kept_in_order(stage: Stage) -> None:
-    runner = await stage.runner("work")
-    job = await stage.add()
-    for attempt in (1, 2):
-        error = AttemptError(attempt, "ValueError", f"no {attempt}", "Traceback…\n")
-        await stage.end(runner, await stage.claim_one(runner), RunAgain(0.0, error=error))
-    await stage.end(runner, await stage.claim_one(runner), FAILED)
-    ended = await stage.job(job.id)
-    assert [(error.message, error.type) for error in ended.errors] == [
-        ("no 1", "ValueError"),
-        ("no 2", "ValueError"),
-        ("it broke", "ValueError"),
-    ]
-    assert all(error.at is not None for error in ended.errors)
-    assert ended.errors[0].traceback == "Traceback…\n"
-    assert ended.error == ended.errors[-1]
-
-
-async def test_an_error_may_hold_any_text(stage: Stage) -> None:
-    runner = await stage.runner("work")
-    job = await stage.add()
-    error = AttemptError(1, "ValueError", "a\x00b\ud800c", "x" * 50_000)
-    await stage.end(runner, await stage.claim_one(runner), RunAgain(1.0, error=error))
-    kept = (await stage.job(job.id)).errors[0]
-    assert kept.message == "a\\u0000b\\ud800c"
-    assert len(kept.traceback) < 20_000
 
 
 async def test_a_delay_beyond_all_calendars_is_the_last_instant_there_is(stage: Stage) -> None:

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from kongflow.core.job import AttemptError, JobState, Reason
+from kongflow.core.attempts import AttemptError
+from kongflow.core.job import JobState, Reason
 from kongflow.core.job_filter import parse_filter
 from kongflow.core.outcome import Finish
 from kongflow.store.records import JobCount, JobFilter
@@ -36,7 +37,7 @@ async def several(stage: Stage, *payloads: object) -> None:
 
 
 def failed(type: str, message: str) -> Finish:
-    return Finish(JobState.FAILED, Reason.ERROR, error=AttemptError(1, type, message))
+    return Finish(JobState.FAILED, Reason.ERROR, error=AttemptError(type, message))
 
 
 @pytest.mark.parametrize(

@@ -27,7 +27,7 @@ async def test_a_finished_job_keeps_everything(stage: Stage) -> None:
     assert (job.state, job.reason, job.result, job.progress) == ("succeeded", None, {"sum": 3}, "half")
     assert (job.task, job.queue, job.priority, job.payload) == ("work", "mail", 4, {"n": 1})
     assert (job.key, job.tags, job.flags) == ("k", ("t",), ("f",))
-    assert (job.attempt, job.claims, job.runner, len(job.errors)) == (2, 2, "here:9", 1)
+    assert (job.attempt, job.claims, job.runner, len(job.attempts)) == (2, 2, "here:9", 2)
     assert job.created_at == added.created_at
     assert job.finished_at is not None
     assert job.claimed_at is not None

@@ -23,7 +23,8 @@ async def test_an_older_job_that_runs_ends_superseded_unless_it_succeeds(stage: 
     settled = await stage.end(runner, old, end)
     assert isinstance(settled.transition, Finish)
     assert await stage.state(old.id) == "cancelled: superseded"
-    assert [error.message for error in (await stage.job(old.id)).errors] == ([end.error.message] if end.error else [])
+    (attempt,) = (await stage.job(old.id)).attempts
+    assert (attempt.outcome, attempt.error) == ("cancelled", end.error)
     assert await stage.claim_ids(runner) == [newer.id]
 
 

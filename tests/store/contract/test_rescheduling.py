@@ -24,12 +24,12 @@ async def test_a_job_that_waits_for_its_time_runs_now(stage: Stage) -> None:
     assert await stage.claim_ids(runner) == [job.id]
 
 
-async def test_a_job_that_waits_for_its_retry_runs_now_with_its_attempts_and_errors(stage: Stage) -> None:
+async def test_a_job_that_waits_for_its_retry_runs_now_with_its_attempts(stage: Stage) -> None:
     runner = await stage.runner("work")
     job = await stage.add()
     await stage.end(runner, await stage.claim_one(runner), RETRIED)
     now = await stage.store.run_now(job.id)
-    assert (now.state, now.attempt, len(now.errors)) == ("ready", 1, 1)
+    assert (now.state, now.attempt, len(now.attempts)) == ("ready", 1, 1)
     assert (await stage.claim_one(runner)).attempt == 2
 
 

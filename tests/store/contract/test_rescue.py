@@ -88,7 +88,7 @@ async def test_the_crash_limit_fails_the_job(stage: Stage) -> None:
         assert await stage.state(job.id) == end
     assert isinstance(rescued.transition, Finish)
     ended = await stage.job(job.id)
-    assert (ended.crashes, [error.type for error in ended.errors]) == (2, ["kongflow.Crashed"] * 2)
+    assert (ended.crashes, [attempt.outcome for attempt in ended.attempts]) == (2, ["crashed"] * 2)
     assert (ended.attempt, ended.claims) == (0, 2)
 
 

@@ -44,16 +44,33 @@ async def test_what_no_runner_could_read_is_refused_at_the_door(stage: Stage, co
         await add_by_sql(stage, **{"task": "work", column: value})
 
 
-@pytest.mark.parametrize("errors", ["not json", "{}", "5"])
-async def test_errors_that_are_no_list_are_refused_at_the_door(stage: Stage, errors: str) -> None:
+@pytest.mark.parametrize("attempts", ["not json", "{}", "5"])
+async def test_attempts_that_are_no_list_are_refused_at_the_door(stage: Stage, attempts: str) -> None:
     with pytest.raises(Exception, match=r"constraint|malformed"):
-        await add_by_sql(stage, errors=errors)
+        await add_by_sql(stage, attempts=attempts)
 
 
-@pytest.mark.parametrize("errors", ["[]", "[1]", '[{}, {"attempt": "x"}]', '[{"attempt": 1, "type": "E", "at": -1}]'])
-async def test_errors_that_are_not_ours_are_left_out(stage: Stage, errors: str) -> None:
+@pytest.mark.parametrize(
+    "entry",
+    [
+        "1",
+        "{}",
+        '{"attempt": "x", "outcome": "failed", "ended_at": 1}',
+        '{"attempt": 1, "outcome": "lost", "ended_at": 1}',
+        '{"attempt": 1, "outcome": [], "ended_at": 1}',
+        '{"attempt": 1, "outcome": "failed", "ended_at": -1}',
+        '{"attempt": 1, "outcome": "failed", "ended_at": 1, "started_at": "x"}',
+        '{"attempt": 1, "outcome": "failed", "ended_at": 1, "runner": 5}',
+        '{"attempt": 1, "outcome": "failed", "ended_at": 1, "error": {"type": "E"}}',
+        '{"attempt": 1, "outcome": "failed", "ended_at": 1, "log": {"left_out": 0}}',
+        '{"attempt": 1, "outcome": "failed", "ended_at": 1, "log": {"left_out": 0, "lines": [{"at": 1}]}}',
+    ],
+)
+async def test_attempts_that_are_not_ours_are_left_out(stage: Stage, entry: str) -> None:
     runner = await stage.runner("work")
-    id = await add_by_sql(stage, errors=errors)
+    id = await add_by_sql(stage, attempts=f"[{entry}]")
     await stage.store.route(runner, [Routed(id, new())])
     await stage.end(runner, await stage.claim_one(runner), FAILED)
-    assert [error.message for error in (await stage.job(id)).errors] == ["it broke"]
+    job = await stage.job(id)
+    assert [attempt.runner for attempt in job.attempts] == ["here:1"]
+    assert job.error is not None

@@ -36,7 +36,8 @@ create table kongflow.job (
     claimed_at timestamptz,
     progress json,
     payload json not null default '{}',
-    errors jsonb check (jsonb_typeof(errors) = 'array'),
+    -- Of its attempts that have ended: see store/attempts.py.
+    attempts jsonb check (jsonb_typeof(attempts) = 'array'),
     -- Jobs of one kind are for the same runners, but for what a change of the declared queues makes of single names.
     kind bigint not null generated always as (
         hashtextextended(
@@ -95,7 +96,7 @@ create table kongflow.history (
     progress json,
     payload json not null,
     result json,
-    errors jsonb,
+    attempts jsonb,
     primary key (id, state, purge_at)
 ) partition by range (state, purge_at);
 
@@ -252,11 +253,11 @@ create type kongflow.taken_slots as (ids bigint[], contended text[]);
 -- How many slots of a lane a claim got, and how many of them it may use by the lane's rate limit.
 create type kongflow.lane_grant as (lane text, granted integer, usable integer);
 
--- The end of one attempt. `state` is a final one, or 1: the job runs again after `delay` seconds. What became of it:
+-- The end of one attempt. `ended` is what its runner says of it. `state` is a final one, or 1: the job runs again after `delay` seconds. What became of it:
 -- `verdict` 0 the lease was lost, 1 it was written, 2 somebody had asked for a cancel, 3 a newer job had its key, 4 nothing
 -- was written yet, because somebody's open transaction holds the job.
 create type kongflow.attempt_end as (
-    n integer, id bigint, lease bigint, state smallint, reason text, detail text, result text, error jsonb,
+    n integer, id bigint, lease bigint, state smallint, reason text, detail text, result text, ended jsonb,
     delay double precision, gives_back boolean, clears_crashes boolean, crashed boolean, keep text
 );
 create type kongflow.attempt_verdict as (n integer, verdict integer, queue text);
@@ -265,11 +266,11 @@ create type kongflow.attempt_verdict as (n integer, verdict integer, queue text)
 create view kongflow.job_row as
 select j.id, j.task, j.state, j.queue, j.priority, j.payload::text as payload, j.run_at, j.created_at, j.attempt,
     j.max_attempts, j.claims, j.crashes, coalesce(j.job_key, j.claimed_key) as key, j.tags, j.flags, null::text as reason,
-    null::text as detail, null::text as result, j.errors::text as errors, j.progress::text as progress,
+    null::text as detail, null::text as result, j.attempts::text as attempts, j.progress::text as progress,
     j.cancel_requested, j.overrunning, r.host || ':' || r.pid as runner, j.claimed_at, null::timestamptz as finished_at
 from kongflow.job j left join kongflow.runner r on r.id = j.runner
 union all
 select h.id, h.task, h.state, h.queue, h.priority, h.payload::text, h.run_at, h.created_at, h.attempt, h.max_attempts,
-    h.claims, h.crashes, h.key, h.tags, h.flags, h.reason, h.detail, h.result::text, h.errors::text, h.progress::text,
+    h.claims, h.crashes, h.key, h.tags, h.flags, h.reason, h.detail, h.result::text, h.attempts::text, h.progress::text,
     false, false, h.runner, h.claimed_at, h.finished_at
 from kongflow.history h;

@@ -36,7 +36,8 @@ create table kongflow_job (
     terms text,
     progress text,
     payload text not null default '{}',
-    errors text check (json_type(errors) = 'array'),
+    -- Of its attempts that have ended: see store/attempts.py.
+    attempts text check (json_type(attempts) = 'array'),
     -- Jobs of one kind are for the same runners, but for what a change of the declared queues makes of single names.
     kind text generated always as (
         task || char(31) || coalesce(flags, '') || char(31) || case when queue is null then '' else coalesce(rule, '?') end
@@ -83,7 +84,7 @@ create table kongflow_history (
     progress text,
     payload text not null,
     result text,
-    errors text
+    attempts text
 ) strict;
 
 create index kongflow_history_purge on kongflow_history (purge_at);

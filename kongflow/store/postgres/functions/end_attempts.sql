@@ -25,7 +25,9 @@ begin
         run_at = case when e.delay <= 0 and not e.clears_crashes then j.run_at else kongflow.later(p_now, e.delay) end,
         attempt = j.attempt - e.gives_back::integer,
         crashes = case when e.clears_crashes then 0 else j.crashes + e.crashed::integer end,
-        errors = kongflow.with_error(j.errors, e.error, p_now), lease = null, overrunning = false
+        attempts = kongflow.with_attempt(j.attempts, j.attempt,
+            (select r.host || ':' || r.pid from kongflow.runner r where r.id = j.runner), j.claimed_at, p_now, e.ended),
+        lease = null, overrunning = false
     from unnest(v_ends) as e
     where j.id = e.id and j.lease = e.lease and j.state = 4 and e.state = 1
     returning e.n, 1, j.queue;

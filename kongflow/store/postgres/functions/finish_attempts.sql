@@ -19,13 +19,13 @@ begin
     ), ended as (
         delete from kongflow.job j using judged
         where j.id = judged.id and j.lease = judged.lease and j.state = 4 and (judged.state <> 1 or judged.verdict <> 1)
-        returning j.*, judged.n, judged.verdict, judged.detail, judged.result, judged.error, judged.crashed, judged.keep,
+        returning j.*, judged.n, judged.verdict, judged.detail, judged.result, judged.ended, judged.crashed, judged.keep,
             case when judged.verdict = 1 then judged.state else 7 end as final_state,
             case judged.verdict when 1 then judged.reason when 2 then 'request' else 'superseded' end as final_reason
     ), kept as (
         insert into kongflow.history (id, task, state, reason, detail, queue, priority, run_at, created_at, claimed_at,
             finished_at, purge_at, max_attempts, key, flags, tags, attempt, claims, crashes, runner, progress, payload, result,
-            errors)
+            attempts)
         select id, task, final_state, final_reason, case when verdict = 1 then detail end, queue, priority, run_at, created_at,
             claimed_at, p_now,
             greatest(
@@ -34,9 +34,12 @@ begin
                 case when awaited then p_now + interval '10 minutes' end
             ),
             max_attempts, claimed_key, flags, tags, attempt - crashed::integer, claims, crashes + crashed::integer,
-            (select r.host || ':' || r.pid from kongflow.runner r where r.id = ended.runner), progress, payload,
-            case when verdict = 1 then result::json end, kongflow.with_error(errors, error, p_now)
-        from ended
+            ran_on.runner, progress, payload, case when verdict = 1 then result::json end,
+            kongflow.with_attempt(attempts, attempt, ran_on.runner, claimed_at, p_now,
+                case when verdict = 1 then ended.ended else ended.ended || '{"outcome": "cancelled"}' end)
+        from ended left join lateral (
+            select r.host || ':' || r.pid as runner from kongflow.runner r where r.id = ended.runner
+        ) as ran_on on true
         where keep = 'all' or keep = 'failed' and final_state = 6 or awaited
     )
     select array_agg((n, verdict, queue)::kongflow.attempt_verdict), array_agg(claimed_key) filter (where claimed_key is not null)

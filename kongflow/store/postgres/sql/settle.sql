@@ -1,6 +1,6 @@
 -- Purpose: write the ends of attempts. Caller: settle, rescue. Locks: see functions/settle.sql.
 select kongflow.settle(
     kongflow.attempt_ends(cast(:ids as bigint[]), cast(:leases as bigint[]), cast(:states as integer[]), cast(:reasons as text[]), cast(:details as text[]),
-        cast(:results as text[]), cast(:errors as text[]), cast(:delays as double precision[]), cast(:gives_back as boolean[]), cast(:clears_crashes as boolean[]),
+        cast(:results as text[]), cast(:ended as text[]), cast(:delays as double precision[]), cast(:gives_back as boolean[]), cast(:clears_crashes as boolean[]),
         cast(:crashed as boolean[]), cast(:keeps as text[])),
     cast(:retention as double precision[]), cast(:dead as bigint), cast(:shift as interval))

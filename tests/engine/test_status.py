@@ -1,0 +1,196 @@
+"""What is told of how things stand, and what counts as wrong. Pure: an overview and a catalog go in."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from kongflow.core.job import JobState
+from kongflow.core.queue import Queue, QueueRules
+from kongflow.engine.status import MOST_OF_A_KIND, Problem, ProblemKind, QueueStatus, Status, status_of
+from kongflow.store.records import LiveJobs, Overview, Pause, RunnerView
+from tests.builders import make_catalog
+
+NOW = datetime(2026, 11, 30, tzinfo=UTC)
+CATALOG = replace(
+    make_catalog(send={"queue": "mail"}, report={}, tombstones={"old_mail": "send", "old_report": None}),
+    queues=QueueRules({"mail": Queue("mail", 2, max_wait=60.0), "runs:*": Queue("runs:*", 1, max_wait=10.0)}),
+    file="kongflow.yaml",
+)
+
+
+def runner(**fields: Any) -> RunnerView:
+    defaults: dict[str, Any] = {
+        "id": 1, "host": "web", "pid": 7, "queues": ("*",), "tasks": ("send", "report"), "forbidden_flags": (),
+        "config_hash": "c", "in_force": True, "running": 0, "seen": 1.0, "alive": True,
+    }  # fmt: skip
+    return RunnerView(**(defaults | fields))
+
+
+def jobs(
+    state: JobState = JobState.READY,
+    count: int = 1,
+    waited: float = 1.0,
+    task: str = "send",
+    queue: str | None = "mail",
+) -> LiveJobs:
+    return LiveJobs(task, queue, state, count, waited)
+
+
+def told(*groups: LiveJobs, runners: tuple[RunnerView, ...] = (runner(),), **fields: Any) -> Status:
+    overview = Overview(groups, runners, fields.pop("rules", CATALOG.queues), fields.pop("pauses", ()))
+    return status_of(overview, CATALOG)
+
+
+def only(status: Status) -> Problem:
+    (problem,) = status.problems
+    return problem
+
+
+def queue(status: Status, name: str | None) -> QueueStatus:
+    (found,) = (each for each in status.queues if each.queue == name)
+    return found
+
+
+def test_an_idle_installation_is_healthy_also_without_a_runner() -> None:
+    assert told().healthy
+    assert told(runners=()).healthy
+    assert told(jobs(JobState.SCHEDULED, waited=-60.0), runners=()).healthy
+
+
+def test_every_declared_queue_is_shown_and_a_pattern_has_the_jobs_of_all_its_names() -> None:
+    status = told(
+        jobs(count=3, waited=20.0),
+        jobs(JobState.BLOCKED, count=2, waited=30.0),
+        jobs(JobState.RUNNING, count=2),
+        jobs(JobState.RETRYING, waited=-5.0),
+        jobs(queue="runs:1", waited=4.0),
+        jobs(queue="runs:2", waited=7.0),
+        jobs(queue=None, task="report", waited=-0.001),
+    )
+    assert status.healthy
+    assert queue(status, "mail") == QueueStatus("mail", 5, 1, 2, 30.0, 60.0)
+    assert queue(status, "runs:*") == QueueStatus("runs:*", 2, 0, 0, 7.0, 10.0)
+    assert queue(status, None) == QueueStatus(None, 1, 0, 0, 0.0)
+
+
+def test_jobs_that_wait_without_any_runner_are_a_problem() -> None:
+    problem = only(told(jobs(count=1200), runners=()))
+    assert (problem.kind, problem.what) == (ProblemKind.NO_RUNNER, "1,200 jobs wait and no runner is alive")
+    assert problem.remedy == "start one: kongflow run"
+
+
+def test_a_queue_whose_oldest_job_has_waited_longer_than_max_wait_is_late() -> None:
+    assert told(jobs(waited=60.0)).healthy
+    problem = only(told(jobs(waited=60.5)))
+    assert (problem.kind, problem.subject) == (ProblemKind.LATE, "mail")
+    assert problem.what == "its oldest job has waited 1m, max_wait is 1m"
+    assert "kongflow jobs list -f 'queue:mail state:ready,blocked'" in problem.remedy
+
+
+def test_each_name_of_a_pattern_is_late_by_itself_the_worst_first() -> None:
+    status = told(*(jobs(queue=f"runs:{n}", waited=float(n)) for n in (5, 12, 30, 11)))
+    assert [problem.subject for problem in status.problems] == ["runs:30", "runs:12", "runs:11"]
+
+
+@pytest.mark.parametrize("paused", ["runs:1", "runs:*"])
+def test_a_paused_queue_is_shown_and_no_problem(paused: str) -> None:
+    pause = Pause(paused, "the provider is down", "ana", NOW)
+    status = told(jobs(queue="runs:1", waited=99.0), pauses=(pause,))
+    assert status.healthy
+    assert status.pauses == (pause,)
+    assert queue(status, "runs:*").pause == (pause if paused == "runs:*" else None)
+
+
+def test_scheduled_and_running_jobs_are_never_late() -> None:
+    assert told(jobs(JobState.RUNNING, waited=999.0), jobs(JobState.SCHEDULED, waited=999.0)).healthy
+
+
+# --- tasks -----------------------------------------------------------------------------------------------------------
+
+
+def test_jobs_of_a_task_that_nobody_knows_are_told_with_what_to_do() -> None:
+    problem = only(told(jobs(task="sned", count=3), jobs(JobState.SCHEDULED, task="sned", count=2)))
+    assert (problem.kind, problem.subject) == (ProblemKind.REMOVED_TASK, "sned")
+    assert problem.what == (
+        "5 jobs wait: no living runner knows it, and it is not declared in kongflow.yaml; did you mean 'send'?"
+    )
+    assert problem.remedy.endswith("or cancel them: kongflow jobs cancel -f task:sned")
+
+
+def test_jobs_of_a_declared_task_that_no_living_runner_knows_need_a_restart() -> None:
+    problem = only(told(jobs(task="report"), runners=(runner(tasks=("send",)),)))
+    assert problem.what == "1 job waits: no living runner knows it"
+    assert "restart the runners" in problem.remedy
+
+
+@pytest.mark.parametrize(("task", "end"), [("old_mail", "moves them to 'send'"), ("old_report", "cancels them")])
+def test_jobs_of_a_task_with_a_tombstone_wait_for_a_runner_that_has_it(task: str, end: str) -> None:
+    problem = only(told(jobs(task=task)))
+    assert "it is gone in kongflow.yaml" in problem.what
+    assert f"a runner with this configuration {end}" in problem.remedy
+
+
+def test_without_a_living_runner_the_file_says_which_tasks_there_are() -> None:
+    status = told(jobs(task="lost"), jobs(), runners=())
+    assert [(problem.kind, problem.subject) for problem in status.problems] == [
+        (ProblemKind.NO_RUNNER, ""),
+        (ProblemKind.REMOVED_TASK, "lost"),
+    ]
+
+
+def test_a_removed_task_that_still_runs_is_no_problem() -> None:
+    assert told(jobs(JobState.RUNNING, task="lost")).healthy
+
+
+# --- queues ----------------------------------------------------------------------------------------------------------
+
+
+def test_jobs_in_a_queue_that_no_rule_matches_are_told() -> None:
+    status = told(jobs(queue="mial", count=2))
+    problem = only(status)
+    assert (problem.kind, problem.subject) == (ProblemKind.UNDECLARED_QUEUE, "mial")
+    assert "2 jobs wait: no rule in force matches it" in problem.what
+    assert "did you mean 'mail'?" in problem.remedy
+    assert (queue(status, "mial").waiting, queue(status, "mial").declared) == (2, False)
+
+
+def test_a_queue_that_the_file_declares_and_no_runner_obeys_needs_a_restart() -> None:
+    problem = only(told(jobs(), rules=QueueRules()))
+    assert (problem.kind, problem.subject) == (ProblemKind.UNDECLARED_QUEUE, "mail")
+    assert "restart the runners with this configuration" in problem.remedy
+
+
+def test_a_name_is_quoted_for_the_filter_and_for_the_shell() -> None:
+    problem = only(told(jobs(queue='it\'s "odd", yes')))
+    assert '-f \'queue:"it\'"\'"\'s \\"odd\\", yes"\'' in problem.remedy
+
+
+# --- runners ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_dead_runner_that_holds_jobs_is_a_problem() -> None:
+    dead = runner(id=2, pid=8, alive=False, running=3, seen=5_000.0)
+    problem = only(told(runners=(runner(), dead)))
+    assert (problem.kind, problem.subject) == (ProblemKind.DEAD_RUNNER, "web:8")
+    assert problem.what == "silent for 1h23m20s, and it still holds 3 jobs"
+    assert "the other runners take them" in problem.remedy
+    assert "start a runner" in only(told(runners=(dead,))).remedy
+
+
+def test_a_runner_that_died_is_told_of_for_ten_minutes() -> None:
+    assert "died 5m ago" in only(told(runners=(runner(), runner(id=2, alive=False, seen=300.0)))).what
+    assert told(runners=(runner(), runner(id=2, alive=False, seen=601.0))).healthy
+
+
+def test_of_one_kind_the_first_twenty_are_told_and_the_others_counted() -> None:
+    status = told(*(jobs(task=f"lost{number}") for number in range(50)), jobs(queue="nowhere"))
+    assert [problem.kind for problem in status.problems] == [
+        *[ProblemKind.REMOVED_TASK] * MOST_OF_A_KIND,
+        ProblemKind.UNDECLARED_QUEUE,
+    ]
+    assert status.left_out == 30
+    assert not status.healthy
