@@ -18,6 +18,11 @@ PATIENCE = 10.0
 """Seconds that the answer to an ordinary statement of ours may take."""
 
 
+def renewal_patience(lease: float) -> float:
+    """Return the seconds that a renewal may take: enough for two more within the lease, where that is no instant."""
+    return max(lease / 3, 1.0)
+
+
 def statement_timeout(patience: float) -> int:
     """Return the milliseconds after which the server itself gives a statement up, in time to say so."""
     return int(patience * 800)

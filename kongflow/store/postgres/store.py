@@ -26,7 +26,7 @@ from kongflow.store.postgres.address import parse_address
 from kongflow.store.postgres.claiming import claim_jobs
 from kongflow.store.postgres.heartbeat import PostgresLeaseKeeper
 from kongflow.store.postgres.looking import overview, pauses_of, rules_of, runner_views
-from kongflow.store.postgres.patience import PATIENCE
+from kongflow.store.postgres.patience import PATIENCE, renewal_patience
 from kongflow.store.postgres.pruning import prune
 from kongflow.store.postgres.rescuing import published_terms, rescue
 from kongflow.store.postgres.routing import routed_arrays, unrouted_job
@@ -187,7 +187,7 @@ class PostgresStore:
 
     def lease_keeper(self, runner: int) -> LeaseKeeper:
         """See Store.lease_keeper."""
-        return PostgresLeaseKeeper(self._access, runner, self._joined[runner].lease / 3)
+        return PostgresLeaseKeeper(self._access, runner, renewal_patience(self._joined[runner].lease))
 
     async def listen(self, wake: Callable[[], None]) -> None:
         """See Store.listen."""
