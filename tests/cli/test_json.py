@@ -32,6 +32,7 @@ OBJECTS: dict[Name, list[str]] = {
     ("queues", "pause"): ["fast"],
     ("queues", "resume"): ["fast"],
     ("db", "status"): [],
+    ("status",): [],
 }
 
 
