@@ -23,6 +23,8 @@ class PeriodicWork:
     """Says True where there is more to do at once."""
     due: float = 0.0
     done: float = 0.0
+    failed: bool = False
+    """True until it has worked again: then it keeps its rhythm, whatever there is to do."""
 
 
 class Chores:
@@ -48,7 +50,7 @@ class Chores:
             if work.name in chores:
                 work.due = min(work.due, max(work.done + work.every, now))
                 self._changed.set()
-            elif work.name in LOOKED_FOR and work.done:
+            elif work.name in LOOKED_FOR and work.done and not work.failed:
                 work.due = max(work.due, now + 2 * self._poll_interval)
 
     def due(self) -> list[PeriodicWork]:

@@ -86,6 +86,7 @@ class Maintenance:
 
     async def _do(self, chore: PeriodicWork) -> float:
         """Do one chore and return the seconds until it is due again."""
+        chore.failed = True
         try:
             more = await chore.work()
         except StoreError as error:
@@ -93,6 +94,7 @@ class Maintenance:
         except Exception as error:
             self._events.emit(PartFailed(chore.name, f"{type(error).__name__}: {error}", traceback.format_exc()))
             return max(chore.every, PAUSE_AFTER_BUG)
+        chore.failed = False
         self._outage.worked(chore.name)
         return min(chore.every, PAUSE_BETWEEN_ROUNDS) if more else chore.every
 

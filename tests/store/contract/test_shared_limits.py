@@ -6,7 +6,7 @@ import pytest
 
 from kongflow.core.job import ClaimedJob, NewJob
 from kongflow.core.queue import Queue
-from tests.store.stage import Stage, new
+from tests.store.stage import FAILED, Stage, new
 
 pytestmark = pytest.mark.anyio
 
@@ -120,6 +120,20 @@ async def test_a_healthy_run_repairs_nothing(stage: Stage) -> None:
         assert await stage.store.repair(runner, 100) == 0
         await stage.end(runner, running.pop(0))
         running += await stage.claim(runner)
+
+
+async def test_a_retried_job_waits_for_its_patterns_slots_again(stage: Stage) -> None:
+    runner = await stage.runner("work", queues={"t:*": Queue("t:*", max_active=1)})
+    failed = await stage.add(queue="t:a", rule="t:*")
+    await stage.end(runner, await stage.claim_one(runner), FAILED)
+    await stage.add(queue="t:x", rule="t:*")
+    running = await stage.claim_one(runner)
+    await stage.store.retry(failed.id, "{}")
+    other = await stage.add(queue="t:b", rule="t:*")
+    assert await stage.claim(runner, limit=1) == []
+    assert [await stage.state(job.id) for job in (failed, other)] == ["blocked", "blocked"]
+    await stage.end(runner, running)
+    assert await stage.claim_ids(runner) == [failed.id]
 
 
 async def test_a_better_job_that_takes_the_place_of_a_ready_one_is_no_repair(stage: Stage) -> None:
