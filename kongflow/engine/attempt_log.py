@@ -27,7 +27,8 @@ class AttemptLog:
         self._mask = mask
         self._lines: deque[LogLine] = deque(maxlen=MAX_LINES)
         self._count = 0
-        self._lock = threading.Lock()
+        # Reentrant: a finalizer that runs while it is held may log, too.
+        self._lock = threading.RLock()
 
     def add(self, record: logging.LogRecord) -> None:
         """Keep a line; one that cannot be shown is counted. Never raises, whatever is logged."""
@@ -45,7 +46,7 @@ class AttemptLog:
         if self._count == 0:
             return NO_LINES
         with self._lock:
-            lines, count = list(self._lines), self._count
+            lines, count = self._lines.copy(), self._count
         room, kept = MAX_LOG, list[LogLine]()
         while lines and (room := room - len(lines[-1].message)) >= 0:
             kept.insert(0, lines.pop())

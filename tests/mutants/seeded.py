@@ -143,13 +143,13 @@ MUTANTS = [
     Mutant(
         "who missed its renewals because the server's clock was set is rescued at once",
         ("tests/store/postgres/test_clock.py",),
-        postgres=(Change("store/postgres/rescuing.py", "(is_steady or not row[4])", "True"),),
+        postgres=(Change("store/postgres/rescuing.py", "(access.clock.is_steady(row[5]) or not row[4])", "True"),),
     ),
     Mutant(
         "repair does nothing",
         SLOTS,
         sqlite=(Change("store/sqlite/keeping.py", "normalise(tx, roster, lane).filled", "0"),),
-        postgres=(Change(FUNCTIONS + "repair.sql", "promoted := kongflow.normalise(v_lanes, v_now)", "promoted := 0"),),
+        postgres=(Change(FUNCTIONS + "repair.sql", "kongflow.normalise(v_lanes, v_now, true)", "0"),),
     ),
     Mutant(
         "the order ignores the priority",

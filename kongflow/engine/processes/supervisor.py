@@ -191,6 +191,9 @@ class Supervisor:
             raise KongFlowError(f"no runner process has come up: the last of {place.deaths} {how}")
         if self._until_idle:
             self._exit_code = 1
+            if place.deaths >= TRIES:
+                self._events.emit(ProcessDied(pid, how, None))
+                return
         self._events.emit(ProcessDied(pid, how, wait))
         place.due = time.monotonic() + wait
 

@@ -12,6 +12,7 @@ from kongflow.core.retry import Backoff, RetryPolicy, class_names
 from kongflow.core.task import Keep
 from kongflow.errors import TimedOut
 from kongflow.store.postgres.access import Access
+from kongflow.store.postgres.patience import TIME_FOR_ALL_QUEUES
 from kongflow.store.postgres.settling import settle
 from kongflow.store.records import Rescued, RunnerInfo, Settlement, TaskTerms
 from kongflow.store.rows import Row
@@ -44,15 +45,15 @@ async def rescue(access: Access, suspects: Suspects, info: RunnerInfo) -> list[R
     rows = await access.rows("expired_runners", shift=access.shift)
     access.clock.read(rows[0][0], sent)
     # After a step of the server's clock everybody has a lease's time to renew.
-    is_steady = access.clock.is_steady(info.lease)
-    expired = [row[1:] for row in rows if row[1] is not None and (is_steady or not row[4])]
+    expired = [row[1:5] for row in rows if row[1] is not None and (access.clock.is_steady(row[5]) or not row[4])]
     looked = int((time.monotonic() + access.shift.total_seconds()) * 1000)
     rescued: list[Rescued] = []
     for dead, name, seen_at, alive in expired:
         if alive:
             if not suspects.confirmed(dead, seen_at, looked):
                 continue
-            if not await access.value("declare_dead", runner=dead, seen_at=seen_at):
+            declare = access.rows_within(TIME_FOR_ALL_QUEUES, "declare_dead", runner=dead, seen_at=seen_at)
+            if not (await declare)[0][0]:
                 continue
         rescued.extend(await rescue_jobs(access, info.retention, dead, name))
     suspects.keep_only({row[0] for row in expired})

@@ -26,7 +26,7 @@ from kongflow.store.postgres.address import parse_address
 from kongflow.store.postgres.claiming import claim_jobs
 from kongflow.store.postgres.heartbeat import PostgresLeaseKeeper
 from kongflow.store.postgres.looking import overview, pauses_of, rules_of, runner_views
-from kongflow.store.postgres.patience import PATIENCE, renewal_patience
+from kongflow.store.postgres.patience import PATIENCE, TIME_FOR_ALL_QUEUES, renewal_patience
 from kongflow.store.postgres.pruning import prune
 from kongflow.store.postgres.rescuing import published_terms, rescue
 from kongflow.store.postgres.routing import routed_arrays, unrouted_job
@@ -56,8 +56,6 @@ from kongflow.store.suspects import SHORTEST_GAP, Suspects
 
 JOBS_A_SECOND = 100
 """How many jobs of one call are certainly added in a second, by a server that is very busy."""
-TIME_FOR_ALL_QUEUES = 60.0
-"""Seconds for what may have to look at every queue: a config that is new."""
 _GIVEN_BACK = RunAgain(0.0, gives_back=True, clears_crashes=False)
 
 
@@ -183,7 +181,7 @@ class PostgresStore:
 
     async def leave(self, runner: int) -> None:
         """See Store.leave."""
-        await self._access.rows("leave", runner=runner)
+        await self._access.rows_within(TIME_FOR_ALL_QUEUES, "leave", runner=runner)
 
     def lease_keeper(self, runner: int) -> LeaseKeeper:
         """See Store.lease_keeper."""

@@ -1,5 +1,5 @@
 -- Purpose: return the best jobs that wait in a lane and that somebody may take, of each kind up to `p_most`.
--- Caller: free_slots, promote_best. Locks: these jobs, without waiting; one that somebody has locked is left out.
+-- Caller: free_slots, promote_best, promote_further. Locks: these jobs, without waiting; one that somebody has locked is left out.
 create or replace function kongflow.best_blocked(p_lane text, p_most integer)
 returns table (id bigint, priority smallint, run_at timestamptz)
 language plpgsql set enable_sort = off set enable_bitmapscan = off as $$

@@ -1,6 +1,7 @@
 -- Purpose: make the best blocked jobs of a lane ready, beside `p_running` ones: as many as it has free slots, without those
 -- that jobs hold which wait for a pattern's slot, and as its rate limit allows; and write when that is filled again, where
--- it keeps jobs waiting. Returns how many of them should have been ready before. Caller: normalise. Locks: as promote_best; the caller has locked the lane.
+-- it keeps jobs waiting. Up to 4,000 at a time; the lane is noted where there may be more. Returns how many of them should
+-- have been ready before. Caller: normalise. Locks: as promote_best; the caller has locked the lane.
 create or replace function kongflow.fill_lane(p_limit kongflow.lane_limit, p_running integer, p_now timestamptz)
 returns integer
 language plpgsql as $$
@@ -8,6 +9,7 @@ declare
     v_free integer := least(greatest(p_limit.slots - p_running, 0), 1000000);
     v_tokens integer;
     v_refill_at timestamptz;
+    v_may_start integer;
     v_promoted integer := 0;
 begin
     if p_limit.pattern is not null then
@@ -19,14 +21,23 @@ begin
         select tokens, refill_at into v_tokens, v_refill_at
         from kongflow.tokens_left(p_limit.lane, p_limit.rate_limit, p_limit.rate_per, p_now);
     end if;
-    if least(v_free, v_tokens) > 0 then
-        v_promoted := kongflow.promote_best(p_limit.lane, least(v_free, v_tokens));
+    v_may_start := least(v_free, v_tokens);
+    if v_may_start > 0 then
+        v_promoted := kongflow.promote_best(p_limit.lane, least(v_may_start, 2000));
+    end if;
+    if v_may_start > 2000 then
+        v_promoted := v_promoted + kongflow.promote_further(
+            p_limit.lane, least(v_may_start - kongflow.ready_in(p_limit.lane, v_may_start), 2000)
+        );
+        if v_promoted > 0 then
+            insert into kongflow.lane_check (lane) values (p_limit.lane);
+        end if;
     end if;
     if v_promoted > 0 then
         -- A ready job that a claim has just locked has its slot, and was passed for no more than this moment.
-        v_promoted := least(v_promoted, greatest(
-            least(v_free, v_tokens) + v_promoted - kongflow.ready_in(p_limit.lane, least(v_free, v_tokens) + v_promoted), 0
-        ));
+        v_promoted := least(
+            v_promoted, greatest(v_may_start + v_promoted - kongflow.ready_in(p_limit.lane, v_may_start + v_promoted), 0)
+        );
     end if;
     if p_limit.rate_limit is not null then
         update kongflow.lane

@@ -50,8 +50,8 @@ begin
         v_new.state, v_new.since, v_new.state, v_new.until);
     return true;
 exception
-    -- Somebody was quicker with a lock, or with a row for the default partition.
-    when lock_not_available or check_violation then
+    -- Somebody was quicker with a lock, with a row for the default partition or with this one; or it would take too long.
+    when lock_not_available or check_violation or duplicate_table or query_canceled then
         return false;
 end
 $$

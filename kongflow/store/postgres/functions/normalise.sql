@@ -1,14 +1,16 @@
 -- Purpose: put lanes right: the best jobs of each, as many as it has free slots, are ready. Ready ones beyond them may
--- stay so: the claim that meets them demotes them. Returns how many were promoted that nothing pointed at. A job that no
+-- stay so: the claim that meets them demotes them. Returns, where it counts, how many were promoted that
+-- nothing pointed at. A job that no
 -- live runner may take, or that somebody has locked, holds neither slot nor place. Caller: put_right, repair.
 -- Locks: the lanes, in the order of their names, for which it waits; jobs that it promotes, without waiting.
-create or replace function kongflow.normalise(p_lanes text[], p_now timestamptz) returns integer
+create or replace function kongflow.normalise(p_lanes text[], p_now timestamptz, p_counts boolean) returns integer
 language plpgsql as $$
 declare
     v_limits kongflow.lane_limit[];
     v_lane record;
     v_here integer;
     v_promoted integer := 0;
+    v_moved integer := 0;
 begin
     v_limits := array(select l::kongflow.lane_limit from kongflow.limits_of(p_lanes) as l);
     insert into kongflow.lane as l (name, running)
@@ -20,6 +22,11 @@ begin
         select limits::kongflow.lane_limit as limits, coalesce(counted.running, 0) as running
         from unnest(v_limits) as limits left join kongflow.running_in(p_lanes) as counted using (lane)
     loop
+        if v_moved >= 2000 then
+            -- Enough for one transaction: the rest is for the next claims.
+            insert into kongflow.lane_check (lane) values ((v_lane.limits).lane);
+            continue;
+        end if;
         if (v_lane.limits).slots is null then
             v_here := kongflow.promote_all((v_lane.limits).lane);
         else
@@ -29,7 +36,8 @@ begin
             where name = (v_lane.limits).lane and running <> v_lane.running;
         end if;
         -- What was noted after the caller took the notes would have been put right by the next claim.
-        v_promoted := v_promoted + case when v_here = 0 or kongflow.is_noted((v_lane.limits).lane) then 0 else v_here end;
+        v_moved := v_moved + v_here;
+        v_promoted := v_promoted + case when v_here = 0 or not p_counts or kongflow.is_noted((v_lane.limits).lane) then 0 else v_here end;
     end loop;
     return v_promoted;
 end

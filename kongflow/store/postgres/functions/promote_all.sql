@@ -3,13 +3,8 @@
 create or replace function kongflow.promote_all(p_lane text) returns integer
 language plpgsql as $$
 declare
-    v_promoted integer;
+    v_promoted integer := kongflow.promote_further(p_lane, 2000);
 begin
-    update kongflow.job set state = 2, lane = null
-    where id = any (array(
-        select id from kongflow.best_blocked(p_lane, 2000) order by priority, run_at, id limit 2000
-    ));
-    get diagnostics v_promoted = row_count;
     if v_promoted = 2000 then
         insert into kongflow.lane_check (lane) values (p_lane);
     end if;

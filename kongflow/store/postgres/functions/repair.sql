@@ -17,7 +17,7 @@ begin
     perform kongflow.look_by_kind(p_runner);
     if kongflow.put_right(p_limit, v_now) = 0 then
         v_lanes := kongflow.blocked_lanes(p_after, p_limit);
-        promoted := kongflow.normalise(v_lanes, v_now);
+        promoted := kongflow.normalise(v_lanes, v_now, true);
         reached := case when cardinality(v_lanes) = p_limit then v_lanes[p_limit] else '' end;
     end if;
 end
