@@ -70,18 +70,21 @@ class Listening:
         self._connections = Connections(address, 1)
         self._loop = asyncio.get_running_loop()
         self._sent = 0.0
+        self._owed = 0.0
+        """Until when a commit that was about to happen is still to be told of."""
+        self._closed = False
         self._timer: asyncio.TimerHandle | None = None
         self._sending: set[asyncio.Task[None]] = set()
 
     def announce(self) -> None:
         """See Wakeups.announce. The first time at once, then at most every MERGED seconds."""
-        if self._timer is None:
+        if self._timer is None and not self._closed:
             self._timer = self._loop.call_later(max(self._sent + MERGED - self._loop.time(), 0.0), self._send)
 
     def announce_after_commit(self) -> None:
         """See Wakeups.announce_after_commit."""
         try:
-            self._loop.call_soon_threadsafe(self._loop.call_later, MERGED, self.announce)
+            self._loop.call_soon_threadsafe(self._announce_soon)
         except RuntimeError:
             pass  # the loop is closed: the others find out when they poll
 
@@ -102,11 +105,16 @@ class Listening:
 
     async def close(self) -> None:
         """See Wakeups.close."""
+        await asyncio.sleep(0)  # for what threads have just announced
+        self._closed = True
         if self._timer is not None:
             self._timer.cancel()
+        if self._timer is not None or self._loop.time() < self._owed:
             self._send()
         if self._sending:
-            await asyncio.wait(self._sending, timeout=LONGEST_PAUSE)
+            _, late = await asyncio.wait(self._sending, timeout=LONGEST_PAUSE)
+            for task in late:
+                task.cancel()
         await self._connections.close()
 
     @property
@@ -125,6 +133,10 @@ class Listening:
                     raise psycopg.OperationalError("the server does not notify this connection any more")
             if any(name != self._name for name in heard):
                 wake()
+
+    def _announce_soon(self) -> None:
+        self._owed = self._loop.time() + MERGED
+        self._loop.call_later(MERGED, self.announce)
 
     def _send(self) -> None:
         self._timer = None

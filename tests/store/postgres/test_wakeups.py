@@ -28,6 +28,23 @@ async def listening(store: Store) -> AsyncIterator[list[int]]:
     await asyncio.wait({task})
 
 
+def hints_of(store: Store) -> wakeups.Listening:
+    hints = store._access.wakeups  # type: ignore[attr-defined]
+    assert isinstance(hints, wakeups.Listening)
+    return hints
+
+
+def counted(hints: wakeups.Listening, monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Counts what would be sent."""
+    sent: list[int] = []
+
+    async def notify() -> None:
+        sent.append(1)
+
+    monkeypatch.setattr(hints, "_notify", notify)
+    return sent
+
+
 async def test_another_process_hears_of_a_job(stage: Stage) -> None:
     other = await stage.another()
     async with listening(other) as heard:
@@ -59,6 +76,28 @@ async def test_jobs_of_a_users_transaction_are_told_after_its_commit(stage: Stag
             await stage.sql("select 1")
             assert len(heard) == 1
         await until(lambda: len(heard) == 2)
+
+
+async def test_what_commits_just_before_the_end_is_told_before_it(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hints = hints_of(await stage.another())
+    sent = counted(hints, monkeypatch)
+    hints.announce_after_commit()
+    await hints.close()
+    assert len(sent) == 1
+
+
+async def test_nothing_is_sent_after_the_end(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    hints = hints_of(await stage.another())
+    sent = counted(hints, monkeypatch)
+    await hints.close()
+
+    hints.announce()
+    hints.announce_after_commit()
+    await asyncio.sleep(3 * wakeups.MERGED)
+
+    assert sent == []
 
 
 async def test_the_users_transaction_itself_notifies_nobody(stage: Stage) -> None:
@@ -103,5 +142,5 @@ async def test_a_listener_that_does_not_hear_itself_connects_anew(
     monkeypatch.setattr(wakeups, "ECHO_WITHIN", 0.2)
     async with listening(stage.store) as heard:
         # What a pooler between us and the server does: the connection lives, and listens to nothing.
-        monkeypatch.setattr(stage.store._access.wakeups, "_channel", "elsewhere")  # type: ignore[attr-defined]
+        monkeypatch.setattr(hints_of(stage.store), "_channel", "elsewhere")
         await until(lambda: len(heard) >= 2)
