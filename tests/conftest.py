@@ -13,6 +13,15 @@ from kongflow.core.catalog import DatabaseSettings
 from kongflow.store.open import open_store
 from tests.postgres import Server, running_server
 
+LONG = ("storms", "house", "acceptance")
+"""Folders whose tests take longest. They go first: at the end one worker would be alone with them."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Run the longest tests first."""
+    tests = Path(__file__).parent
+    items.sort(key=lambda item: item.path.relative_to(tests).parts[0] not in LONG)
+
 
 def _migrate(url: str) -> None:
     async def migrate() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
@@ -26,14 +26,18 @@ from kongflow.store.base import Store
 from kongflow.store.open import open_store
 from kongflow.store.records import Settlement
 from tests.postgres import DIALECTS
-from tests.store.stage import FAILED, LEASE, POLL, RELEASED, RETRIED, SUCCEEDED, info, new
+from tests.store.stage import FAILED, POLL, RELEASED, RETRIED, SUCCEEDED, info, new
 
+MINUTE = 60.0
+"""Seconds. All times of the model are minutes: the real clock goes on too, by some seconds on a busy machine."""
 LIMITS = {"one": 1, "two": 2}
 RUNNERS = 3
 QUEUES = st.sampled_from([None, *LIMITS])
 TASKS = st.sampled_from(["work", "work", "unknown"])
 RUNNER = st.integers(0, RUNNERS - 1)
-ENDS = st.sampled_from([SUCCEEDED, FAILED, RETRIED, RELEASED, RunAgain(20.0, gives_back=True)])
+ENDS = st.sampled_from(
+    [SUCCEEDED, FAILED, replace(RETRIED, delay=30 * MINUTE), RELEASED, RunAgain(20 * MINUTE, gives_back=True)]
+)
 
 
 @dataclass
@@ -79,7 +83,7 @@ class Jobs(RuleBasedStateMachine):
 
     # --- what happens ---
 
-    @rule(task=TASKS, queue=QUEUES, priority=st.integers(-1, 1), delay=st.sampled_from([0.0, 0.0, 30.0]))
+    @rule(task=TASKS, queue=QUEUES, priority=st.integers(-1, 1), delay=st.sampled_from([0.0, 0.0, 30 * MINUTE]))
     def add(self, task: str, queue: str | None, priority: int, delay: float) -> None:
         (job,) = self.wait(self.store.insert([new(task, queue=queue, priority=priority, delay=delay)]))
         self.jobs[job.id] = Known(job.id, task, queue, priority, self.now + delay)
@@ -120,7 +124,7 @@ class Jobs(RuleBasedStateMachine):
     @rule(runner=RUNNER)
     def lose(self, runner: int) -> None:
         """A runner stops renewing; the others find it dead. Its jobs wait again, its leases are stale."""
-        for step in (LEASE + 1, POLL):
+        for step in (MINUTE, MINUTE):  # longer than a lease, and than the gap between two looks at a suspect
             self.advance(step)
             for other in range(RUNNERS):
                 if other != runner:
@@ -157,7 +161,7 @@ class Jobs(RuleBasedStateMachine):
             assert job.state == "cancelled"
             known.ended = True
 
-    @rule(seconds=st.sampled_from([1.0, 10.0, 25.0]))
+    @rule(seconds=st.sampled_from([MINUTE, 10 * MINUTE, 25 * MINUTE]))
     def pass_time(self, seconds: float) -> None:
         self.advance(seconds)
         for runner in range(RUNNERS):

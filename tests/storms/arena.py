@@ -78,11 +78,12 @@ class Arena(Project):
         runner.wait()
 
     def kill_at_random(self, seconds: float, every: tuple[float, float], seed: int) -> int:
-        """Kill a runner now and then, start another for it, and return how many died."""
+        """Kill a runner now and then, one that works if any does; start another for it, and return how many died."""
         choose, until, kills = random.Random(seed), time.monotonic() + seconds, 0
         while time.monotonic() < until:
             time.sleep(choose.uniform(*every))
-            self.kill(choose.choice(self.alive))
+            working = {attempt.pid for attempt in self.attempts() if not attempt.ended}
+            self.kill(choose.choice([runner for runner in self.alive if runner.pid in working] or self.alive))
             self.start()
             kills += 1
         return kills

@@ -8,6 +8,7 @@ from typing import Any
 
 from kongflow.core.catalog import Retention
 from kongflow.core.outcome import Finish, overruled
+from kongflow.errors import StoreError
 from kongflow.store.attempts import ended_text
 from kongflow.store.postgres.access import Access
 from kongflow.store.records import Settled, Settlement
@@ -28,14 +29,17 @@ async def settle(
 ) -> list[Settled]:
     """Write ends and return what was written. `dead`: the runner that is gone, whose ends these are.
 
-    Raises: StoreError.
+    Raises: StoreError where nothing was written.
     """
     verdicts = await _verdicts(access, settlements, retention, dead)
     held = [place for place, verdict in enumerate(verdicts) if verdict == LATER]
     if held:
         # A claim that came too late for a job holds its row until the claim has ended, some milliseconds: once more.
         await asyncio.sleep(_A_CLAIM)
-        again = await _verdicts(access, [settlements[place] for place in held], retention, dead)
+        try:
+            again = await _verdicts(access, [settlements[place] for place in held], retention, dead)
+        except StoreError:
+            again = [LATER] * len(held)  # the others are written: an error would call them lost at the next try
         for place, verdict in zip(held, again, strict=True):
             verdicts[place] = verdict
     return settled(settlements, verdicts)

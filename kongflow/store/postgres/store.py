@@ -8,7 +8,6 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from datetime import datetime, timedelta
 
-from sqlalchemy import event
 from sqlalchemy.engine import Connection
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -16,6 +15,7 @@ from kongflow.core.catalog import DatabaseSettings
 from kongflow.core.job import Job, NewJob, UnroutedJob
 from kongflow.core.outcome import RunAgain
 from kongflow.core.queue import QueueRules
+from kongflow.errors import StoreError
 from kongflow.store import reads
 from kongflow.store.base import LeaseKeeper
 from kongflow.store.connections import CallersConnection
@@ -24,6 +24,7 @@ from kongflow.store.postgres.access import Access
 from kongflow.store.postgres.adding import added_jobs, new_job_arrays
 from kongflow.store.postgres.address import parse_address
 from kongflow.store.postgres.claiming import claim_jobs
+from kongflow.store.postgres.commits import Commits
 from kongflow.store.postgres.heartbeat import PostgresLeaseKeeper
 from kongflow.store.postgres.looking import overview, pauses_of, rules_of, runner_views
 from kongflow.store.postgres.patience import PATIENCE, TIME_FOR_ALL_QUEUES, renewal_patience
@@ -65,6 +66,7 @@ class PostgresStore:
     def __init__(self, settings: DatabaseSettings, poll_interval: float) -> None:
         self._schema = check_schema(settings.schema)
         self._access = Access(parse_address(settings.url, settings.pooler), self._schema, settings.pool_size)
+        self._commits = Commits()
         self._tables = tables_of(self._schema)
         self._joined: dict[int, RunnerInfo] = {}
         self._suspects = Suspects(gap=max(int(poll_interval * 1000), SHORTEST_GAP))
@@ -130,8 +132,7 @@ class PostgresStore:
             return []
         rows = self._access.rows_in(connection, "add_jobs", **self._new_jobs(jobs))
         if isinstance(connection, Connection):  # psycopg says nothing of a commit: the others find out when they poll
-            wakeups = self._access.wakeups
-            event.listen(connection, "commit", lambda _: wakeups.announce_after_commit(), once=True)
+            self._commits.announce(connection, self._access.wakeups)
         return added_jobs(jobs, rows)
 
     async def dequeue(self, key: str) -> Job | None:
@@ -359,7 +360,10 @@ class PostgresStore:
         returned = [Settlement(job.id, job.lease, _GIVEN_BACK) for job in claimed.result().jobs]
 
         async def give_back() -> None:
-            await settle(self._access, returned, self._joined[runner].retention)
+            try:
+                await settle(self._access, returned, self._joined[runner].retention)
+            except StoreError:
+                pass  # the next renewal finds leases that the runner does not know, and gives their jobs back
 
         task = asyncio.get_running_loop().create_task(give_back())
         self._giving_back.add(task)

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+import psycopg
 import pytest
 from sqlalchemy import create_engine
 
@@ -78,6 +79,24 @@ async def test_jobs_of_a_users_transaction_are_told_after_its_commit(stage: Stag
         await until(lambda: len(heard) == 2)
 
 
+async def test_a_connection_that_adds_often_is_listened_to_once(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    sent = counted(hints_of(stage.store), monkeypatch)
+    engine = create_engine(stage.settings.url.replace("postgresql:", "postgresql+psycopg:"))
+    with engine.connect() as connection:
+        for commits in (1, 2):
+            for _ in range(3):
+                stage.store.insert_in(connection, [new()])
+            connection.commit()
+            await until(lambda commits=commits: len(sent) == commits)
+        connection.exec_driver_sql("select 1")
+        connection.commit()
+
+        assert len(list(connection.dispatch.commit)) == 1
+    await asyncio.sleep(3 * wakeups.MERGED)
+    assert len(sent) == 2, "a commit without jobs is not told"
+    engine.dispose()
+
+
 async def test_what_commits_just_before_the_end_is_told_before_it(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -130,9 +149,12 @@ async def test_a_listener_whose_connection_is_ended_listens_again_and_looks_at_o
 
 async def test_a_listener_that_hears_nothing_calls_to_itself(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(wakeups, "ECHO_EVERY", 0.05)
-    async with listening(stage.store) as heard:
-        await stage.sql("select pg_sleep(0.3)")
-        assert len(heard) == 1, "its own call is no news"
+    with psycopg.connect(stage.settings.url, autocommit=True) as ear:
+        ear.execute("listen kongflow_jobs")
+        async with listening(stage.store) as heard:
+            calls = await asyncio.to_thread(lambda: list(ear.notifies(timeout=10, stop_after=3)))
+            assert len(calls) == 3
+            assert len(heard) == 1, "its own call is no news"
 
 
 async def test_a_listener_that_does_not_hear_itself_connects_anew(
