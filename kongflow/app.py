@@ -210,7 +210,8 @@ class KongFlow:
     async def status(self) -> Status:
         """Say how things stand: what waits and runs in each queue, the runners, and what is wrong."""
         self._check_initialized()
-        return status_of(await self.store.overview(), self.catalog)
+        overview = await self.store.overview()
+        return await asyncio.to_thread(status_of, overview, self.catalog)  # there may be very many queue names
 
     # --- operating ---
 

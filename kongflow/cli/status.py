@@ -14,7 +14,8 @@ from kongflow.core.duration import format_duration
 from kongflow.core.json import Json
 
 if TYPE_CHECKING:  # only for annotations: they load the database's libraries
-    from kongflow.engine.status import Problem, QueueStatus, Status
+    from kongflow.engine.problems import Problem
+    from kongflow.engine.status import QueueStatus, Status
     from kongflow.store.records import Pause, RunnerView
 
 UNHEALTHY = 1
@@ -37,8 +38,8 @@ def command(as_json: bool, config: Path) -> int:
     """Say whether all is well, and if not, what to do.
 
     Exit code 1 if not, 3 if the database cannot be read. Not well is: jobs wait and no runner is alive, a runner has
-    died, a queue is beyond its `max_wait`, jobs wait for a task that no living runner knows, or in a queue that nothing
-    declares. A pause is shown, and is no problem.
+    died, a queue is beyond its `max_wait`, jobs wait for a task that no living runner knows, for a runner that serves
+    their queue and allows their flags, or in a queue that nothing declares. A pause is shown, and is no problem.
     """
     status = asyncio.run(_status(config))
     if as_json:

@@ -17,7 +17,7 @@ from kongflow.errors import InvalidOption
 from kongflow.store.filtering import looks_into_rows, parts
 from kongflow.store.instants import to_instant
 from kongflow.store.records import JobCount, JobFilter, LiveJobs, Page, QueueCounts
-from kongflow.store.rows import FIELDS, JSON_FIELDS, SCHEDULED, job_of, stored_state
+from kongflow.store.rows import FIELDS, JSON_FIELDS, SCHEDULED, job_of, names, stored_state
 from kongflow.store.tables import Tables
 
 
@@ -111,15 +111,22 @@ def count_queues(connection: Connection, tables: Tables, rules: QueueRules | Non
 
 
 def count_live(connection: Connection, tables: Tables, now: datetime) -> tuple[LiveJobs, ...]:
-    """Return the live jobs by task, queue and state. One statement, and one pass over the live jobs."""
+    """Return the live jobs by task, queue, flags and state. One statement, and one pass over the live jobs."""
     job = tables.job.c
     used_up = and_(job.state == SCHEDULED, job.attempt > 0)
-    kind = (job.task, job.queue, job.state, used_up)
-    since_when = func.min(func.coalesce(job.run_at, job.created_at))
+    kind = (job.task, job.queue, job.flags, job.state, used_up)
+    since_when = func.min(func.coalesce(job.ready_at, job.created_at))
     query = select(*kind, func.count(), since_when).group_by(*kind)
     return tuple(
-        LiveJobs(task, queue, stored_state(state, int(used_up)), count, (now - to_instant(since)).total_seconds())
-        for task, queue, state, used_up, count, since in connection.execute(query)
+        LiveJobs(
+            task,
+            queue,
+            names(flags),
+            stored_state(state, int(used_up)),
+            count,
+            (now - to_instant(since)).total_seconds(),
+        )
+        for task, queue, flags, state, used_up, count, since in connection.execute(query)
     )
 
 

@@ -207,14 +207,17 @@ class Pause:
 
 @dataclass(frozen=True, slots=True)
 class LiveJobs:
-    """How many live jobs of one task and one queue are in one state."""
+    """How many live jobs of one task, one queue and the same flags are in one state."""
 
     task: str
     queue: str | None
+    flags: tuple[str, ...]
     state: JobState
     count: int
     waited: float
-    """Seconds since the first of them might have started; below 0 where the time of all of them is yet to come."""
+    """Seconds since the first of them might have started: since its time had come, and it was there. Below 0 where the
+    time of all of them is yet to come.
+    """
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,10 +7,10 @@ from datetime import UTC, datetime
 
 import pytest
 
-from kongflow.cli.serving import why_unserved
 from kongflow.cli.workers.list import cells
 from kongflow.core.job import Job, JobState
 from kongflow.core.queue import Queue, QueueRules
+from kongflow.engine.serving import why_unserved
 from kongflow.store.records import RunnerView
 from tests.builders import make_catalog
 

@@ -40,7 +40,7 @@ def test_each_problem_says_what_is_wrong_and_what_to_do(invoke: Invoke, enqueue:
     (project / "kongflow.yaml").write_text(CONFIG.replace("fast: {", "fast: {max_wait: 1ms, "))
     enqueue("anything", "--queue", "fast")
     in_the_database(project, "insert into kongflow_job (task) values ('anythin')")
-    in_the_database(project, "update kongflow_job set run_at = run_at - 65000 where state = 2")
+    in_the_database(project, "update kongflow_job set ready_at = ready_at - 65000 where state = 2")
 
     result = invoke("status", exit_code=1)
 

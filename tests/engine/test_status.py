@@ -10,7 +10,8 @@ import pytest
 
 from kongflow.core.job import JobState
 from kongflow.core.queue import Queue, QueueRules
-from kongflow.engine.status import MOST_OF_A_KIND, Problem, ProblemKind, QueueStatus, Status, status_of
+from kongflow.engine.problems import MOST_OF_A_KIND, Problem, ProblemKind
+from kongflow.engine.status import QueueStatus, Status, status_of
 from kongflow.store.records import LiveJobs, Overview, Pause, RunnerView
 from tests.builders import make_catalog
 
@@ -36,8 +37,9 @@ def jobs(
     waited: float = 1.0,
     task: str = "send",
     queue: str | None = "mail",
+    flags: tuple[str, ...] = (),
 ) -> LiveJobs:
-    return LiveJobs(task, queue, state, count, waited)
+    return LiveJobs(task, queue, flags, state, count, waited)
 
 
 def told(*groups: LiveJobs, runners: tuple[RunnerView, ...] = (runner(),), **fields: Any) -> Status:
@@ -144,6 +146,37 @@ def test_without_a_living_runner_the_file_says_which_tasks_there_are() -> None:
 
 def test_a_removed_task_that_still_runs_is_no_problem() -> None:
     assert told(jobs(JobState.RUNNING, task="lost")).healthy
+
+
+# --- who takes them --------------------------------------------------------------------------------------------------
+
+
+def test_jobs_of_a_queue_that_no_living_runner_serves_are_told() -> None:
+    problem = only(told(jobs(count=500), runners=(runner(queues=("runs:*",)),)))
+    assert (problem.kind, problem.subject) == (ProblemKind.UNSERVED, "send")
+    assert problem.what == "500 jobs wait: no living runner that knows task 'send' serves queue 'mail'"
+    assert problem.remedy == "start a runner that takes them; what waits: kongflow jobs list -f task:send"
+
+
+def test_all_names_of_a_pattern_that_nobody_serves_are_one_problem() -> None:
+    groups = [jobs(queue=f"runs:{number}") for number in range(50)]
+    assert "50 jobs wait" in only(told(*groups, runners=(runner(queues=("mail",)),))).what
+    assert told(*groups, runners=(runner(queues=("mail",)), runner(queues=("runs:*",)))).healthy
+
+
+def test_jobs_with_a_flag_that_every_living_runner_forbids_are_told() -> None:
+    forbidding = (runner(forbidden_flags=("gpu",)),)
+    problem = only(told(jobs(flags=("gpu",)), jobs(), runners=forbidding))
+    assert (problem.kind, problem.what) == (
+        ProblemKind.UNSERVED,
+        "1 job waits: every living runner that knows task 'send' forbids one of its flags: gpu",
+    )
+    assert told(jobs(flags=("gpu",)), runners=(*forbidding, runner(id=2))).healthy
+
+
+def test_what_waits_for_its_time_or_its_queue_is_nobodys_problem_yet() -> None:
+    elsewhere = (runner(queues=("runs:*",)),)
+    assert told(jobs(JobState.SCHEDULED), jobs(JobState.UNROUTED, queue=None), runners=elsewhere).healthy
 
 
 # --- queues ----------------------------------------------------------------------------------------------------------

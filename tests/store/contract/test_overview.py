@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import pytest
 
@@ -49,6 +50,19 @@ async def test_live_jobs_are_counted_by_task_queue_and_state(stage: Stage) -> No
         ("work", "mail", "scheduled"): 1,
         ("work", None, "unrouted"): 1,
     }
+
+
+async def test_jobs_of_other_flags_are_counted_by_themselves(stage: Stage) -> None:
+    for flags in ((), ("gpu",), ("gpu", "big"), ("gpu",)):
+        await stage.add(flags=flags)
+    overview = await stage.store.overview()
+    assert {group.flags: group.count for group in overview.jobs} == {(): 1, ("gpu",): 2, ("gpu", "big"): 1}
+
+
+async def test_a_job_whose_time_is_long_past_waits_since_it_was_added(stage: Stage) -> None:
+    await stage.add(run_at=datetime(2020, 1, 1, tzinfo=UTC))
+    overview = await stage.store.overview()
+    assert 0.0 <= found(overview.jobs, "ready").waited < 3600.0
 
 
 async def test_a_group_has_waited_since_the_first_of_its_jobs_might_have_started(stage: Stage) -> None:
