@@ -10,14 +10,18 @@ import psycopg
 from sqlalchemy import create_engine
 from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as NoneFree
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
-from kongflow.errors import WrongDatabase
+from kongflow.errors import StoreBusy, WrongDatabase
 from kongflow.store.postgres.address import Address
 from kongflow.store.postgres.faults import explain
 
 _ISOLATION: Literal["READ COMMITTED"] = "READ COMMITTED"
 """Whatever the database gives to others: the end of a job must see who asked for its cancel meanwhile."""
+
+TIME_FOR_A_FREE_ONE = 30.0
+"""Seconds that a transaction waits for a connection while all are in use; SQLAlchemy's own default."""
 
 
 class UserTransactions:
@@ -40,6 +44,8 @@ class UserTransactions:
                 ),
                 isolation_level=_ISOLATION,
                 pool_size=self._pool_size,
+                max_overflow=0,
+                pool_timeout=TIME_FOR_A_FREE_ONE,
                 pool_pre_ping=True,
             )
         with self._explained():
@@ -62,6 +68,8 @@ class UserTransactions:
                 creator=lambda: psycopg.connect(self._address.users, prepare_threshold=self._address.prepare_threshold),
                 isolation_level=_ISOLATION,
                 pool_size=self._pool_size,
+                max_overflow=0,
+                pool_timeout=TIME_FOR_A_FREE_ONE,
                 pool_pre_ping=True,
             )
         with self._explained():
@@ -98,3 +106,8 @@ class UserTransactions:
             yield
         except DBAPIError as error:
             raise explain(error, self._address.place) or error from error
+        except NoneFree as error:
+            raise StoreBusy(
+                f"all {self._pool_size} connections for transactions on {self._address.place} have been in use for "
+                f"{TIME_FOR_A_FREE_ONE:.0f} s: end them sooner, or raise database.pool_size"
+            ) from error

@@ -13,7 +13,7 @@ import pytest
 from kongflow.core.catalog import DatabaseSettings
 from kongflow.errors import StoreBusy, StoreUnavailable
 from kongflow.store.open import open_store
-from kongflow.store.postgres import connections, wakeups
+from kongflow.store.postgres import connections, user_transactions, wakeups
 from kongflow.store.postgres.address import parse_address
 from kongflow.store.postgres.heartbeat import PostgresLeaseKeeper
 from tests.engine.waiting import until
@@ -49,6 +49,21 @@ def with_options(url: str, options: str) -> str:
 def test_our_sessions_have_limits(database: DatabaseSettings) -> None:
     address = parse_address(database.url)
     assert shown(address.ours(8_000), *LIMITS) == LIMITS
+
+
+async def test_there_are_never_more_connections_for_transactions_than_the_pool_has(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(user_transactions, "TIME_FOR_A_FREE_ONE", 0.05)
+    store = open_store(replace(stage.settings, pool_size=1), POLL)
+    await store.open()
+    async with store.transaction():
+        with pytest.raises(StoreBusy, match=r"all 1 connections .* raise database\.pool_size"):
+            async with store.transaction():
+                pass
+    with store.sync_transaction(), pytest.raises(StoreBusy), store.sync_transaction():
+        pass
+    await store.close()
 
 
 def test_a_users_transaction_may_take_as_long_as_it_likes(database: DatabaseSettings) -> None:
