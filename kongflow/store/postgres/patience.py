@@ -14,6 +14,11 @@ from typing import Any
 
 import psycopg
 
+
+class NoAnswer(psycopg.OperationalError):
+    """Nobody has answered for as long as we wait; the connection was given up."""
+
+
 PATIENCE = 10.0
 """Seconds that the answer to an ordinary statement of ours may take."""
 
@@ -34,7 +39,7 @@ def statement_timeout(patience: float) -> int:
 
 @contextmanager
 def answering(connection: psycopg.AsyncConnection[Any], patience: float) -> Iterator[None]:
-    """Cut a connection that takes longer than `patience` seconds. Raises: psycopg.OperationalError then."""
+    """Cut a connection that takes longer than `patience` seconds. Raises: NoAnswer then."""
     given_up = threading.Event()
 
     def sever() -> None:
@@ -71,7 +76,7 @@ def _explained(given_up: threading.Event, patience: float, cancel: Callable[[], 
         yield
     except psycopg.Error as error:
         if given_up.is_set():
-            raise psycopg.OperationalError(f"no answer within {patience:g} s; the connection was given up") from error
+            raise NoAnswer(f"no answer within {patience:g} s; the connection was given up") from error
         raise
     finally:
         cancel()

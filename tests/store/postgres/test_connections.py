@@ -11,7 +11,7 @@ import psycopg
 import pytest
 
 from kongflow.core.catalog import DatabaseSettings
-from kongflow.errors import StoreBusy, StoreUnavailable
+from kongflow.errors import StoreBusy, StoreTimedOut
 from kongflow.store.open import open_store
 from kongflow.store.postgres import connections, wakeups
 from kongflow.store.postgres.address import parse_address
@@ -112,7 +112,7 @@ async def test_a_call_into_silence_ends_and_the_next_one_is_answered(
     assert len(line.calls) > 2, "several connections are idle"
     monkeypatch.setattr(connections, "PATIENCE", SHORT)
     line.fall_silent()
-    with pytest.raises(StoreUnavailable, match=r"no answer within 0\.5 s"):
+    with pytest.raises(StoreTimedOut, match=r"no answer within 0\.5 s"):
         await stage.store.pauses()
     monkeypatch.undo()
     assert (await stage.add()).created, "nobody tries the other idle connections one by one"
@@ -124,7 +124,7 @@ async def test_a_heartbeat_into_silence_ends_and_the_next_one_renews(stage: Stag
     keeper.renew([])
     line.fall_silent()
     keeper._patience = SHORT
-    with pytest.raises(StoreUnavailable, match=r"no answer within 0\.5 s"):
+    with pytest.raises(StoreTimedOut, match=r"no answer within 0\.5 s"):
         await asyncio.to_thread(keeper.renew, [])
     keeper._patience = 10.0
     assert keeper.renew([]).lost == frozenset()
