@@ -1,11 +1,13 @@
-"""ServerClock: notices when the server's clock is set. Leases end by that clock, and a step is nobody's death."""
+"""ServerClock: notices when the server's clock is set. Leases end by that clock, and a step is nobody's death; and what
+is over by a clock that runs ahead is not thrown away.
+"""
 
 from __future__ import annotations
 
 import threading
 import time
 from collections.abc import Callable
-from datetime import datetime
+from datetime import UTC, datetime
 
 TOLERANCE = 0.5
 """Seconds that the two clocks may drift apart between two readings, which are some seconds apart: more is a step.
@@ -16,8 +18,10 @@ An NTP client slews at 0.5 ms a second and steps from 0.128 s on (ntpd(8)); half
 class ServerClock:
     """Compares the server's clock with this process's monotonic one. Safe to use from any thread."""
 
-    def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, monotonic: Callable[[], float] = time.monotonic, wall: Callable[[], float] = time.time) -> None:
         self.monotonic = monotonic
+        self._wall = wall
+        self._first: float | None = None
         self._lock = threading.Lock()
         self._ahead: tuple[float, float] | None = None
         self._stepped_at = float("-inf")
@@ -28,7 +32,9 @@ class ServerClock:
             received = self.monotonic()
             # The server looked at its clock at some moment between the two.
             least, most = server.timestamp() - received, server.timestamp() - sent
-            if self._ahead is not None:
+            if self._ahead is None:
+                self._first = least
+            else:
                 before = self._ahead
                 if least > before[1] + TOLERANCE or most < before[0] - TOLERANCE:
                     self._stepped_at = received
@@ -38,3 +44,11 @@ class ServerClock:
         """Say whether the server's clock has not been set for so long, as far as was seen."""
         with self._lock:
             return self.monotonic() - self._stepped_at >= seconds
+
+    def no_later_than(self) -> datetime:
+        """Return the earliest of what time it is by this machine, and by the server had nobody set its clock since the
+        first reading: what is not over by then is not over.
+        """
+        with self._lock:
+            own = self._wall()
+            return datetime.fromtimestamp(own if self._first is None else min(own, self._first + self.monotonic()), UTC)

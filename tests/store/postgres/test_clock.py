@@ -10,6 +10,7 @@ import pytest
 from kongflow.store.postgres.clock import TOLERANCE, ServerClock
 from tests.store.stage import LEASE, POLL, Stage
 
+YEAR = 365 * 86_400.0
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC).timestamp()
 
 
@@ -17,8 +18,8 @@ class Hands:
     """Two clocks that a test moves."""
 
     def __init__(self) -> None:
-        self.monotonic, self.server = 100.0, NOON
-        self.clock = ServerClock(lambda: self.monotonic)
+        self.monotonic, self.server, self.own = 100.0, NOON, NOON
+        self.clock = ServerClock(lambda: self.monotonic, lambda: self.own)
 
     def look(self, *, took: float = 0.0, set_by: float = 0.0) -> None:
         """Read the server's clock `took` seconds long; it has been set by so many seconds before."""
@@ -31,6 +32,7 @@ class Hands:
     def wait(self, seconds: float) -> None:
         self.monotonic += seconds
         self.server += seconds
+        self.own += seconds
 
 
 @pytest.mark.parametrize("step", [TOLERANCE + 0.01, -TOLERANCE - 0.01, 3600.0, -3600.0])
@@ -54,6 +56,25 @@ def test_slow_answers_and_small_corrections_are_no_steps() -> None:
         hands.wait(3.0)
         hands.look(took=took, set_by=set_by)
         assert hands.clock.is_steady(15.0)
+
+
+@pytest.mark.parametrize("step", [3600.0, 0.0, -3600.0])
+def test_it_is_no_later_than_the_server_once_said_whatever_it_says_now(step: float) -> None:
+    hands = Hands()
+    hands.own += 10 * YEAR
+    hands.look()
+    hands.wait(3.0)
+    hands.look(set_by=step)
+    hands.wait(3.0)
+    assert hands.clock.no_later_than() == datetime.fromtimestamp(NOON + 6.0, UTC)
+
+
+def test_it_is_no_later_than_this_machine_has_it() -> None:
+    hands = Hands()
+    assert hands.clock.no_later_than() == datetime.fromtimestamp(NOON, UTC)
+    hands.look(set_by=YEAR)
+    hands.wait(3.0)
+    assert hands.clock.no_later_than() == datetime.fromtimestamp(NOON + 3.0, UTC)
 
 
 @pytest.mark.anyio

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
@@ -13,6 +14,7 @@ from sqlalchemy import text
 from kongflow.core.catalog import Retention
 from kongflow.core.job import JobState, Reason
 from kongflow.core.outcome import Finish, Transition
+from kongflow.store.postgres.clock import ServerClock
 from kongflow.store.records import JobFilter, Settlement
 from tests.store.postgres.test_open_transactions import soon
 from tests.store.stage import FAILED, SUCCEEDED, Stage, info
@@ -20,6 +22,8 @@ from tests.store.stage import FAILED, SUCCEEDED, Stage, info
 pytestmark = pytest.mark.anyio
 
 DAY = 86_400.0
+NEVER = 1e11
+"""Seconds from the epoch."""
 CANCELLED = Finish(JobState.CANCELLED, Reason.HANDLER)
 STATES = ("succeeded", "failed", "cancelled")
 
@@ -105,6 +109,29 @@ async def test_a_job_goes_into_the_partition_of_its_outcome_and_day_and_is_gone_
     assert states[0] == ["succeeded", "failed: error", "cancelled: handler"]
     assert states[1:] == [["gone", "failed: error", "gone"], ["gone"] * 3]
     assert {each.name for each in await partitions(stage)}.isdisjoint(homes)
+
+
+@pytest.mark.parametrize("since", ["before this process came", "while this process runs"])
+async def test_a_servers_clock_that_is_a_year_ahead_costs_no_history(stage: Stage, since: str) -> None:
+    runner = await stage.runner("work", retention=Retention(7 * DAY, 30 * DAY, 10.0))
+    unpartitioned = await finished(stage, runner)
+    await stage.store.prune(10)
+    ids = [unpartitioned, *[await finished(stage, runner, end) for end in (FAILED, CANCELLED)]]
+    year = 365 * DAY
+    if since == "while this process runs":
+        clock = ServerClock(lambda: time.monotonic() - stepped, lambda: NEVER)
+        stepped = 0.0
+        clock.read(datetime.now(UTC), clock.monotonic())
+        stepped = year
+    else:
+        clock = ServerClock(wall=lambda: time.time() - year)
+    stage.advance(year)
+    stage.store._access.clock = clock  # type: ignore[attr-defined]
+    assert await stage.store.prune(10) == 0
+    assert [await stage.state(id) for id in ids] == ["succeeded", "failed: error", "cancelled: handler"]
+    stage.store._access.clock = ServerClock()  # type: ignore[attr-defined]
+    assert await stage.store.prune(10) == 2
+    assert [await stage.state(id) for id in ids] == ["gone"] * 3
 
 
 async def test_without_a_partition_a_job_ends_all_the_same_and_is_deleted_by_row(stage: Stage) -> None:
