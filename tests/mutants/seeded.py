@@ -143,7 +143,7 @@ MUTANTS = [
     Mutant(
         "who missed its renewals because the server's clock was set is rescued at once",
         ("tests/store/postgres/test_clock.py",),
-        postgres=(Change("store/postgres/rescuing.py", "(access.clock.is_steady(row[5]) or not row[4])", "True"),),
+        postgres=(Change("store/postgres/rescuing.py", " or not access.clock.is_steady(lease)", ""),),
     ),
     Mutant(
         "repair does nothing",

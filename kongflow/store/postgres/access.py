@@ -32,7 +32,7 @@ class Access:
     def __init__(self, address: Address, schema: str, pool_size: int) -> None:
         self.address = address
         self.shift = timedelta()
-        self.clock = ServerClock()
+        self.clock = ServerClock(skipped=lambda: self.shift.total_seconds())
         self.user = UserTransactions(address, pool_size)
         self._pool_size = pool_size
         self._named = load_statements("kongflow.store.postgres", lambda sql: in_schema(sql, schema))
