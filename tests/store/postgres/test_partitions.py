@@ -274,6 +274,17 @@ async def test_a_completion_that_stays_open_holds_nobody_up_and_keeps_its_row(st
     assert await covers(stage, "succeeded", await today(stage) + 10)
 
 
+async def test_nobody_waits_while_millions_of_rows_are_searched_for_what_belongs_into_a_partition(stage: Stage) -> None:
+    await stage.runner("work")
+    told = "update pg_class set reltuples = :rows where oid = 'kongflow.history_default'::regclass"
+    await stage.sql(told, rows=6_000_000)
+    await stage.store.prune(10)
+    assert await partitions(stage) == []
+    await stage.sql(told, rows=4_000_000)
+    await stage.store.prune(10)
+    assert await partitions(stage)
+
+
 async def test_settles_go_on_while_partitions_are_made_and_dropped(stage: Stage) -> None:
     runner = await stage.runner("work", retention=Retention(2 * DAY, 2 * DAY, 2 * DAY))
     pruner = await stage.another()
