@@ -285,6 +285,40 @@ async def test_nobody_waits_while_millions_of_rows_are_searched_for_what_belongs
     assert await partitions(stage)
 
 
+async def test_a_partition_that_is_gone_since_it_was_listed_is_passed_over(stage: Stage) -> None:
+    runner = await stage.runner("work", retention=Retention(2 * DAY, 2 * DAY, 2 * DAY))
+    id = await finished(stage, runner)
+    await stage.sql(
+        "create or replace function kongflow.history_partitions() "
+        "returns table (name regclass, state integer, since timestamptz, until timestamptz) language sql "
+        "as $$ select 1::oid::regclass, 0, timestamptz '-infinity', timestamptz 'infinity' $$"
+    )
+    stage.advance(3 * DAY)
+    assert await stage.store.prune(10) == 1
+    assert await stage.state(id) == "gone"
+
+
+async def test_a_table_that_has_the_name_of_the_next_partition_is_left_alone(stage: Stage) -> None:
+    await stage.runner("work")
+    await stage.store.prune(10)
+    first = (await partitions(stage))[0].name
+    await stage.sql(f"alter table kongflow.history detach partition {first}")
+    assert await stage.store.prune(10) == 0
+    assert first not in [each.name for each in await partitions(stage)]
+
+
+async def test_a_partition_that_takes_too_long_is_for_the_next_time(stage: Stage) -> None:
+    await stage.runner("work")
+    await stage.sql(
+        "create or replace function kongflow.is_held(p_tables regclass[]) returns boolean language sql "
+        "return pg_sleep(60) is null"
+    )
+    async with stage.store.transaction() as connection:
+        await connection.execute(text("set local statement_timeout = '300ms'"))
+        assert (await connection.execute(text("select kongflow.make_partition('0')"))).scalar() is False
+    assert await partitions(stage) == []
+
+
 async def test_settles_go_on_while_partitions_are_made_and_dropped(stage: Stage) -> None:
     runner = await stage.runner("work", retention=Retention(2 * DAY, 2 * DAY, 2 * DAY))
     pruner = await stage.another()

@@ -27,7 +27,7 @@ begin
         union all
         select name, false from kongflow.history_partitions() where since <= v_now
     loop
-        continue when to_regclass(v_table::text) is null;  -- dropped meanwhile
+        continue when not exists (select from pg_class where oid = v_table);  -- dropped meanwhile
         execute format(
             'delete from %s where ctid = any(array(
                 select ctid from %1$s where purge_at <= $1 %s order by purge_at limit $2 for update skip locked
