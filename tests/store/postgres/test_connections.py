@@ -15,6 +15,7 @@ from urllib.parse import quote
 
 import psycopg
 import pytest
+from psycopg import sql
 
 from kongflow.core.catalog import DatabaseSettings
 from kongflow.errors import StoreBusy, StoreTimedOut, StoreUnavailable
@@ -22,6 +23,7 @@ from kongflow.store.open import open_store
 from kongflow.store.postgres import connections, heartbeat, wakeups
 from kongflow.store.postgres.address import parse_address
 from kongflow.store.postgres.heartbeat import PostgresLeaseKeeper
+from kongflow.store.records import JobFilter
 from tests.engine.waiting import until
 from tests.line import Line, line_to
 from tests.postgres import Server
@@ -89,6 +91,20 @@ async def test_a_lock_that_is_held_too_long_is_somebody_in_the_way(database: Dat
         with pytest.raises(StoreBusy, match="another transaction was in the way"):
             await store.insert([new(key="mine")])
     assert (await store.insert([new(key="mine")]))[0].id
+    await store.close()
+
+
+async def test_the_style_in_which_a_database_writes_instants_does_not_matter(database: DatabaseSettings) -> None:
+    with psycopg.connect(database.url, autocommit=True) as owner:
+        name = sql.Identifier(owner.info.dbname)
+        owner.execute(sql.SQL("alter database {} set datestyle = 'German, DMY'").format(name))
+    store = open_store(database, POLL)
+    await store.open()
+    stage = Stage(database, store)
+    runner = await stage.runner("work")
+    job = await stage.add()
+    assert await stage.end(runner, await stage.claim_one(runner))
+    assert [each.id for each in (await store.list_jobs(JobFilter(), 10)).items] == [job.id]
     await store.close()
 
 
