@@ -120,6 +120,14 @@ class StoreUnavailable(StoreError):
     """The database cannot be reached, opened, read or written."""
 
 
+class StoreTimedOut(StoreUnavailable):
+    """The database did not answer within the time that a statement may take, or gave the statement up itself."""
+
+
+class StoreRefused(StoreError):
+    """The database does not hold such a value; trying again does not help."""
+
+
 class StoreReplaced(StoreUnavailable):
     """The database is not the one that was opened: its file was deleted, or another stands in its place."""
 

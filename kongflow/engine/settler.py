@@ -12,11 +12,14 @@ from kongflow.core.json import printable
 from kongflow.core.outcome import Finish
 from kongflow.engine.events import Events, PartFailed
 from kongflow.engine.outage import LONGEST_WAIT, Outage
-from kongflow.errors import StoreError
+from kongflow.errors import StoreError, StoreRefused, StoreTimedOut
 from kongflow.store.base import Store
 from kongflow.store.records import Settled, Settlement
 
 BATCH = 50
+"""Ends that are written together, at most; fewer for a while after a batch that was not taken."""
+TRIES = 5
+"""How often an end is refused, or does not get through, before it is written as a failure. A timeout takes seconds."""
 LATER = 0.2
 """Seconds after which an end is tried again whose job somebody's open transaction holds."""
 LINGER = 0.005
@@ -42,6 +45,7 @@ class Settler:
         self._waiting: list[Ending] = []
         self._writing: list[Ending] = []
         self._later = 0
+        self._most = BATCH
         self._arrived = asyncio.Event()
         self._hurry = asyncio.Event()
         self._written = asyncio.Event()
@@ -72,11 +76,11 @@ class Settler:
         while True:
             await self._arrived.wait()
             await self._linger()
-            self._writing, self._waiting = self._waiting[:BATCH], self._waiting[BATCH:]
-            if not self._waiting:
-                self._arrived.clear()
+            self._writing, self._waiting = self._waiting[: self._most], self._waiting[self._most :]
             await self._write(self._writing)
             self._writing = []
+            if not self._waiting:
+                self._arrived.clear()
             self._written.set()
 
     async def _linger(self) -> None:
@@ -87,15 +91,18 @@ class Settler:
                 pass
         self._hurry.clear()
 
-    async def _write(self, batch: Sequence[Ending]) -> None:
+    async def _write(self, batch: list[Ending]) -> None:
         try:
             await self._persist(batch)
         except Exception as error:
-            if len(batch) > 1:
-                for ending in batch:
-                    await self._write([ending])
-            else:
+            if len(batch) == 1:
                 await self._write_refused(batch[0], error)
+            else:
+                # All of them may be too much for the line, or one is refused: fewer now, then one more each time.
+                self._most = len(batch) // 2
+                self._waiting[:0] = batch
+        else:
+            self._most = min(self._most + 1, BATCH)
 
     async def _write_refused(self, ending: Ending, error: Exception) -> None:
         """Write an end that the store cannot hold as a failure that it can."""
@@ -113,12 +120,19 @@ class Settler:
                 return
 
     async def _persist(self, batch: Sequence[Ending]) -> None:
-        """Settle a batch in one transaction; an outage of the store is waited out."""
+        """Settle a batch in one transaction; for a single end an outage of the store is waited out.
+
+        Raises: StoreError where a batch was not taken, or a single end was to blame for that TRIES times in a row.
+        """
+        to_blame = 0
         while True:
             try:
                 settled = await self._store.settle(self._runner, [ending.settlement for ending in batch])
             except StoreError as error:
                 await asyncio.sleep(self._outage.failed("settle", error))
+                to_blame = to_blame + 1 if self._is_due_to_the_end(error) else 0
+                if len(batch) > 1 or to_blame == TRIES:
+                    raise
             else:
                 self._outage.worked("settle")
                 break
@@ -128,6 +142,10 @@ class Settler:
                 asyncio.get_running_loop().call_later(LATER, self._put_again, ending)
             else:
                 ending.written(verdict)
+
+    def _is_due_to_the_end(self, error: StoreError) -> bool:
+        """Say whether it seems to be the end itself that is not taken: no lock, no disk, and heartbeats get through."""
+        return isinstance(error, (StoreRefused, StoreTimedOut)) and not self._outage.concerns("heartbeat")
 
     def _put_again(self, ending: Ending) -> None:
         self._later -= 1

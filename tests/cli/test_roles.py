@@ -207,7 +207,7 @@ def test_a_worker_has_partitions_made_and_dropped_which_are_the_owners_and_a_vie
     become("worker")
     with as_user() as connection:
         for _ in range(3 * len(made)):
-            connection.execute("select kongflow.drop_partition('90 days')")
+            connection.execute("select kongflow.drop_partition(now(), '90 days')")
         assert connection.execute("select name from kongflow.history_partitions()").fetchall() == []
         assert connection.execute("select from kongflow.history").fetchall() == []
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import logging
+import threading
 import time
+from collections import deque
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from kongflow.core.attempts import EndedAttempt, HandlerLog
+from kongflow.core.attempts import EndedAttempt, HandlerLog, LogLine
 from kongflow.core.catalog import Secret
 from kongflow.engine.attempt_log import MAX_LINE, MAX_LINES, MAX_LOG, AttemptLog
 from kongflow.engine.context import JobContext, SyncJobContext
@@ -51,6 +53,26 @@ async def run_one(site: Site, task: str = "work") -> EndedAttempt:
     id = await site.enqueue(task)
     await site.run_all()
     return (await site.job(id)).attempts[-1]
+
+
+def test_a_finalizer_that_logs_while_a_line_is_kept_holds_nobody_up() -> None:
+    log = AttemptLog()
+
+    class Collecting(deque[LogLine]):
+        """The garbage collector may run at any moment, and a finalizer may log."""
+
+        def append(self, line: LogLine) -> None:
+            super().append(line)
+            if len(self) == 1:
+                log.add(record("from a finalizer"))
+
+    log._lines = Collecting()
+    logging_thread = threading.Thread(target=log.add, args=[record("a line")], daemon=True)
+    logging_thread.start()
+    logging_thread.join(10.0)
+
+    assert not logging_thread.is_alive()
+    assert messages(log.kept()) == ["a line", "from a finalizer"]
 
 
 # --- the bounds ------------------------------------------------------------------------------------------------------

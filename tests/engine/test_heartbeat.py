@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -112,6 +113,25 @@ async def test_a_lease_that_cannot_be_renewed_expires_once_and_before_its_time(
 
     assert patient.expired == 1
     assert [type(event) for event in patient.told] == [StoreLost]
+
+
+async def test_whatever_a_renewal_fails_of_it_is_tried_again() -> None:
+    errors = iter([OSError(errno.EMFILE, "Too many open files"), RuntimeError("can't start new thread")])
+
+    def answer() -> Renewal:
+        for error in errors:
+            raise error
+        return Renewal()
+
+    keeper = Keeper(answer)
+    patient = Patient(keeper)
+
+    with patient.alive():
+        await patient.heartbeat.start()
+        await until(lambda: any(isinstance(event, StoreBack) for event in patient.told))
+
+    assert len(keeper.asked) >= 3
+    assert patient.expired == 0
 
 
 async def test_a_lock_on_the_file_expires_nothing() -> None:

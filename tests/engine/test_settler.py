@@ -15,31 +15,56 @@ from kongflow.engine import settler as settler_module
 from kongflow.engine.events import Event, Events, PartFailed, StoreBack, StoreLost
 from kongflow.engine.outage import Outage
 from kongflow.engine.settler import BATCH, Ending, Settler
-from kongflow.errors import StoreUnavailable
+from kongflow.errors import StoreBusy, StoreError, StoreRefused, StoreTimedOut, StoreUnavailable
 from kongflow.store.records import Settled, Settlement
+from tests.engine.waiting import until
 
 pytestmark = pytest.mark.anyio
 
 
 class Shelf:
-    """The one method of a store that a settler calls; `poison` cannot be held, `away` times it does not answer."""
+    """The one method of a store that a settler calls; `poison` cannot be held, `away` times it does not answer, and
+    results of more than `room` characters together do not reach it in time.
+    """
 
-    def __init__(self, *, away: int = 0, poison: str | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        away: int = 0,
+        absence: StoreError | None = None,
+        poison: str | None = None,
+        poisoned: Exception | None = None,
+        room: int = 10**9,
+    ) -> None:
         self.away = away
+        self.absence = absence or StoreUnavailable("away")
         self.poison = poison
+        self.poisoned = poisoned or ValueError("cannot hold this")
+        self.room = room
+        self.failed = 0
         self.batches: list[list[str]] = []
         self.ends: dict[str, Finish] = {}
 
     async def settle(self, runner: int, settlements: Sequence[Settlement]) -> list[Settled]:
         if self.away:
             self.away -= 1
-            raise StoreUnavailable("away")
+            raise self.absence
         ends = {each.id: each.transition for each in settlements if isinstance(each.transition, Finish)}
         if any(end.result == self.poison for end in ends.values() if self.poison):
-            raise ValueError("cannot hold this")
+            raise self.poisoned
+        if sum(len(end.result or "") for end in ends.values()) > self.room:
+            self.failed += 1
+            raise StoreTimedOut("no answer")
         self.ends |= ends
         self.batches.append(list(ends))
         return [Settled(each.id, each.transition) for each in settlements]
+
+
+@pytest.fixture
+def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is tried again is tried again at once."""
+    monkeypatch.setattr("kongflow.engine.outage.FIRST_WAIT", 0.0)
+    monkeypatch.setattr(settler_module, "LONGEST_WAIT", 0.0)
 
 
 class Desk:
@@ -48,7 +73,8 @@ class Desk:
     def __init__(self, shelf: Shelf) -> None:
         self.told: list[Event] = []
         events = Events(self.told.append)
-        self.settler = Settler(shelf, 1, Outage(events), events)  # type: ignore[arg-type]
+        self.outage = Outage(events)
+        self.settler = Settler(shelf, 1, self.outage, events)  # type: ignore[arg-type]
         self.written: list[str] = []
 
     def put(self, id: str, result: str = "null") -> None:
@@ -76,8 +102,7 @@ async def test_ends_that_come_together_are_written_together() -> None:
     assert desk.settler.unwritten == 0
 
 
-async def test_an_outage_loses_nothing_and_is_told_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("kongflow.engine.outage.FIRST_WAIT", 0.001)
+async def test_an_outage_loses_nothing_and_is_told_once(no_waiting: None) -> None:
     shelf = Shelf(away=4)
     desk = Desk(shelf)
 
@@ -89,9 +114,11 @@ async def test_an_outage_loses_nothing_and_is_told_once(monkeypatch: pytest.Monk
     assert [type(event) for event in desk.told] == [StoreLost, StoreBack]
 
 
-async def test_one_end_that_the_store_cannot_hold_does_not_spoil_the_batch(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(settler_module, "LONGEST_WAIT", 0.001)
-    shelf = Shelf(poison='"odd"')
+@pytest.mark.parametrize("refusal", [ValueError("cannot hold this"), StoreRefused("against a rule of the table")])
+async def test_one_end_that_the_store_cannot_hold_does_not_spoil_the_batch(
+    refusal: Exception, no_waiting: None
+) -> None:
+    shelf = Shelf(poison='"odd"', poisoned=refusal)
     desk = Desk(shelf)
 
     async with desk.at_work():
@@ -104,6 +131,77 @@ async def test_one_end_that_the_store_cannot_hold_does_not_spoil_the_batch(monke
     assert [shelf.ends[job].state for job in "123"] == [JobState.SUCCEEDED, JobState.FAILED, JobState.SUCCEEDED]
     assert shelf.ends["2"].reason is Reason.ERROR
     assert [event.part for event in desk.told if isinstance(event, PartFailed)] == ["settler"]
+
+
+async def test_what_is_too_much_for_the_line_goes_in_smaller_batches_and_in_order(no_waiting: None) -> None:
+    shelf = Shelf(room=400)
+    desk = Desk(shelf)
+
+    async with desk.at_work():
+        for number in range(100):
+            desk.put(str(number), result="x" * 100)
+        await desk.settler.flush()
+
+    assert desk.written == [str(number) for number in range(100)]
+    assert {end.state for end in shelf.ends.values()} == {JobState.SUCCEEDED}
+    assert max(map(len, shelf.batches)) == 4
+    assert shelf.failed < len(shelf.batches)
+
+
+async def test_batches_grow_again_when_the_line_is_good(no_waiting: None) -> None:
+    shelf = Shelf(room=100)
+    desk = Desk(shelf)
+
+    async with desk.at_work():
+        for number in range(2):
+            desk.put(str(number), result="x" * 100)
+        await desk.settler.flush()
+        for number in range(BATCH * BATCH):
+            desk.put(str(number), result="x")
+        await desk.settler.flush()
+
+    assert max(map(len, shelf.batches)) == BATCH
+
+
+async def test_a_single_end_that_never_gets_through_fails_and_says_why(no_waiting: None) -> None:
+    shelf = Shelf(room=99)
+    desk = Desk(shelf)
+
+    async with desk.at_work():
+        desk.put("1", result="x" * 100)
+        await desk.settler.flush()
+
+    assert desk.written == ["1"]
+    assert (shelf.ends["1"].state, shelf.ends["1"].reason) == (JobState.FAILED, Reason.ERROR)
+    error = shelf.ends["1"].error
+    assert error is not None
+    assert error.message == "the end could not be written: no answer"
+
+
+async def test_an_end_is_not_to_blame_while_heartbeats_do_not_get_through_either(no_waiting: None) -> None:
+    shelf = Shelf(room=99)
+    desk = Desk(shelf)
+    desk.outage.failed("heartbeat", StoreUnavailable("silence"))
+
+    async with desk.at_work():
+        desk.put("1", result="x" * 100)
+        await until(lambda: shelf.failed > 2 * settler_module.TRIES)
+        shelf.room = 100
+        await desk.settler.flush()
+
+    assert shelf.ends["1"].state is JobState.SUCCEEDED
+
+
+@pytest.mark.parametrize("error", [StoreBusy("a lock"), StoreUnavailable("the disk is full")])
+async def test_an_end_is_not_to_blame_for_locks_and_full_disks(error: StoreError, no_waiting: None) -> None:
+    shelf = Shelf(away=2 * settler_module.TRIES, absence=error)
+    desk = Desk(shelf)
+
+    async with desk.at_work():
+        desk.put("1")
+        await desk.settler.flush()
+
+    assert shelf.ends["1"].state is JobState.SUCCEEDED
 
 
 async def test_a_flush_of_nothing_returns_at_once() -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from kongflow.engine.events import Event, Events, ProcessDied, ProcessesStarted
 from kongflow.engine.processes import supervisor
-from kongflow.engine.processes.supervisor import LONGEST_WAIT, PROVEN, Place, Supervisor
+from kongflow.engine.processes.supervisor import LONGEST_WAIT, PROVEN, TRIES, Place, Supervisor
 from kongflow.errors import KongFlowError
 
 ONLY_ON = ("sqlite",)  # a supervisor has no database: once is enough
@@ -78,6 +78,15 @@ def test_what_keeps_a_later_one_from_starting_is_tried_again() -> None:
     assert trial.supervisor.run() == 1
     assert trial.deaths() == ["ended with exit code 4"]
     assert births() == 3
+
+
+def test_until_idle_a_process_that_dies_each_time_is_given_up() -> None:
+    trial = Trial("line.send(b's')\nif 0 < number < 9: os._exit(7)\nline.send(b'e')\n", count=2)
+
+    assert trial.supervisor.run() == 1
+    assert trial.deaths() == ["ended with exit code 7"] * TRIES
+    assert [event.restart_in is None for event in trial.told if isinstance(event, ProcessDied)] == [False, False, True]
+    assert births() == 1 + TRIES
 
 
 def test_a_program_that_is_not_there_is_a_message(tmp_path: Path) -> None:

@@ -113,6 +113,29 @@ MUTANTS = [
         ("tests/engine/test_heartbeat.py",),
         shared=(Change("engine/heartbeat.py", "self._settings.lease if self._was_away else 0.0", "0.0"),),
     ),
+    Mutant(
+        "a newcomer calls runners dead that had no time to renew since it came",
+        ("tests/store/postgres/test_clock.py",),
+        postgres=(
+            Change("store/postgres/clock.py", "_steady_since = math.inf", "_steady_since = -math.inf"),
+            Change(
+                "store/postgres/clock.py",
+                "if before is None or least > before[1] + TOLERANCE or most < before[0] - TOLERANCE:",
+                "if before and (least > before[1] + TOLERANCE or most < before[0] - TOLERANCE):",
+            ),
+        ),
+    ),
+    Mutant(
+        "a renewal copies a descriptor, and so fails where none is left",
+        ("tests/store/postgres/test_connections.py",),
+        postgres=(
+            Change(
+                "store/postgres/patience.py",
+                "self._deadline = time.monotonic() + patience",
+                "self._deadline = time.monotonic() + patience\n        socket.fromfd(self.fileno(), 1, 1).close()",
+            ),
+        ),
+    ),
     # --- queues ---
     Mutant(
         "a queue's limit is one too high",
@@ -141,9 +164,15 @@ MUTANTS = [
         ),
     ),
     Mutant(
+        "jobs that are blocked are not looked at when a runner comes or goes",
+        SLOTS,
+        sqlite=(Change("store/sqlite/runners.py", 'tx.run("check_blocked_lanes")', "pass"),),
+        postgres=(Change(FUNCTIONS + "roster_changed.sql", "perform kongflow.check_blocked_lanes()", "perform 1"),),
+    ),
+    Mutant(
         "who missed its renewals because the server's clock was set is rescued at once",
         ("tests/store/postgres/test_clock.py",),
-        postgres=(Change("store/postgres/rescuing.py", "(access.clock.is_steady(row[5]) or not row[4])", "True"),),
+        postgres=(Change("store/postgres/rescuing.py", " or not access.clock.is_steady(lease)", ""),),
     ),
     Mutant(
         "repair does nothing",
@@ -215,6 +244,40 @@ MUTANTS = [
         ("tests/store/postgres/test_partitions.py",),
         postgres=(Change(FUNCTIONS + "prune.sql", "case when not v_is_default then", "case when true then"),),
     ),
+    Mutant(
+        "a server's clock that is set ahead costs the history",
+        ("tests/store/postgres/test_partitions.py",),
+        postgres=(Change(FUNCTIONS + "drop_partition.sql", "least(clock_timestamp(), p_latest)", "clock_timestamp()"),),
+    ),
+    Mutant(
+        "of many attempts the first are forgotten",
+        (CONTRACT + "test_ended_attempts.py",),
+        sqlite=(
+            Change(SQLITE_SQL + "run_again.sql", "json_remove(attempts, '$[5]')", "json_remove(attempts, '$[0]')"),
+        ),
+        postgres=(Change(FUNCTIONS + "with_attempt.sql", "p_attempts - 5", "p_attempts - 0"),),
+    ),
+    Mutant(
+        "a job that ends keeps no attempt but its last",
+        (CONTRACT + "test_ended_attempts.py",),
+        sqlite=(
+            Change(
+                SQLITE_SQL + "finish_to_history.sql", "then j.attempts else coalesce(", "then null else coalesce(null, "
+            ),
+        ),
+        postgres=(Change(FUNCTIONS + "finish_attempts.sql", "with_attempt(attempts, ", "with_attempt(null, "),),
+    ),
+    # --- processes, and how things stand ---
+    Mutant(
+        "a process that died is not replaced",
+        ("tests/engine/test_supervisor.py",),
+        shared=(Change("engine/processes/supervisor.py", "place.due = time.monotonic() + wait", "pass"),),
+    ),
+    Mutant(
+        "a queue beyond its max_wait is not told",
+        ("tests/engine/test_status.py",),
+        shared=(Change("engine/status.py", "(jobs.waited or 0.0) <= queue.max_wait", "True"),),
+    ),
     # --- payloads, results, wake-ups ---
     Mutant(
         "a payload is not validated when its job runs",
@@ -224,7 +287,12 @@ MUTANTS = [
     Mutant(
         "one end that cannot be written spoils its batch",
         ("tests/engine/test_settler.py",),
-        shared=(Change("engine/settler.py", "if len(batch) > 1:", "if False:"),),
+        shared=(Change("engine/settler.py", "if len(batch) == 1:", "if True:"),),
+    ),
+    Mutant(
+        "jobs that end while the database is silent fail",
+        ("tests/engine/test_settler.py",),
+        shared=(Change("engine/settler.py", ' and not self._outage.concerns("heartbeat")', ""),),
     ),
     Mutant(
         "a listener that was cut off does not look at once",

@@ -16,8 +16,9 @@ from kongflow.errors import NotInitialized, StoreUnavailable
 from kongflow.store.connections import CallersConnection, dialect_of
 from kongflow.store.postgres.address import Address
 from kongflow.store.postgres.clock import ServerClock
-from kongflow.store.postgres.connections import Connections, SyncConnection, run_sync
+from kongflow.store.postgres.connections import Connections, run_sync
 from kongflow.store.postgres.faults import POOLER_HINT, explain
+from kongflow.store.postgres.patience import PatientConnection
 from kongflow.store.postgres.user_transactions import UserTransactions
 from kongflow.store.postgres.wakeups import Listening, Silence, Wakeups
 from kongflow.store.rows import Row
@@ -32,7 +33,7 @@ class Access:
     def __init__(self, address: Address, schema: str, pool_size: int) -> None:
         self.address = address
         self.shift = timedelta()
-        self.clock = ServerClock()
+        self.clock = ServerClock(skipped=lambda: self.shift.total_seconds())
         self.user = UserTransactions(address, pool_size)
         self._pool_size = pool_size
         self._named = load_statements("kongflow.store.postgres", lambda sql: in_schema(sql, schema))
@@ -104,7 +105,7 @@ class Access:
         return rows[0][0] if rows else None
 
     def sync_rows(
-        self, connection: SyncConnection, name: str, values: Mapping[str, object], patience: float
+        self, connection: PatientConnection, name: str, values: Mapping[str, object], patience: float
     ) -> list[Row]:
         """As `rows`, on a connection of another thread. Raises: psycopg.Error."""
         return run_sync(connection, self.address, self._statements[name], values, patience)

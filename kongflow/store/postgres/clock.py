@@ -1,11 +1,14 @@
-"""ServerClock: notices when the server's clock is set. Leases end by that clock, and a step is nobody's death."""
+"""ServerClock: notices when the server's clock is set. Leases end by that clock, and a step is nobody's death; and what
+is over by a clock that runs ahead is not thrown away.
+"""
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections.abc import Callable
-from datetime import datetime
+from datetime import UTC, datetime
 
 TOLERANCE = 0.5
 """Seconds that the two clocks may drift apart between two readings, which are some seconds apart: more is a step.
@@ -16,11 +19,20 @@ An NTP client slews at 0.5 ms a second and steps from 0.128 s on (ntpd(8)); half
 class ServerClock:
     """Compares the server's clock with this process's monotonic one. Safe to use from any thread."""
 
-    def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        monotonic: Callable[[], float] = time.monotonic,
+        wall: Callable[[], float] = time.time,
+        skipped: Callable[[], float] = lambda: 0.0,
+    ) -> None:
+        """`skipped`: the seconds that tests have let pass at once."""
         self.monotonic = monotonic
+        self._skipped = skipped
+        self._wall = wall
+        self._first: float | None = None
         self._lock = threading.Lock()
         self._ahead: tuple[float, float] | None = None
-        self._stepped_at = float("-inf")
+        self._steady_since = math.inf
 
     def read(self, server: datetime, sent: float) -> None:
         """Take a reading of the server's clock that was asked for at `sent`, by `monotonic`, and has come just now."""
@@ -28,13 +40,22 @@ class ServerClock:
             received = self.monotonic()
             # The server looked at its clock at some moment between the two.
             least, most = server.timestamp() - received, server.timestamp() - sent
-            if self._ahead is not None:
-                before = self._ahead
-                if least > before[1] + TOLERANCE or most < before[0] - TOLERANCE:
-                    self._stepped_at = received
+            before = self._ahead
+            if before is None:
+                self._first = least
+            if before is None or least > before[1] + TOLERANCE or most < before[0] - TOLERANCE:
+                self._steady_since = received + self._skipped()
             self._ahead = least, most
 
     def is_steady(self, seconds: float) -> bool:
-        """Say whether the server's clock has not been set for so long, as far as was seen."""
+        """Say whether the server's clock has been watched for so long, and was not set meanwhile."""
         with self._lock:
-            return self.monotonic() - self._stepped_at >= seconds
+            return self.monotonic() + self._skipped() - self._steady_since >= seconds
+
+    def no_later_than(self) -> datetime:
+        """Return the earliest of what time it is by this machine, and by the server had nobody set its clock since the
+        first reading: what is not over by then is not over.
+        """
+        with self._lock:
+            own = self._wall()
+            return datetime.fromtimestamp(own if self._first is None else min(own, self._first + self.monotonic()), UTC)

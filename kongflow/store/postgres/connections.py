@@ -17,11 +17,10 @@ import psycopg
 from psycopg.pq import ConnStatus, TransactionStatus
 
 from kongflow.store.postgres.address import LOCK_TIMEOUT, Address
-from kongflow.store.postgres.patience import PATIENCE, answering, answering_sync, statement_timeout
+from kongflow.store.postgres.patience import PATIENCE, PatientConnection, answering, statement_timeout
 from kongflow.store.rows import Row
 
 AsyncConnection: TypeAlias = psycopg.AsyncConnection[Any]
-SyncConnection: TypeAlias = psycopg.Connection[Any]
 
 _BEGIN, _COMMIT = b"begin isolation level read committed", b"commit"
 
@@ -93,18 +92,18 @@ async def connect(address: Address) -> AsyncConnection:
     )
 
 
-def connect_sync(address: Address, patience: float) -> SyncConnection:
-    """Open one for a thread whose statements may take `patience` seconds. Raises: psycopg.Error."""
-    return psycopg.connect(
+def connect_sync(address: Address, patience: float) -> PatientConnection:
+    """Open one for a thread whose statements may take `patience` seconds. Raises: psycopg.Error, OSError."""
+    return PatientConnection.connect(
         address.ours(statement_timeout(patience)), autocommit=True, prepare_threshold=address.prepare_threshold
     )
 
 
 def run_sync(
-    connection: SyncConnection, address: Address, statement: bytes, values: Mapping[str, object], patience: float
+    connection: PatientConnection, address: Address, statement: bytes, values: Mapping[str, object], patience: float
 ) -> list[Row]:
     """Run a statement in a transaction of its own and return its rows. Raises: as Connections.run."""
-    with answering_sync(connection, patience):
+    with connection.answering(patience):
         if not address.pooled:
             return connection.execute(statement, values).fetchall()
         with connection.pipeline():

@@ -6,7 +6,16 @@ import psycopg
 from psycopg import errors
 from sqlalchemy.exc import DBAPIError
 
-from kongflow.errors import SchemaOutOfDate, StoreBusy, StoreError, StoreForbidden, StoreUnavailable
+from kongflow.errors import (
+    SchemaOutOfDate,
+    StoreBusy,
+    StoreError,
+    StoreForbidden,
+    StoreRefused,
+    StoreTimedOut,
+    StoreUnavailable,
+)
+from kongflow.store.postgres.patience import NoAnswer
 
 POOLER_HINT = (
     "A pooler such as pgbouncer seems to be in between: set `database.pooler: transaction`, or connect to the server"
@@ -23,13 +32,10 @@ def explain(error: BaseException, place: str) -> StoreError | None:
 def _in_words(error: psycopg.Error, place: str) -> StoreError:
     text = str(error).strip().partition("\n")[0]
     match error:
-        case (
-            errors.LockNotAvailable()
-            | errors.QueryCanceled()
-            | errors.DeadlockDetected()
-            | errors.SerializationFailure()
-        ):
+        case errors.LockNotAvailable() | errors.DeadlockDetected() | errors.SerializationFailure():
             return StoreBusy(f"another transaction was in the way at {place} ({text}); nothing was written: try again")
+        case errors.QueryCanceled() | NoAnswer():
+            return StoreTimedOut(f"{place} did not do it in time: {text}")
         case (
             errors.UndefinedTable() | errors.UndefinedFunction() | errors.UndefinedColumn() | errors.InvalidSchemaName()
         ):
@@ -50,8 +56,8 @@ def _in_words(error: psycopg.Error, place: str) -> StoreError:
                 f"{place} keeps nothing for a session ({text}). {POOLER_HINT}; a connection of your own needs "
                 "prepare_threshold=None"
             )
-        case psycopg.IntegrityError() | psycopg.DataError():
-            return StoreError(f"a row was refused by a constraint of the tables at {place}: {text}")
+        case psycopg.IntegrityError() | psycopg.DataError() | errors.ProgramLimitExceeded():
+            return StoreRefused(f"a row was refused by a constraint of the tables at {place}: {text}")
         case psycopg.OperationalError() | psycopg.InterfaceError():
             return StoreUnavailable(f"{place} cannot be reached: {text}")
     return StoreUnavailable(f"PostgreSQL at {place} refused a statement: {text}")

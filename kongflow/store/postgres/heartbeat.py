@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
-from typing import Any
 
 import psycopg
 
+from kongflow.errors import StoreUnavailable
 from kongflow.store.postgres.access import Access
 from kongflow.store.postgres.connections import connect_sync
 from kongflow.store.postgres.faults import explain
+from kongflow.store.postgres.patience import PatientConnection
 from kongflow.store.records import Renewal
 
 
@@ -21,7 +22,7 @@ class PostgresLeaseKeeper:
         self._access = access
         self._runner = runner
         self._patience = patience
-        self._connection: psycopg.Connection[Any] | None = None
+        self._connection: PatientConnection | None = None
         self._lock = threading.Lock()
 
     def renew(self, leases: Sequence[int]) -> Renewal:
@@ -29,9 +30,10 @@ class PostgresLeaseKeeper:
         with self._lock:
             try:
                 return self._renew(leases)
-            except psycopg.Error as error:
+            except (psycopg.Error, OSError) as error:
                 self._disconnect()
-                raise explain(error, self._access.address.place) or error from error
+                place = self._access.address.place
+                raise explain(error, place) or StoreUnavailable(f"{place} cannot be reached: {error}") from error
 
     def close(self) -> None:
         """Close the connection; safe to call twice."""

@@ -5,14 +5,22 @@ firewall that has forgotten us, answers TCP for ever.
 from __future__ import annotations
 
 import asyncio
-import os
+import math
 import socket
-import threading
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from typing import Any
+from typing import Any, TypeVar
 
 import psycopg
+from psycopg.abc import PQGen
+
+T = TypeVar("T")
+
+
+class NoAnswer(psycopg.OperationalError):
+    """Nobody has answered for as long as we wait; the connection was given up."""
+
 
 PATIENCE = 10.0
 """Seconds that the answer to an ordinary statement of ours may take."""
@@ -34,49 +42,71 @@ def statement_timeout(patience: float) -> int:
 
 @contextmanager
 def answering(connection: psycopg.AsyncConnection[Any], patience: float) -> Iterator[None]:
-    """Cut a connection that takes longer than `patience` seconds. Raises: psycopg.OperationalError then."""
-    given_up = threading.Event()
+    """Cut a connection that takes longer than `patience` seconds. Raises: NoAnswer then."""
+    given_up = False
 
     def sever() -> None:
-        given_up.set()
-        with suppress(psycopg.Error, OSError), _line_of(connection) as line:
-            line.shutdown(socket.SHUT_RDWR)
+        nonlocal given_up
+        given_up = True
+        with suppress(psycopg.Error, OSError):
+            _shut_down(connection.pgconn.socket)
 
     timer = asyncio.get_running_loop().call_later(patience, sever)
-    with _explained(given_up, patience, timer.cancel):
-        yield
-
-
-@contextmanager
-def answering_sync(connection: psycopg.Connection[Any], patience: float) -> Iterator[None]:
-    """As `answering`, for a connection of a thread."""
-    given_up = threading.Event()
-    with _line_of(connection) as line:
-
-        def sever() -> None:
-            given_up.set()
-            with suppress(OSError):
-                line.shutdown(socket.SHUT_RDWR)
-
-        timer = threading.Timer(patience, sever)
-        timer.daemon = True
-        timer.start()
-        with _explained(given_up, patience, timer.cancel):
-            yield
-
-
-@contextmanager
-def _explained(given_up: threading.Event, patience: float, cancel: Callable[[], None]) -> Iterator[None]:
     try:
         yield
     except psycopg.Error as error:
-        if given_up.is_set():
-            raise psycopg.OperationalError(f"no answer within {patience:g} s; the connection was given up") from error
+        if given_up:
+            raise _no_answer(patience) from error
         raise
     finally:
-        cancel()
+        timer.cancel()
 
 
-def _line_of(connection: psycopg.Connection[Any] | psycopg.AsyncConnection[Any]) -> socket.socket:
-    """Return the socket of a connection: to shut down, never to read, and closing it leaves the connection as it is."""
-    return socket.socket(fileno=os.dup(connection.pgconn.socket))
+class PatientConnection(psycopg.Connection[Any]):
+    """A connection of a thread. While it waits it opens nothing and starts no thread: its leases are not to depend on
+    what the process has left of either.
+    """
+
+    _deadline = math.inf
+    _given_up = False
+
+    @contextmanager
+    def answering(self, patience: float) -> Iterator[None]:
+        """Cut this connection if it takes longer than `patience` seconds. Raises: NoAnswer then."""
+        self._deadline = time.monotonic() + patience
+        try:
+            yield
+        except psycopg.Error as error:
+            if self._given_up:
+                raise _no_answer(patience) from error
+            raise
+
+    def wait(self, gen: PQGen[T], *arguments: Any, **named: Any) -> T:
+        """See psycopg.Connection, which wakes `gen` ten times a second."""
+        return super().wait(self._in_time(gen), *arguments, **named)
+
+    def _in_time(self, gen: PQGen[T]) -> PQGen[T]:
+        try:
+            wanted = next(gen)
+            while True:
+                ready = yield wanted
+                if not ready and time.monotonic() >= self._deadline and not self._given_up:
+                    self._given_up = True
+                    _shut_down(self.pgconn.socket)
+                wanted = gen.send(ready)
+        except StopIteration as done:
+            result: T = done.value
+            return result
+
+
+def _no_answer(patience: float) -> NoAnswer:
+    return NoAnswer(f"no answer within {patience:g} s; the connection was given up")
+
+
+def _shut_down(descriptor: int) -> None:
+    """End a line, which wakes up who waits for it. The descriptor stays its owner's."""
+    line = socket.socket(fileno=descriptor)
+    try:
+        line.shutdown(socket.SHUT_RDWR)
+    finally:
+        line.detach()

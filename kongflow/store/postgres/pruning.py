@@ -9,9 +9,12 @@ async def prune(access: Access, limit: int) -> int:
     """Delete what is due by row, a bounded number; drop partitions that are over, and make others ahead. Return how
     many jobs were deleted by row. Raises: StoreError.
     """
-    count: int = await access.value("prune", limit=limit, shift=access.shift)
-    for step in ("drop_partition", "make_partition"):
-        # One a transaction, so that its locks are as short as can be.
-        while await access.value(step, shift=access.shift):
-            pass
+    # What is gone is gone: that it is over must be true by more clocks than one, which may be wrong.
+    now = {"latest": access.clock.no_later_than(), "shift": access.shift}
+    count: int = await access.value("prune", limit=limit, **now)
+    # One a transaction, so that its locks are as short as can be.
+    while await access.value("drop_partition", **now):
+        pass
+    while await access.value("make_partition", shift=access.shift):
+        pass
     return count

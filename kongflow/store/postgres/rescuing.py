@@ -44,13 +44,14 @@ async def rescue(access: Access, suspects: Suspects, info: RunnerInfo) -> list[R
     sent = access.clock.monotonic()
     rows = await access.rows("expired_runners", shift=access.shift)
     access.clock.read(rows[0][0], sent)
-    # After a step of the server's clock everybody has a lease's time to renew.
-    expired = [row[1:5] for row in rows if row[1] is not None and (access.clock.is_steady(row[5]) or not row[4])]
+    expired = [row[1:] for row in rows if row[1] is not None]
     looked = int((time.monotonic() + access.shift.total_seconds()) * 1000)
     rescued: list[Rescued] = []
-    for dead, name, seen_at, alive in expired:
+    for dead, name, seen_at, alive, lease in expired:
         if alive:
-            if not suspects.confirmed(dead, seen_at, looked):
+            confirmed = suspects.confirmed(dead, seen_at, looked)
+            # After a step of the server's clock everybody has a lease's time to renew; a newcomer knows of none.
+            if not confirmed or not access.clock.is_steady(lease):
                 continue
             declare = access.rows_within(TIME_FOR_ALL_QUEUES, "declare_dead", runner=dead, seen_at=seen_at)
             if not (await declare)[0][0]:

@@ -161,7 +161,8 @@ class PostgresStore:
 
     async def join(self, info: RunnerInfo) -> int:
         """See Store.join."""
-        ((runner,),) = await self._access.rows_within(
+        sent = self._access.clock.monotonic()
+        ((runner, server_time),) = await self._access.rows_within(
             TIME_FOR_ALL_QUEUES,
             "join",
             host=info.host,
@@ -176,6 +177,7 @@ class PostgresStore:
             lease=info.lease,
             shift=self._access.shift,
         )
+        self._access.clock.read(server_time, sent)
         self._joined[runner] = info
         joined: int = runner
         return joined

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from sqlalchemy.exc import DBAPIError
 
-from kongflow.errors import SchemaOutOfDate, StoreBusy, StoreError, StoreReplaced, StoreUnavailable
+from kongflow.errors import SchemaOutOfDate, StoreBusy, StoreError, StoreRefused, StoreReplaced, StoreUnavailable
 
 
 def explain(error: BaseException, path: Path) -> StoreError | None:
@@ -23,7 +23,7 @@ def explain(error: BaseException, path: Path) -> StoreError | None:
     if "no such table" in text or "no such column" in text:
         return SchemaOutOfDate(f"the tables in {path} are missing or too old ({text}): run `kongflow db upgrade`")
     if code == sqlite3.SQLITE_CONSTRAINT:
-        return StoreError(f"a row that the tables in {path} do not hold was refused: {text}")
+        return StoreRefused(f"a row that the tables in {path} do not hold was refused: {text}")
     words = _cannot_open(path) if code == sqlite3.SQLITE_CANTOPEN else _WORDS.get(code, _OTHER_WORDS)
     return StoreUnavailable(words.replace("{path}", str(path)).replace("{text}", text))
 

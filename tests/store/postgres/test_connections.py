@@ -3,23 +3,31 @@
 from __future__ import annotations
 
 import asyncio
+import errno
+import os
+import resource
+import threading
 from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
+from typing import NoReturn
 from urllib.parse import quote
 
 import psycopg
 import pytest
+from psycopg import sql
 
 from kongflow.core.catalog import DatabaseSettings
-from kongflow.errors import StoreBusy, StoreUnavailable
+from kongflow.errors import StoreBusy, StoreTimedOut, StoreUnavailable
 from kongflow.store.open import open_store
-from kongflow.store.postgres import connections, user_transactions, wakeups
+from kongflow.store.postgres import connections, heartbeat, user_transactions, wakeups
 from kongflow.store.postgres.address import parse_address
 from kongflow.store.postgres.heartbeat import PostgresLeaseKeeper
+from kongflow.store.records import JobFilter
 from tests.engine.waiting import until
 from tests.line import Line, line_to
 from tests.postgres import Server
-from tests.store.stage import POLL, Stage, new
+from tests.store.stage import POLL, Stage, info, new
 
 pytestmark = pytest.mark.anyio
 
@@ -101,6 +109,20 @@ async def test_a_lock_that_is_held_too_long_is_somebody_in_the_way(database: Dat
     await store.close()
 
 
+async def test_the_style_in_which_a_database_writes_instants_does_not_matter(database: DatabaseSettings) -> None:
+    with psycopg.connect(database.url, autocommit=True) as owner:
+        name = sql.Identifier(owner.info.dbname)
+        owner.execute(sql.SQL("alter database {} set datestyle = 'German, DMY'").format(name))
+    store = open_store(database, POLL)
+    await store.open()
+    stage = Stage(database, store)
+    runner = await stage.runner("work")
+    job = await stage.add()
+    assert await stage.end(runner, await stage.claim_one(runner))
+    assert [each.id for each in (await store.list_jobs(JobFilter(), 10)).items] == [job.id]
+    await store.close()
+
+
 # --- silence ---
 
 
@@ -127,23 +149,84 @@ async def test_a_call_into_silence_ends_and_the_next_one_is_answered(
     assert len(line.calls) > 2, "several connections are idle"
     monkeypatch.setattr(connections, "PATIENCE", SHORT)
     line.fall_silent()
-    with pytest.raises(StoreUnavailable, match=r"no answer within 0\.5 s"):
+    with pytest.raises(StoreTimedOut, match=r"no answer within 0\.5 s"):
         await stage.store.pauses()
     monkeypatch.undo()
     assert (await stage.add()).created, "nobody tries the other idle connections one by one"
 
 
-async def test_a_heartbeat_into_silence_ends_and_the_next_one_renews(stage: Stage, line: Line) -> None:
-    runner = await stage.runner("work")
-    keeper = PostgresLeaseKeeper(stage.store._access, runner, 10.0)  # type: ignore[attr-defined]
+@pytest.mark.parametrize("pooler", ["none", "transaction"])
+async def test_a_heartbeat_into_silence_ends_and_the_next_one_renews(stage: Stage, line: Line, pooler: str) -> None:
+    store = open_store(replace(stage.settings, pooler=pooler), POLL)
+    await store.open()
+    keeper = PostgresLeaseKeeper(store._access, await store.join(info("work")), 10.0)  # type: ignore[attr-defined]
     keeper.renew([])
     line.fall_silent()
     keeper._patience = SHORT
-    with pytest.raises(StoreUnavailable, match=r"no answer within 0\.5 s"):
+    with pytest.raises(StoreTimedOut, match=r"no answer within 0\.5 s"):
         await asyncio.to_thread(keeper.renew, [])
     keeper._patience = 10.0
     assert keeper.renew([]).lost == frozenset()
     keeper.close()
+    await store.close()
+
+
+@pytest.mark.parametrize("pooler", ["none", "transaction"])
+async def test_a_renewal_needs_no_descriptor_and_no_thread(
+    database: DatabaseSettings, pooler: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = open_store(replace(database, pooler=pooler), POLL)
+    await store.open()
+    keeper = store.lease_keeper(await store.join(info("work")))
+    keeper.renew([])
+    monkeypatch.setattr(threading.Thread, "start", no_thread)
+    with no_descriptor():
+        renewed = keeper.renew([7])
+    assert renewed.lost == {7}
+    keeper.close()
+    await store.close()
+
+
+async def test_a_call_into_silence_ends_where_no_descriptor_is_left(
+    stage: Stage, line: Line, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await stage.add()
+    monkeypatch.setattr(connections, "PATIENCE", SHORT)
+    monkeypatch.setattr(os, "dup", none_left)
+    line.fall_silent()
+    with pytest.raises(StoreTimedOut, match=r"no answer within 0\.5 s"):
+        await asyncio.wait_for(stage.store.pauses(), 20 * SHORT)
+
+
+async def test_a_heartbeat_that_cannot_connect_for_want_of_a_descriptor_connects_when_it_can(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keeper = stage.store.lease_keeper(await stage.runner("work"))
+    monkeypatch.setattr(heartbeat, "connect_sync", none_left)
+    with pytest.raises(StoreUnavailable, match="Too many open files"):
+        keeper.renew([])
+    monkeypatch.undo()
+    assert keeper.renew([]).lost == frozenset()
+    keeper.close()
+
+
+def none_left(*arguments: object) -> NoReturn:
+    raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+
+def no_thread(thread: threading.Thread) -> NoReturn:
+    raise RuntimeError("can't start new thread")
+
+
+@contextmanager
+def no_descriptor() -> Iterator[None]:
+    """Within it this process can open nothing."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (3, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
 async def test_a_listener_in_silence_listens_again_and_looks_at_once(

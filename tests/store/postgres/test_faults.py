@@ -16,6 +16,8 @@ from kongflow.errors import (
     StoreBusy,
     StoreError,
     StoreForbidden,
+    StoreRefused,
+    StoreTimedOut,
     StoreUnavailable,
     WrongDatabase,
 )
@@ -150,7 +152,9 @@ def test_errors_of_the_server_are_told_in_words() -> None:
         (psycopg.errors.ReadOnlySqlTransaction("x"), StoreUnavailable, "target_session_attrs=read-write"),
         (psycopg.errors.DiskFull("x"), StoreUnavailable, "is full"),
         (psycopg.errors.InsufficientPrivilege("x"), StoreForbidden, "has the GRANTs"),
-        (psycopg.errors.CheckViolation("x"), StoreError, "constraint"),
+        (psycopg.errors.QueryCanceled("statement timeout"), StoreTimedOut, "statement timeout"),
+        (psycopg.errors.CheckViolation("x"), StoreRefused, "constraint"),
+        (psycopg.errors.InvalidTextRepresentation("x"), StoreRefused, "constraint"),
         (psycopg.errors.InvalidSqlStatementName("x"), StoreUnavailable, "database.pooler: transaction"),
         (psycopg.errors.DuplicatePreparedStatement("x"), StoreUnavailable, "database.pooler: transaction"),
         (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
@@ -13,6 +14,7 @@ from sqlalchemy import text
 from kongflow.core.catalog import Retention
 from kongflow.core.job import JobState, Reason
 from kongflow.core.outcome import Finish, Transition
+from kongflow.store.postgres.clock import ServerClock
 from kongflow.store.records import JobFilter, Settlement
 from tests.store.postgres.test_open_transactions import soon
 from tests.store.stage import FAILED, SUCCEEDED, Stage, info
@@ -20,6 +22,8 @@ from tests.store.stage import FAILED, SUCCEEDED, Stage, info
 pytestmark = pytest.mark.anyio
 
 DAY = 86_400.0
+NEVER = 1e11
+"""Seconds from the epoch."""
 CANCELLED = Finish(JobState.CANCELLED, Reason.HANDLER)
 STATES = ("succeeded", "failed", "cancelled")
 
@@ -105,6 +109,29 @@ async def test_a_job_goes_into_the_partition_of_its_outcome_and_day_and_is_gone_
     assert states[0] == ["succeeded", "failed: error", "cancelled: handler"]
     assert states[1:] == [["gone", "failed: error", "gone"], ["gone"] * 3]
     assert {each.name for each in await partitions(stage)}.isdisjoint(homes)
+
+
+@pytest.mark.parametrize("since", ["before this process came", "while this process runs"])
+async def test_a_servers_clock_that_is_a_year_ahead_costs_no_history(stage: Stage, since: str) -> None:
+    runner = await stage.runner("work", retention=Retention(7 * DAY, 30 * DAY, 10.0))
+    unpartitioned = await finished(stage, runner)
+    await stage.store.prune(10)
+    ids = [unpartitioned, *[await finished(stage, runner, end) for end in (FAILED, CANCELLED)]]
+    year = 365 * DAY
+    if since == "while this process runs":
+        clock = ServerClock(lambda: time.monotonic() - stepped, lambda: NEVER)
+        stepped = 0.0
+        clock.read(datetime.now(UTC), clock.monotonic())
+        stepped = year
+    else:
+        clock = ServerClock(wall=lambda: time.time() - year)
+    stage.advance(year)
+    stage.store._access.clock = clock  # type: ignore[attr-defined]
+    assert await stage.store.prune(10) == 0
+    assert [await stage.state(id) for id in ids] == ["succeeded", "failed: error", "cancelled: handler"]
+    stage.store._access.clock = ServerClock()  # type: ignore[attr-defined]
+    assert await stage.store.prune(10) == 2
+    assert [await stage.state(id) for id in ids] == ["gone"] * 3
 
 
 async def test_without_a_partition_a_job_ends_all_the_same_and_is_deleted_by_row(stage: Stage) -> None:
@@ -245,6 +272,51 @@ async def test_a_completion_that_stays_open_holds_nobody_up_and_keeps_its_row(st
     assert await home(stage, job.id) == "kongflow.history_default"
     assert not await covers(stage, "succeeded", await today(stage) + 9)
     assert await covers(stage, "succeeded", await today(stage) + 10)
+
+
+async def test_nobody_waits_while_millions_of_rows_are_searched_for_what_belongs_into_a_partition(stage: Stage) -> None:
+    await stage.runner("work")
+    told = "update pg_class set reltuples = :rows where oid = 'kongflow.history_default'::regclass"
+    await stage.sql(told, rows=6_000_000)
+    await stage.store.prune(10)
+    assert await partitions(stage) == []
+    await stage.sql(told, rows=4_000_000)
+    await stage.store.prune(10)
+    assert await partitions(stage)
+
+
+async def test_a_partition_that_is_gone_since_it_was_listed_is_passed_over(stage: Stage) -> None:
+    runner = await stage.runner("work", retention=Retention(2 * DAY, 2 * DAY, 2 * DAY))
+    id = await finished(stage, runner)
+    await stage.sql(
+        "create or replace function kongflow.history_partitions() "
+        "returns table (name regclass, state integer, since timestamptz, until timestamptz) language sql "
+        "as $$ select 1::oid::regclass, 0, timestamptz '-infinity', timestamptz 'infinity' $$"
+    )
+    stage.advance(3 * DAY)
+    assert await stage.store.prune(10) == 1
+    assert await stage.state(id) == "gone"
+
+
+async def test_a_table_that_has_the_name_of_the_next_partition_is_left_alone(stage: Stage) -> None:
+    await stage.runner("work")
+    await stage.store.prune(10)
+    first = (await partitions(stage))[0].name
+    await stage.sql(f"alter table kongflow.history detach partition {first}")
+    assert await stage.store.prune(10) == 0
+    assert first not in [each.name for each in await partitions(stage)]
+
+
+async def test_a_partition_that_takes_too_long_is_for_the_next_time(stage: Stage) -> None:
+    await stage.runner("work")
+    await stage.sql(
+        "create or replace function kongflow.is_held(p_tables regclass[]) returns boolean language sql "
+        "return pg_sleep(60) is null"
+    )
+    async with stage.store.transaction() as connection:
+        await connection.execute(text("set local statement_timeout = '300ms'"))
+        assert (await connection.execute(text("select kongflow.make_partition('0')"))).scalar() is False
+    assert await partitions(stage) == []
 
 
 async def test_settles_go_on_while_partitions_are_made_and_dropped(stage: Stage) -> None:

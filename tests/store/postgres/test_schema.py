@@ -142,7 +142,7 @@ def test_nobody_may_execute_a_function_who_was_not_granted_it(database: Database
 def test_no_statement_needs_our_schema_on_the_search_path(database: DatabaseSettings) -> None:
     with psycopg.connect(database.url) as connection:
         connection.execute("set search_path = ''")
-        for function in ("prune(1, '0')", "make_partition('0')", "drop_partition('0')"):
+        for function in ("prune(1, now(), '0')", "make_partition('0')", "drop_partition(now(), '0')"):
             connection.execute(sql.SQL(f"select kongflow.{function}"))
         connection.execute("select * from kongflow.claim(1, 1, 1, true, '{}', '0')")
 

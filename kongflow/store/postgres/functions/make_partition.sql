@@ -38,7 +38,10 @@ begin
     where bounds.since < bounds.until and bounds.until > at
     order by at
     limit 1;
-    if not found or not pg_try_advisory_xact_lock(1262898255, 'kongflow.history'::regclass::oid::integer)
+    -- To attach one is to search the default partition, some 3 s for five million rows: more make everybody wait in vain.
+    if not found
+        or (select reltuples > 5000000 from pg_class where oid = 'kongflow.history_default'::regclass)
+        or not pg_try_advisory_xact_lock(1262898255, 'kongflow.history'::regclass::oid::integer)
         or kongflow.is_held(array['kongflow.history', 'kongflow.history_default']::regclass[])
     then
         return false;

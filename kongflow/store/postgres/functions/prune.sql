@@ -1,12 +1,13 @@
 -- Purpose: delete up to `p_limit` finished jobs whose retention has passed and that no partition takes along: those of the
 -- default one, and what was kept for less than a day; starts that no rate limit counts any more, rows of runners that are gone
--- for a week and hold nothing, and configs that no runner has but the last; returns how many jobs. Caller: prune.
+-- for a week and hold nothing, and configs that no runner has but the last; returns how many jobs. It is `p_latest` at most,
+-- whatever the server's clock says. Caller: prune.
 -- With the rights of its owner: nobody else has any to a single partition. Locks: the rows, without waiting.
-create or replace function kongflow.prune(p_limit integer, p_shift interval) returns integer
+create or replace function kongflow.prune(p_limit integer, p_latest timestamptz, p_shift interval) returns integer
 language plpgsql security definer
 set search_path = pg_catalog, pg_temp set enable_sort = off set enable_bitmapscan = off as $$
 declare
-    v_now timestamptz := clock_timestamp() + p_shift;
+    v_now timestamptz := least(clock_timestamp(), p_latest) + p_shift;
     v_count integer := 0;
     v_table regclass;
     v_is_default boolean;
@@ -26,7 +27,7 @@ begin
         union all
         select name, false from kongflow.history_partitions() where since <= v_now
     loop
-        continue when to_regclass(v_table::text) is null;  -- dropped meanwhile
+        continue when not exists (select from pg_class where oid = v_table);  -- dropped meanwhile
         execute format(
             'delete from %s where ctid = any(array(
                 select ctid from %1$s where purge_at <= $1 %s order by purge_at limit $2 for update skip locked
