@@ -36,9 +36,7 @@ begin
     if v_lanes is null then
         return 0;
     end if;
-    perform kongflow.normalise(
-        array(select lane from unnest(v_lanes || kongflow.patterns_of(v_lanes)) as l (lane) group by lane), p_now, false
-    );
+    perform kongflow.normalise(v_lanes, p_now, false);
     return cardinality(v_lanes);
 end
 $$
