@@ -148,7 +148,7 @@ MUTANTS = [
     Mutant(
         "repair does nothing",
         SLOTS,
-        sqlite=(Change("store/sqlite/keeping.py", "normalise(tx, roster, lane).filled", "0"),),
+        sqlite=(Change("store/sqlite/keeping.py", "roster, lanes)", "roster, ())"),),
         postgres=(Change(FUNCTIONS + "repair.sql", "kongflow.normalise(v_lanes, v_now, true)", "0"),),
     ),
     Mutant(
