@@ -177,7 +177,7 @@ MUTANTS = [
     Mutant(
         "repair does nothing",
         SLOTS,
-        sqlite=(Change("store/sqlite/keeping.py", "normalise(tx, roster, lane).filled", "0"),),
+        sqlite=(Change("store/sqlite/keeping.py", "roster, lanes)", "roster, ())"),),
         postgres=(Change(FUNCTIONS + "repair.sql", "kongflow.normalise(v_lanes, v_now, true)", "0"),),
     ),
     Mutant(
@@ -197,6 +197,18 @@ MUTANTS = [
         (CONTRACT + "test_shared_limits.py",),
         sqlite=(Change("store/sqlite/lanes.py", "max(slots - sum(running), 0)", "max(slots + 1 - sum(running), 0)"),),
         postgres=(Change(FUNCTIONS + "limits_of.sql", "else rule.max_active end", "else rule.max_active + 1 end"),),
+    ),
+    Mutant(
+        "a job that cannot start keeps a slot of its pattern",
+        (CONTRACT + "test_free_slots_of_patterns.py",),
+        sqlite=(Change("store/sqlite/lanes.py", "if right.blocked", "if False"),),
+        postgres=(Change(FUNCTIONS + "best_ready.sql", "v_each is null or ready.place <=", "true or ready.place <="),),
+    ),
+    Mutant(
+        "a sweep begins anew whenever a runner comes",
+        SLOTS,
+        sqlite=(Change(SQLITE_SQL + "noted_lanes.sql", "order by id", "order by lane"),),
+        postgres=(Change(FUNCTIONS + "check_blocked_lanes.sql", "coalesce(max(lane), '')", "coalesce(max(''), '')"),),
     ),
     Mutant(
         "a rate limit forgets its starts too early",

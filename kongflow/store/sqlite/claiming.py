@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections import defaultdict
+from collections import Counter, defaultdict
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field
 from heapq import merge
@@ -21,8 +21,8 @@ from kongflow.store.sqlite.lanes import (
     MOST_MOVED,
     block,
     free_of_pattern,
-    is_busy,
-    normalise,
+    free_of_queue,
+    normalise_all,
     normalise_noted,
     ready_of_pattern,
 )
@@ -102,12 +102,12 @@ def claim_jobs(
     for _ in range(MOST_ROUNDS):
         picked = _pick(tx, roster, joined, runner, limit, suspects)
         doubtful = {row[3] for row in picked if not _may_go(roster, heads, row)}
-        for queue in doubtful:
-            heads[queue] = normalise(tx, roster, queue).heads or frozenset()
+        found = normalise_all(tx, roster, doubtful)
+        heads |= {queue: right.heads or frozenset() for queue, right in found.items()}
         if not doubtful:
             _, too_many = _within_patterns(tx, roster, picked)
             for pattern, rows in too_many.items():
-                _block_by_pattern(tx, roster, pattern, rows)
+                _block_by_pattern(tx, roster, pattern, rows, picked)
             if not too_many:
                 break
     else:
@@ -232,20 +232,23 @@ def _within_patterns(tx: Transaction, roster: Roster, picked: list[Row]) -> tupl
     return within, too_many
 
 
-def _block_by_pattern(tx: Transaction, roster: Roster, pattern: str, refused: list[Row]) -> None:
+def _block_by_pattern(tx: Transaction, roster: Roster, pattern: str, refused: list[Row], picked: list[Row]) -> None:
     """Let refused jobs wait for a slot of the pattern, and with them ready ones behind the first of them.
 
-    Of a queue with a limit one job waits for the pattern, the best, and the others for the queue: else a pattern's slot
-    would be offered to each of them in turn while their queue is full.
+    As many jobs of a queue wait for the pattern as the queue has slots, the best, and the others for the queue: else a
+    pattern's slot would be offered to each of them in turn while their queue is full.
     """
     lanes = {row[0]: pattern for row in refused}
-    waiting = {row[3] for row in refused}
+    taken = Counter(row[3] for row in picked)
+    room: dict[str, int] = {}
     behind = (row for row in ready_of_pattern(tx, roster, pattern) if tuple(row[:3]) > _place(refused[0]))
     for _, _, job_id, _, queue in islice(behind, MOST_MOVED):
-        has_limit = roster.limits(queue).slots is not None
-        is_next = queue not in waiting and not is_busy(tx, queue)
-        waiting.add(queue)
-        lanes.setdefault(job_id, queue if has_limit and not is_next else pattern)
+        if job_id in lanes:
+            continue
+        if queue not in room:
+            room[queue] = free_of_queue(tx, queue, roster.limits(queue)) - taken[queue]
+        room[queue] -= 1
+        lanes[job_id] = pattern if room[queue] >= 0 else queue
     for lane in set(lanes.values()):
         block(tx, lane, [job_id for job_id, of_job in lanes.items() if of_job == lane])
 

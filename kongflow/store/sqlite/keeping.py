@@ -9,7 +9,7 @@ from kongflow.core.job import Reason
 from kongflow.store.records import Pending
 from kongflow.store.rows import RUNNING, SCHEDULED
 from kongflow.store.sqlite.ending import cancel_waiting
-from kongflow.store.sqlite.lanes import normalise, normalise_noted
+from kongflow.store.sqlite.lanes import normalise_all, normalise_noted
 from kongflow.store.sqlite.roster import Roster
 from kongflow.store.sqlite.transaction import Transaction
 
@@ -26,7 +26,7 @@ def repair_queues(tx: Transaction, roster: Roster, after: str, limit: int) -> tu
     if normalise_noted(tx, roster, limit):
         return 0, after
     lanes = [row[0] for row in tx.all("blocked_lanes", after=after, limit=limit)]
-    filled = sum(normalise(tx, roster, lane).filled for lane in lanes)
+    filled = sum(right.filled for right in normalise_all(tx, roster, lanes).values())
     return filled, lanes[-1] if len(lanes) == limit else ""
 
 

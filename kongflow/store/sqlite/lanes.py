@@ -15,7 +15,7 @@ from itertools import islice
 
 from kongflow.core.queue import RateLimit
 from kongflow.store.rows import BLOCKED, READY, Row
-from kongflow.store.sqlite.roster import Roster
+from kongflow.store.sqlite.roster import NO_LIMIT, Limits, Roster
 from kongflow.store.sqlite.transaction import Transaction
 
 MOST_MOVED = 2_000
@@ -31,6 +31,8 @@ class Lane:
     heads: frozenset[int] | None
     filled: int = 0
     """Free slots for which a blocked job was made ready; one that takes the place of a ready job does not count."""
+    blocked: bool = False
+    """True where a ready job was blocked, which may have held a place of the pattern that the queue shares."""
     more: bool = False
     """True where jobs may be left to move, because of MOST_MOVED."""
 
@@ -46,24 +48,34 @@ def normalise(tx: Transaction, roster: Roster, lane: str) -> Lane:
         tx.run("forget_refill", lane=lane)  # a deploy has taken the limit away
     if limits.slots is None:
         return _release_all(tx, roster, lane)
-    free = limits.slots - _running(tx, lane)
-    if limits.pattern is not None:
-        free -= _count(tx, "waiting_for_pattern", lane)
-    free, refill_at = _within_rate(tx, lane, limits.rate, max(free, 0))
+    free, refill_at = _within_rate(tx, lane, limits.rate, free_of_queue(tx, lane, limits))
     ready = _ready_of_queue(tx, roster, lane, free + MOST_MOVED)
     heads = _best(tx, roster, lane, ready, free) if free else []
     ids = frozenset(row[2] for row in heads)
+    beyond = [row[2] for row in ready if row[2] not in ids]
     _promote(tx, heads)
-    block(tx, lane, [row[2] for row in ready if row[2] not in ids])
+    block(tx, lane, beyond)
     if limits.rate is not None:
         _note_refill(tx, lane, refill_at)
-    return Lane(ids, len(heads) - min(len(ready), free), more=len(ready) >= free + MOST_MOVED)
+    filled = len(heads) - min(len(ready), free)
+    return Lane(ids, filled, blocked=bool(beyond), more=len(ready) >= free + MOST_MOVED)
+
+
+def normalise_all(tx: Transaction, roster: Roster, lanes: Iterable[str]) -> dict[str, Lane]:
+    """Put lanes right and return what was found, of each by its name. Where a queue blocked a ready job, its pattern
+    may have a place for another now: it is put right after all of them.
+    """
+    found = {lane: normalise(tx, roster, lane) for lane in sorted(lanes)}
+    patterns = {roster.limits(queue).pattern for queue, right in found.items() if right.blocked}
+    for pattern in sorted(pattern for pattern in patterns if pattern is not None):
+        normalise(tx, roster, pattern)
+    return found
 
 
 def normalise_touched(tx: Transaction, roster: Roster) -> None:
     """Put every lane right that this transaction touched; what is too much for one go is noted for the next claim."""
-    for lane in sorted(_with_patterns(roster, tx.touched)):
-        if normalise(tx, roster, lane).more:
+    for lane, right in normalise_all(tx, roster, _with_patterns(roster, tx.touched)).items():
+        if right.more:
             tx.run("check_lane", lane=lane)
     tx.touched.clear()
 
@@ -74,8 +86,8 @@ def normalise_noted(tx: Transaction, roster: Roster, most: int = MOST_LANES) -> 
     """
     noted = [row[0] for row in tx.all("noted_lanes", now=tx.now, limit=most)]
     left = len(noted) == most
-    for lane in sorted(_with_patterns(roster, noted)):
-        if normalise(tx, roster, lane).more:
+    for lane, right in normalise_all(tx, roster, _with_patterns(roster, noted)).items():
+        if right.more:
             tx.run("check_lane", lane=lane)
             left = True
         else:
@@ -107,9 +119,14 @@ def ready_of_pattern(tx: Transaction, roster: Roster, pattern: str) -> Iterator[
                 yield priority, run_at, job_id, READY, queue
 
 
-def is_busy(tx: Transaction, queue: str) -> bool:
-    """Say whether jobs of a queue run, or wait for a slot of the pattern."""
-    return _running(tx, queue) > 0 or _count(tx, "waiting_for_pattern", queue) > 0
+def free_of_queue(tx: Transaction, queue: str, limits: Limits) -> int:
+    """Return how many more jobs of a queue may run beside those that run, or wait for a slot of the pattern."""
+    if limits.slots is None:
+        return NO_LIMIT
+    free = limits.slots - _count(tx, "running_of_queue", queue)
+    if limits.pattern is not None:
+        free -= _count(tx, "waiting_for_pattern", queue)
+    return max(free, 0)
 
 
 def release_moved(tx: Transaction, roster: Roster) -> None:
@@ -121,15 +138,28 @@ def release_moved(tx: Transaction, roster: Roster) -> None:
 
 def _normalise_pattern(tx: Transaction, roster: Roster, pattern: str) -> Lane:
     """Promote jobs that wait for a slot of a pattern; ready ones beyond the slots are blocked by the claim that meets
-    them.
+    them. One that is ready and finds its queue full holds no slot of the pattern.
     """
+    if tx.one("any_blocked", lane=pattern) is None:
+        return Lane(frozenset())
     free = free_of_pattern(tx, roster, pattern)
     if free is None:
         return _release_all(tx, roster, pattern)
-    ready = list(islice(ready_of_pattern(tx, roster, pattern), free))
+    room: dict[str, int] = {}
+    near = islice(ready_of_pattern(tx, roster, pattern), free + MOST_MOVED)
+    ready = list(islice((row for row in near if _takes_room(tx, roster, row[4], room)), free))
     heads = _best(tx, roster, pattern, ready, free) if free else []
     _promote(tx, heads)
     return Lane(frozenset(row[2] for row in heads), len(heads) - len(ready))
+
+
+def _takes_room(tx: Transaction, roster: Roster, queue: str, room: dict[str, int]) -> bool:
+    """Say whether one more ready job of a queue may start, beside those that were counted in `room` before."""
+    if queue not in room:
+        limits = roster.limits(queue)
+        room[queue], _ = _within_rate(tx, queue, limits.rate, free_of_queue(tx, queue, limits))
+    room[queue] -= 1
+    return room[queue] >= 0
 
 
 def _release_all(tx: Transaction, roster: Roster, lane: str) -> Lane:
@@ -196,10 +226,6 @@ def _with_patterns(roster: Roster, lanes: Iterable[str]) -> set[str]:
     named = set(lanes)
     patterns = {roster.limits(lane).pattern for lane in named if "*" not in lane}
     return named | {pattern for pattern in patterns if pattern is not None}
-
-
-def _running(tx: Transaction, queue: str) -> int:
-    return _count(tx, "running_of_queue", queue)
 
 
 def _count(tx: Transaction, statement: str, queue: str) -> int:

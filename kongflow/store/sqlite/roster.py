@@ -12,7 +12,8 @@ from kongflow.store.sqlite.transaction import Transaction
 
 _MOST_REMEMBERED = 100_000
 """Answers kept for concrete queue names, or for flags: their number has no bound of its own."""
-_NO_LIMIT = 2**31
+NO_LIMIT = 2**31
+"""The slots of a queue that has no limit."""
 _SEPARATOR = "\x1f"
 
 
@@ -106,7 +107,7 @@ class Roster:
         if queue in self.paused or rule.name in self.paused:
             return Limits(0, pattern, rule.rate_limit)
         # A queue with a rate has a lane, whatever its concurrency.
-        slots = _NO_LIMIT if rule.slots is None and rule.rate_limit is not None else rule.slots
+        slots = NO_LIMIT if rule.slots is None and rule.rate_limit is not None else rule.slots
         return Limits(slots, pattern, rule.rate_limit)
 
     def _takers_of(self, task: str, flags: str | None) -> tuple[LiveRunner, ...]:

@@ -1,11 +1,13 @@
 -- Purpose: block picked jobs that got no slot, each in the lane that refused it, and up to 2,000 ready jobs of their kinds
--- behind the first of each lane. Of a queue with a limit one job waits for the pattern, the best, and the others for the
--- queue: else a pattern's slot would be offered to each of them in turn while their queue is full. Caller: take_slots. Locks: ready jobs, without waiting; the caller has locked the lanes.
+-- behind the first of each lane. As many jobs of a queue wait for the pattern as the queue has slots, the best, and the
+-- others for the queue: else a pattern's slot would be offered to each of them in turn while their queue is full.
+-- Caller: take_slots, which has locked the lanes and given back what it does not use of them. Locks: ready jobs, without
+-- waiting.
 create or replace function kongflow.block(p_ranked kongflow.picked_job[], p_refused bigint[], p_lanes text[]) returns void
 language plpgsql set enable_sort = off set enable_bitmapscan = off as $$
 declare
     v_first record;
-    v_is_free boolean;
+    v_each integer;
     v_config text := (select value from kongflow.meta where name = 'in_force');
 begin
     update kongflow.job j set state = 3, lane = refused.lane
@@ -32,7 +34,7 @@ begin
                 for update skip locked
             ));
         else
-            v_is_free := (select concurrency is null from kongflow.rule where config = v_config and name = v_first.lane);
+            v_each := (select concurrency from kongflow.rule where config = v_config and name = v_first.lane);
             with behind as materialized (
                 select id, queue, priority, run_at from kongflow.job
                 where state = 2 and kind = v_first.kind and rule = v_first.lane
@@ -42,16 +44,17 @@ begin
                 limit 2000
                 for update skip locked
             ), placed as (
-                select id, queue, row_number() over (partition by queue order by priority, run_at, id) = 1
-                    and not exists (select from kongflow.lane l where l.name = b.queue)
-                    and not exists (
-                        select from kongflow.job j where j.queue = b.queue and j.state = 3 and j.lane <> j.queue
-                    ) as is_next
-                from behind as b
+                select id, queue, row_number() over (partition by queue order by priority, run_at, id) as place from behind
+            ), room as (
+                select q.queue, case when l.refill_at is null then v_each else 0 end - coalesce(l.running, 0) - (
+                    select count(*) from kongflow.job j where j.queue = q.queue and j.state = 3 and j.lane <> j.queue
+                ) as slots
+                from (select distinct queue from behind) as q left join kongflow.lane l on l.name = q.queue
             )
             update kongflow.job j
-            set state = 3, lane = case when v_is_free or placed.is_next then v_first.lane else placed.queue end
-            from placed where j.id = placed.id;
+            set state = 3, lane = case when v_each is null or placed.place <= room.slots then v_first.lane else j.queue end
+            from placed join room using (queue)
+            where j.id = placed.id;
         end if;
     end loop;
 end

@@ -22,7 +22,7 @@ begin
         from kongflow.tokens_left(p_limit.lane, p_limit.rate_limit, p_limit.rate_per, p_now);
     end if;
     v_may_start := least(v_free, v_tokens);
-    if v_may_start > 0 then
+    if v_may_start > 0 and exists (select from kongflow.job where state = 3 and lane = p_limit.lane) then
         v_promoted := kongflow.promote_best(p_limit.lane, least(v_may_start, 2000));
     end if;
     if v_may_start > 2000 then

@@ -1,18 +1,19 @@
--- Purpose: put lanes right: the best jobs of each, as many as it has free slots, are ready. Ready ones beyond them may
--- stay so: the claim that meets them demotes them. Returns, where it counts, how many were promoted that
--- nothing pointed at. A job that no
--- live runner may take, or that somebody has locked, holds neither slot nor place. Caller: put_right, repair.
+-- Purpose: put lanes right, and the patterns that queues among them share: the best jobs of each, as many as it has free
+-- slots, are ready. Ready ones beyond them may stay so: the claim that meets them demotes them. Returns, where it counts,
+-- how many were promoted that nothing pointed at. A job that no live runner may take, or that somebody has locked, holds
+-- neither slot nor place. Caller: put_right, repair.
 -- Locks: the lanes, in the order of their names, for which it waits; jobs that it promotes, without waiting.
 create or replace function kongflow.normalise(p_lanes text[], p_now timestamptz, p_counts boolean) returns integer
 language plpgsql as $$
 declare
+    v_lanes text[] := array(select lane from unnest(p_lanes || kongflow.patterns_of(p_lanes)) as l (lane) group by lane);
     v_limits kongflow.lane_limit[];
     v_lane record;
     v_here integer;
     v_promoted integer := 0;
     v_moved integer := 0;
 begin
-    v_limits := array(select l::kongflow.lane_limit from kongflow.limits_of(p_lanes) as l);
+    v_limits := array(select l::kongflow.lane_limit from kongflow.limits_of(v_lanes) as l);
     insert into kongflow.lane as l (name, running)
     select lane, 0 from unnest(v_limits) where slots is not null order by lane collate "C"
     on conflict (name) do update set granted = 0;
@@ -20,7 +21,7 @@ begin
     -- runs, which is little, for all lanes together.
     for v_lane in
         select limits::kongflow.lane_limit as limits, coalesce(counted.running, 0) as running
-        from unnest(v_limits) as limits left join kongflow.running_in(p_lanes) as counted using (lane)
+        from unnest(v_limits) as limits left join kongflow.running_in(v_lanes) as counted using (lane)
     loop
         if v_moved >= 2000 then
             -- Enough for one transaction: the rest is for the next claims.

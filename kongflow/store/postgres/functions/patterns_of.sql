@@ -1,5 +1,5 @@
 -- Purpose: return the lanes that queues share with others, one for each queue that shares one: patterns with `max_active`.
--- Caller: free_slots. Locks: nothing.
+-- Caller: free_slots, normalise. Locks: nothing.
 create or replace function kongflow.patterns_of(p_queues text[]) returns text[]
 language plpgsql stable as $$
 begin

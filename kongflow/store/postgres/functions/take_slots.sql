@@ -45,10 +45,10 @@ begin
         select array_agg(id order by n), array_agg(case when passes then pattern else queue end order by n)
         into v_refused, v_lanes
         from by_pattern where not passes or passes_too is not true;
+        perform kongflow.use_slots(v_ranked, coalesce(v_refused, '{}'), v_grants, p_shift);
         if v_refused is not null then
             perform kongflow.block(v_ranked, v_refused, v_lanes);
         end if;
-        perform kongflow.use_slots(v_ranked, coalesce(v_refused, '{}'), v_grants, p_shift);
     end if;
     return (
         array(
