@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import psycopg
 
-from kongflow.errors import StoreUnavailable
+from kongflow.errors import StoreReplaced, StoreUnavailable
 from kongflow.store.postgres.access import Access
 from kongflow.store.postgres.connections import connect_sync
 from kongflow.store.postgres.faults import explain
@@ -26,14 +26,20 @@ class PostgresLeaseKeeper:
         self._lock = threading.Lock()
 
     def renew(self, leases: Sequence[int]) -> Renewal:
-        """Renew the runner and say what became of `leases`. Raises: StoreBusy, StoreUnavailable."""
+        """Renew the runner and say what became of `leases`. Raises: StoreUnavailable, StoreReplaced.
+
+        Never StoreBusy: others go on, and take the jobs of a runner that does not renew, whatever keeps it from it.
+        """
         with self._lock:
             try:
                 return self._renew(leases)
             except (psycopg.Error, OSError) as error:
                 self._disconnect()
                 place = self._access.address.place
-                raise explain(error, place) or StoreUnavailable(f"{place} cannot be reached: {error}") from error
+                told = explain(error, place)
+                if isinstance(told, StoreUnavailable):
+                    raise told from error
+                raise StoreUnavailable(f"{place} did not renew: {error}") from error
 
     def close(self) -> None:
         """Close the connection; safe to call twice."""
@@ -50,7 +56,13 @@ class PostgresLeaseKeeper:
             self._connection = connect_sync(self._access.address, self._patience)
         values = {"runner": self._runner, "shift": self._access.shift}
         sent = self._access.clock.monotonic()
-        (_, _, _, server_time), *rows = self._access.sync_rows(self._connection, "renew", values, self._patience)
+        (known, _, _, server_time), *rows = self._access.sync_rows(self._connection, "renew", values, self._patience)
+        if known is None:
+            raise StoreReplaced(
+                f"{self._access.address.place} does not know this runner any more: the database was put back to an "
+                "older state, or the runner was silent for so long that it is forgotten. Stop every runner before you "
+                "restore a database, and start them again"
+            )
         self._access.clock.read(server_time, sent)
         held: dict[int, bool] = {lease: cancel_requested for _, lease, cancel_requested, _ in rows}
         return Renewal(

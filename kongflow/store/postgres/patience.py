@@ -31,10 +31,6 @@ def renewal_patience(lease: float) -> float:
     return max(lease / 3, 1.0)
 
 
-TIME_FOR_ALL_QUEUES = 60.0
-"""Seconds for what may have to look at every queue: another config comes into force."""
-
-
 def statement_timeout(patience: float) -> int:
     """Return the milliseconds after which the server itself gives a statement up, in time to say so."""
     return int(patience * 800)

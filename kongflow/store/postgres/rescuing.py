@@ -12,7 +12,6 @@ from kongflow.core.retry import Backoff, RetryPolicy, class_names
 from kongflow.core.task import Keep
 from kongflow.errors import TimedOut
 from kongflow.store.postgres.access import Access
-from kongflow.store.postgres.patience import TIME_FOR_ALL_QUEUES
 from kongflow.store.postgres.settling import settle
 from kongflow.store.records import Rescued, RunnerInfo, Settlement, TaskTerms
 from kongflow.store.rows import Row
@@ -53,8 +52,7 @@ async def rescue(access: Access, suspects: Suspects, info: RunnerInfo) -> list[R
             # After a step of the server's clock everybody has a lease's time to renew; a newcomer knows of none.
             if not confirmed or not access.clock.is_steady(lease):
                 continue
-            declare = access.rows_within(TIME_FOR_ALL_QUEUES, "declare_dead", runner=dead, seen_at=seen_at)
-            if not (await declare)[0][0]:
+            if not await access.value("declare_dead", runner=dead, seen_at=seen_at):
                 continue
         rescued.extend(await rescue_jobs(access, info.retention, dead, name))
     suspects.keep_only({row[0] for row in expired})

@@ -27,7 +27,7 @@ from kongflow.store.postgres.claiming import claim_jobs
 from kongflow.store.postgres.commits import Commits
 from kongflow.store.postgres.heartbeat import PostgresLeaseKeeper
 from kongflow.store.postgres.looking import overview, pauses_of, rules_of, runner_views
-from kongflow.store.postgres.patience import PATIENCE, TIME_FOR_ALL_QUEUES, renewal_patience
+from kongflow.store.postgres.patience import PATIENCE, renewal_patience
 from kongflow.store.postgres.pruning import prune
 from kongflow.store.postgres.rescuing import published_terms, rescue
 from kongflow.store.postgres.routing import routed_arrays, unrouted_job
@@ -162,8 +162,7 @@ class PostgresStore:
     async def join(self, info: RunnerInfo) -> int:
         """See Store.join."""
         sent = self._access.clock.monotonic()
-        ((runner, server_time),) = await self._access.rows_within(
-            TIME_FOR_ALL_QUEUES,
+        ((runner, server_time),) = await self._access.rows(
             "join",
             host=info.host,
             pid=info.pid,
@@ -184,7 +183,7 @@ class PostgresStore:
 
     async def leave(self, runner: int) -> None:
         """See Store.leave."""
-        await self._access.rows_within(TIME_FOR_ALL_QUEUES, "leave", runner=runner)
+        await self._access.rows("leave", runner=runner)
 
     def lease_keeper(self, runner: int) -> LeaseKeeper:
         """See Store.lease_keeper."""

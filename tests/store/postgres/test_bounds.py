@@ -34,30 +34,6 @@ async def test_a_resume_makes_a_bounded_number_of_jobs_ready_at_once(stage: Stag
     assert ready == len(names) * JOBS
 
 
-NOTE_THE_LIMIT = (
-    "create table public.allowed (statement_timeout text not null)",
-    """
-    create function public.note_limit() returns trigger language plpgsql as $$
-    begin
-        insert into public.allowed values (current_setting('statement_timeout'));
-        return new;
-    end
-    $$
-    """,
-    "create trigger comes before insert on kongflow.runner for each row execute function public.note_limit()",
-    "create trigger goes before update of alive on kongflow.runner for each row execute function public.note_limit()",
-)
-
-
-async def test_who_comes_or_goes_may_take_a_minute_because_all_queues_may_be_looked_at(stage: Stage) -> None:
-    for statement in NOTE_THE_LIMIT:
-        await stage.sql(statement)
-    dead, gone, witness = [await stage.runner("work") for _ in range(3)]
-    await stage.store.leave(gone)
-    await stage.lose(dead, witness=witness)
-    assert await stage.sql("select array_agg(statement_timeout) from public.allowed") == ["48s"] * 5
-
-
 async def test_a_deploy_gives_queues_to_another_rule_without_moving_their_jobs_while_nobody_may_claim(
     stage: Stage,
 ) -> None:

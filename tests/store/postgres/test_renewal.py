@@ -1,0 +1,49 @@
+"""A renewal that does not succeed is a failed one, whatever kept it: others go on, and take the runner's jobs."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from kongflow.errors import StoreReplaced, StoreUnavailable
+from kongflow.store.postgres.heartbeat import PostgresLeaseKeeper
+from tests.store.stage import Stage
+
+pytestmark = pytest.mark.anyio
+
+
+def keeper_of(stage: Stage, runner: int, patience: float = 0.5) -> PostgresLeaseKeeper:
+    return PostgresLeaseKeeper(stage.store._access, runner, patience)  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("what", ["the time is over", "the lock is not to be had"])
+async def test_a_renewal_that_is_held_up_has_failed(stage: Stage, what: str) -> None:
+    runner = await stage.runner("work")
+    if what == "the lock is not to be had":
+        await stage.sql("alter function kongflow.renew set lock_timeout = '100ms'")
+    keeper = keeper_of(stage, runner)
+    async with stage.store.transaction() as user:
+        await user.exec_driver_sql(f"select from kongflow.runner where id = {runner} for update")
+        with pytest.raises(StoreUnavailable):
+            await asyncio.to_thread(keeper.renew, [])
+    await asyncio.to_thread(keeper.renew, [])
+    keeper.close()
+
+
+async def test_a_runner_that_the_database_does_not_know_any_more_is_told(stage: Stage) -> None:
+    runner = await stage.runner("work")
+    keeper = keeper_of(stage, runner, 5.0)
+    await asyncio.to_thread(keeper.renew, [])
+    await stage.sql("delete from kongflow.runner")
+    with pytest.raises(StoreReplaced, match="does not know this runner any more"):
+        await asyncio.to_thread(keeper.renew, [])
+    keeper.close()
+
+
+async def test_a_renewal_beside_the_own_leave_is_no_error(stage: Stage) -> None:
+    runner = await stage.runner("work")
+    keeper = keeper_of(stage, runner, 5.0)
+    await stage.store.leave(runner)
+    await asyncio.to_thread(keeper.renew, [])
+    keeper.close()
