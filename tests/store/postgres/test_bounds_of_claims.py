@@ -1,0 +1,61 @@
+"""One claim does a bounded piece of work, however many queues and kinds of jobs wait: what is left, the next ones do. A
+claim that took longer the more there is would be cancelled, and the next one would begin the same work anew.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.store.stage import Stage
+
+pytestmark = pytest.mark.anyio
+
+ADD = """
+insert into kongflow.job (task, state, queue, rule, lane, flags, priority, run_at, ready_at)
+select :task, :state, queue, rule, case when :state = 3 then queue end, array['f' || n % :kinds], :priority, now(),
+    now()
+from generate_series(1, :jobs) as n cross join (
+    select regexp_replace(:rule, '\\*', i::text) as queue, :rule as rule from generate_series(1, :queues) as i
+) as queues
+"""
+COUNT = "select count(*) from kongflow.job where state = {}"
+
+
+async def add(stage: Stage, rule: str, *, jobs: int, queues: int = 1, kinds: int = 1, **fields: object) -> None:
+    """Add so many jobs to each of so many queues of a rule, ready ones unless `state` says otherwise."""
+    values = {"task": "work", "state": 2, "priority": 0, **fields}
+    await stage.sql(ADD, rule=rule, jobs=jobs, queues=queues, kinds=kinds, **values)
+
+
+async def count(stage: Stage, state: int) -> int:
+    """Count live jobs of a state."""
+    return int(await stage.sql(COUNT.format(state)))
+
+
+async def claim_once(stage: Stage, runner: int, limit: int = 100) -> int:
+    """One round of a claim, which is one transaction; return how many jobs it leased."""
+    statement = "select count(id) from kongflow.claim(:runner, :limit, 1, true, '{}', '0')"
+    return int(await stage.sql(statement, runner=runner, limit=limit))
+
+
+async def test_a_claim_blocks_a_bounded_number_of_jobs_however_many_queues_are_full(stage: Stage) -> None:
+    runner = await stage.runner("work", queues={"runs:*": 1})
+    await add(stage, "runs:*", jobs=100, queues=100)
+    assert await claim_once(stage, runner) == 100
+    assert await claim_once(stage, runner) == 0
+    assert 0 < await count(stage, 3) <= 100 + 2_000
+
+
+async def test_a_claim_blocks_a_bounded_number_of_jobs_however_many_kinds_a_full_queue_holds(stage: Stage) -> None:
+    runner = await stage.runner("work", queues={"mail": 1})
+    await add(stage, "mail", jobs=10_000, kinds=100)
+    assert await claim_once(stage, runner, limit=1) == 1
+    assert await claim_once(stage, runner) == 0
+    assert 0 < await count(stage, 3) <= 100 + 2_000
+
+
+async def test_a_claim_of_a_few_jobs_blocks_many_that_wait_behind_them(stage: Stage) -> None:
+    runner = await stage.runner("work", queues={"mail": 1})
+    await add(stage, "mail", jobs=3_000)
+    assert await claim_once(stage, runner) == 1
+    assert await count(stage, 3) > 2_000
