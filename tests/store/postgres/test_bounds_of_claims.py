@@ -59,3 +59,12 @@ async def test_a_claim_of_a_few_jobs_blocks_many_that_wait_behind_them(stage: St
     await add(stage, "mail", jobs=3_000)
     assert await claim_once(stage, runner) == 1
     assert await count(stage, 3) > 2_000
+
+
+async def test_a_runner_comes_again_at_once_while_jobs_are_due_that_no_claim_has_made_ready(stage: Stage) -> None:
+    runner = await stage.runner("other")
+    await add(stage, "mail", jobs=5_100, state=1)
+    assert await stage.next_due(runner) == 0
+    assert await count(stage, 2) == 5_000
+    assert await stage.next_due(runner) is None
+    assert await count(stage, 2) == 5_100
