@@ -197,6 +197,16 @@ async def test_repair_goes_round_all_queues_a_few_at_a_time(stage: Stage) -> Non
     assert [await stage.store.repair(runner, 4) for _ in range(4)] == [4, 4, 2, 0]
 
 
+async def test_all_queues_are_looked_at_in_turn_however_often_runners_come_and_go(stage: Stage) -> None:
+    runner = await stage.runner("work", queues={"runs:*": 1})
+    await stage.store.insert([new(queue=f"runs:{index}") for index in range(25) for _ in range(2)])
+    await _block_everything(stage)
+    for number in range(3):
+        await stage.runner("work", f"task_{number}", queues={"runs:*": 1})
+        await stage.store.repair(runner, 10)
+    assert await stage.sql(f"select count(distinct queue) from {stage.table('job')} where state = 2") == 25
+
+
 async def _block_everything(stage: Stage) -> None:
     """What a bug would do: every ready job blocked, and nothing noted."""
     await stage.sql(f"update {stage.table('job')} set state = 3, lane = queue where state = 2")

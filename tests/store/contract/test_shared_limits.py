@@ -161,6 +161,21 @@ async def test_jobs_that_wait_for_a_pattern_follow_their_queue_to_another_rule(s
     assert len(await polled(stage, deployed)) == 3
 
 
+async def test_a_slot_that_is_handed_to_a_job_of_another_rule_is_not_lost_to_the_pattern(stage: Stage) -> None:
+    old = await stage.runner("work", queues={"t:*": Queue("t:*", concurrency=1, max_active=1)})
+    await stage.add(queue="t:busy", rule="t:*")
+    running = await stage.claim_one(old)
+    vip = await stage.add(queue="t:vip:a", rule="t:*")
+    plain = await stage.add(queue="t:b", rule="t:*", priority=1)
+    assert await stage.claim(old) == []
+    deployed = await stage.runner(
+        "work", queues={"t:*": Queue("t:*", concurrency=1, max_active=1), "t:vip:*": Queue("t:vip:*", concurrency=1)}
+    )
+    await stage.end(old, running)
+    started = [id for _ in range(5) for id in await stage.claim_ids(deployed)]
+    assert sorted(started) == sorted([vip.id, plain.id])
+
+
 async def test_a_queue_with_many_jobs_does_not_keep_a_patterns_slot_from_others(stage: Stage) -> None:
     queues = {"t:*": Queue("t:*", concurrency=1, max_active=2)}
     runner = await stage.runner("work", queues=queues)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from kongflow.core.queue import Queue
 from tests.store.stage import Stage, new
 
 pytestmark = pytest.mark.anyio
@@ -29,3 +30,37 @@ async def test_a_resume_makes_a_bounded_number_of_jobs_ready_at_once(stage: Stag
         before, ready = ready, await stage.sql("select count(*) from kongflow.job where state = 2")
         assert ready - before <= MOST + JOBS
     assert ready == len(names) * JOBS
+
+
+async def test_a_deploy_gives_queues_to_another_rule_without_moving_their_jobs_while_nobody_may_claim(stage: Stage) -> None:
+    one = Queue("t:*", concurrency=1, max_active=1)
+    old = await stage.runner("work", queues={"t:*": one})
+    await stage.add(queue="t:busy", rule="t:*")
+    assert len(await stage.claim(old)) == 1
+    await stage.store.insert([new(queue=f"t:vip:{number:03}", rule="t:*") for number in range(25)])
+    assert await stage.claim(old) == []
+    waiting = "select count(*) from kongflow.job where lane = 't:*'"
+
+    await stage.runner("work", queues={"t:*": one, "t:vip:*": Queue("t:vip:*", concurrency=1)})
+
+    left = [await stage.sql(waiting)]
+    while await stage.sql("select count(*) from kongflow.lane_check"):
+        await stage.sql("select kongflow.put_right(10, clock_timestamp())")
+        left.append(await stage.sql(waiting))
+    assert left[0] == 25
+    assert all(before - after <= 10 for before, after in zip(left, left[1:], strict=False))
+    assert left[-1] == 0
+    assert await stage.sql("select count(*) from kongflow.job where state = 2") == 25
+
+
+async def test_many_notes_of_one_lane_do_not_keep_others_back(stage: Stage) -> None:
+    runner = await stage.runner("work", queues={"a": 1, "b": 1})
+    await stage.store.insert([new(queue=name) for name in "ab" for _ in range(2)])
+    await stage.claim(runner, limit=1)
+    await stage.sql("update kongflow.job set state = 3, lane = queue where state = 2")
+    await stage.sql("delete from kongflow.lane_check")
+    await stage.sql("insert into kongflow.lane_check (lane) select 'a' from generate_series(1, 250)")
+    await stage.sql("insert into kongflow.lane_check (lane) values ('b')")
+    assert await stage.sql("select kongflow.put_right(100, clock_timestamp())") == 2
+    assert await stage.sql("select count(*) from kongflow.job where state = 2 and queue = 'b'") == 1
+    assert await stage.sql("select count(*) from kongflow.lane_check") == 0

@@ -57,7 +57,7 @@ create index job_ready on kongflow.job (priority, run_at, id) where state = 2;
 create index job_ready_kind on kongflow.job (kind, priority, run_at, id) where state = 2;
 create index job_ready_queue on kongflow.job (queue, kind, priority, run_at, id) where state = 2 and queue is not null;
 create index job_blocked on kongflow.job (lane, kind, priority, run_at, id) where state = 3;
-create index job_blocked_by_pattern on kongflow.job (queue) where state = 3 and lane <> queue;
+create index job_blocked_by_pattern on kongflow.job (queue, lane) where state = 3 and lane <> queue;
 create index job_due on kongflow.job (run_at, id) where state = 1;
 create index job_unrouted on kongflow.job (task, id) where state = 0;
 create index job_running on kongflow.job (runner) where state = 4;
@@ -171,10 +171,11 @@ create table kongflow.lane (
 create index lane_refill on kongflow.lane (refill_at) where refill_at is not null;
 
 -- Lanes that the next claims must put right. Rows are only added and deleted, so that nobody waits for anybody. `sweep`: all
--- lanes with blocked jobs whose names come after this one; after a deploy these may be a million.
+-- lanes with blocked jobs whose names come after this one, and not after `up_to`; after a deploy these may be a million.
 create table kongflow.lane_check (
     lane text collate "C" not null,
-    sweep boolean not null default false
+    sweep boolean not null default false,
+    up_to text collate "C"
 ) with (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 1000, autovacuum_vacuum_cost_delay = 0);
 
 create index lane_check_sweep on kongflow.lane_check (sweep, lane);

@@ -122,10 +122,11 @@ create table kongflow_meta (
     value any
 ) strict, without rowid;
 
--- Lanes whose blocked jobs must be looked at by the next claim.
+-- Lanes whose blocked jobs must be looked at by the next claims, in the order of the ids. Noted again, one keeps its place.
 create table kongflow_lane_check (
-    lane text primary key
-) strict, without rowid;
+    id integer primary key,
+    lane text not null unique
+) strict;
 
 -- Lanes whose rate limit is used up while jobs wait, until it is filled again.
 create table kongflow_refill (

@@ -27,7 +27,8 @@ begin
         ) as ready
         left join kongflow.lane l on l.name = ready.queue
         where (v_each is null or ready.place <= v_each - coalesce(l.running, 0)) and l.refill_at is null
-            and ready.queue <> all (array(select name from kongflow.pause));
+            and ready.queue <> all (array(select name from kongflow.pause))
+            and (select r.name from kongflow.rule_of(v_config, ready.queue) as r) = p_lane;
     else
         return query
         select best.* from kongflow.ready_kinds(p_lane) as kinds (kind)

@@ -2,7 +2,10 @@
 -- Caller: normalise. Locks: nothing.
 create or replace function kongflow.is_noted(p_lane text) returns boolean
 language sql as $$
-    select exists (select from kongflow.lane_check where not sweep and lane = p_lane or sweep and lane < p_lane)
+    select exists (
+            select from kongflow.lane_check
+            where not sweep and lane = p_lane or sweep and lane < p_lane and (up_to is null or up_to >= p_lane)
+        )
         or exists (
             select from kongflow.rule r join kongflow.lane_check c
                 on not c.sweep and starts_with(c.lane, r.prefix) and right(c.lane, length(r.suffix)) = r.suffix

@@ -41,9 +41,6 @@ begin
         ) as limits using (lane)
         where limits.slots is not null;
     end if;
-    if v_after is distinct from v_before then
-        perform kongflow.release_moved(v_after);
-    end if;
     perform kongflow.check_blocked_lanes();
 end
 $$
