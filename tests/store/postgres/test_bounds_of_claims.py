@@ -68,3 +68,44 @@ async def test_a_runner_comes_again_at_once_while_jobs_are_due_that_no_claim_has
     assert await count(stage, 2) == 5_000
     assert await stage.next_due(runner) is None
     assert await count(stage, 2) == 5_100
+
+
+LOCKED = "select count(*) from kongflow.job where xmax::text <> '0'"
+"""Jobs that anybody has locked or changed since they were added; what nobody has touched has no `xmax`."""
+
+
+async def test_a_resume_touches_a_bounded_number_of_jobs_however_many_kinds_wait(stage: Stage) -> None:
+    await stage.runner("work", queues={"mail": None})
+    await add(stage, "mail", state=3, jobs=20_000, kinds=10)
+    assert await stage.sql("select kongflow.normalise(array['mail'], now(), false)") is not None
+    assert await count(stage, 2) == 2_000
+    assert await stage.sql(LOCKED + " and state = 3") == 0
+
+
+async def test_a_freed_slot_locks_the_next_job_alone_however_many_kinds_wait(stage: Stage) -> None:
+    runner = await stage.runner("work", queues={"mail": 1})
+    await add(stage, "mail", jobs=1)
+    job = await stage.claim_one(runner)
+    await add(stage, "mail", state=3, jobs=1_000, kinds=100)
+    await stage.end(runner, job)
+    assert await count(stage, 2) == 1
+    assert await stage.sql(LOCKED + " and state = 3") == 0
+
+
+@pytest.mark.parametrize("weights", ["id", "id % 7", "case when id % 10 = 3 then 0 else 1 end"])
+async def test_the_best_of_a_lane_are_found_however_they_are_spread_over_kinds(stage: Stage, weights: str) -> None:
+    await stage.runner("work", queues={"mail": 1})
+    await add(stage, "mail", state=3, jobs=3_000, kinds=10)
+    await stage.sql(f"update kongflow.job set priority = {weights}")
+    for most in (1, 2, 7, 100, 999, 2_999, 5_000):
+        best = f"select array(select id from kongflow.job order by priority, run_at, id limit {most})"
+        assert await stage.sql(f"select kongflow.best_of_lane('mail', 3, {most}, null)") == await stage.sql(best)
+
+
+async def test_a_claim_locks_no_more_jobs_for_others_than_a_queue_has_slots(stage: Stage) -> None:
+    mine = await stage.runner("mine", queues={"q:*": 2}, config="c")
+    await stage.runner("theirs", queues={"q:*": 2}, config="c")
+    await add(stage, "q:*", task="theirs", jobs=100, queues=10)
+    await add(stage, "q:*", task="mine", jobs=1, queues=10, priority=5)
+    assert await claim_once(stage, mine) == 0
+    assert await stage.sql(LOCKED + " and task = 'theirs'") == 20
