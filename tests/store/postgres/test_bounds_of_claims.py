@@ -92,6 +92,15 @@ async def test_a_freed_slot_locks_the_next_job_alone_however_many_kinds_wait(sta
     assert await stage.sql(LOCKED + " and state = 3") == 0
 
 
+async def test_better_jobs_than_the_ready_ones_count_for_what_one_claim_moves(stage: Stage) -> None:
+    await stage.runner("work", queues={"wide:*": 1_500})
+    await add(stage, "wide:*", jobs=1_500, queues=5)
+    await add(stage, "wide:*", jobs=1_500, queues=5, state=3, priority=-1)
+    await stage.sql("insert into kongflow.lane_check (lane) select distinct lane from kongflow.job where state = 3")
+    await stage.sql("select kongflow.put_right(100, clock_timestamp())")
+    assert 5 * 1_500 < await count(stage, 2) <= 5 * 1_500 + 2 * 2_000
+
+
 @pytest.mark.parametrize("weights", ["id", "id % 7", "case when id % 10 = 3 then 0 else 1 end"])
 async def test_the_best_of_a_lane_are_found_however_they_are_spread_over_kinds(stage: Stage, weights: str) -> None:
     await stage.runner("work", queues={"mail": 1})
