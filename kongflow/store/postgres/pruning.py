@@ -7,7 +7,7 @@ from kongflow.store.postgres.access import Access
 
 async def prune(access: Access, limit: int) -> int:
     """Delete what is due by row, a bounded number; drop partitions that are over, and make others ahead. Return how
-    many jobs were deleted by row. Raises: StoreError.
+    many jobs and starts were deleted by row. Raises: StoreError.
     """
     count: int = await access.value("prune", limit=limit, shift=access.shift)
     for step in ("drop_partition", "make_partition"):
