@@ -55,7 +55,7 @@ begin
     v_more := v_more and v_found > 0 or coalesce(cardinality(v_taken.ids), 0) < v_found;
     if not v_more and v_found < p_limit then
         v_stand := kongflow.how_things_stand(false, v_runner, v_now);
-        if kongflow.look_by_kind(p_runner) then
+        if kongflow.look_by_kind(p_runner, p_suspects) then
             -- Jobs of its own are ready, and it did not get them: somebody has locked them, most likely for a moment.
             v_stand.next_due := least(v_stand.next_due, 0.1);
         end if;
