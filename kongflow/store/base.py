@@ -198,9 +198,10 @@ class Store(Protocol):
         ...
 
     async def prune(self, limit: int) -> int:
-        """Delete finished jobs whose retention has passed, and rows of runners and configs that nobody needs. Up to
-        `limit` jobs go one by one; return how many. A store may drop others together, later by at most an eighth of
-        their retention or a day (UTC), whichever is longer; never those that are kept for less than a day.
+        """Delete finished jobs whose retention has passed, and rows of starts, runners and configs that nobody needs.
+        Up to `limit` jobs go one by one, and ten times as many starts; return how many both are: fewer than `limit`
+        where nothing is left. A store may drop other jobs together, later by at most an eighth of their retention or a
+        day (UTC), whichever is longer; never those that are kept for less than a day.
         """
         ...
 

@@ -12,7 +12,7 @@ from kongflow.store.records import Claimed, RunnerInfo, max_attempts
 from kongflow.store.rows import Row, json_value, names
 
 MOST_ROUNDS = 8
-"""Rounds without a job in one claim: each blocks up to 2,000 jobs of a queue."""
+"""Rounds without a job in one claim: each blocks up to 2,000 jobs."""
 _HOW_THINGS_STAND = slice(-4, None)
 """The columns that only the last row of a claim has, which is no job: more, next_due, chores, contended."""
 _A_CLAIM = 0.005

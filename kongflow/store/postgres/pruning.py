@@ -7,7 +7,7 @@ from kongflow.store.postgres.access import Access
 
 async def prune(access: Access, limit: int) -> int:
     """Delete what is due by row, a bounded number; drop partitions that are over, and make others ahead. Return how
-    many jobs were deleted by row. Raises: StoreError.
+    many jobs and starts were deleted by row. Raises: StoreError.
     """
     # What is gone is gone: that it is over must be true by more clocks than one, which may be wrong.
     now = {"latest": access.clock.no_later_than(), "shift": access.shift}

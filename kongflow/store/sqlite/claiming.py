@@ -94,9 +94,8 @@ def claim_jobs(
     tx: Transaction, roster: Roster, joined: JoinedRunner, runner: LiveRunner, limit: int, suspects: int
 ) -> Claim:
     """Lease up to `limit` jobs to a runner, in one transaction of bounded length."""
-    if tx.run("promote_due", now=tx.now, limit=MOST_DUE) == MOST_DUE:
-        return Claim([], unfinished=True)
-    unfinished = normalise_noted(tx, roster)
+    unfinished = tx.run("promote_due", now=tx.now, limit=MOST_DUE) == MOST_DUE
+    unfinished |= normalise_noted(tx, roster)
     heads: dict[str, frozenset[int]] = {}
     picked: list[Row] = []
     for _ in range(MOST_ROUNDS):

@@ -44,11 +44,13 @@ def bury_tasks(tx: Transaction, tombstones: Mapping[str, str | None]) -> int:
 
 
 def prune_finished(tx: Transaction, limit: int) -> int:
-    """Delete finished jobs whose retention has passed, and rows of runners and configs that nobody needs."""
+    """Delete finished jobs whose retention has passed, and rows of starts, runners and configs that nobody needs.
+    Return how many jobs and starts.
+    """
     tx.run("prune_runners", before=tx.now - RUNNER_ROWS_KEPT)
     tx.run("prune_configs")
-    tx.run("prune_starts", now=tx.now, limit=10 * limit)
-    return tx.run("prune_history", now=tx.now, limit=limit)
+    starts = tx.run("prune_starts", now=tx.now, limit=10 * limit)
+    return starts + tx.run("prune_history", now=tx.now, limit=limit)
 
 
 def any_to_bury(tx: Transaction, tombstones: Mapping[str, str | None]) -> bool:

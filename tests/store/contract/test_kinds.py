@@ -95,3 +95,18 @@ async def test_task_flags_and_declared_queue_each_make_a_kind(stage: Stage) -> N
     ]
     await stage.store.insert(jobs)
     assert await stage.sql(f"select count(distinct kind) from {stage.table('job')}") == 5
+
+
+async def test_a_job_that_nobody_serves_gives_a_runner_no_reason_to_look_again(stage: Stage) -> None:
+    runner = await stage.runner("work", queues={"mail": 1}, serves=("mail",))
+    unserved = await stage.add(queue="undeclared")
+    assert [await stage.next_due(runner) for _ in range(2)] == [None, None]
+    assert await stage.state(unserved.id) == "ready"
+
+
+async def test_a_suspect_that_waits_for_another_gives_a_runner_no_reason_to_look_again(stage: Stage) -> None:
+    runner = await stage.runner("work", crash_limit=3)
+    await stage.add()
+    await stage.sql(f"update {stage.table('job')} set crashes = 2")
+    assert [await stage.next_due(runner) for _ in range(2)] == [None, None]
+    assert len(await stage.claim(runner, suspects=1)) == 1

@@ -121,6 +121,15 @@ async def test_starts_are_forgotten_when_no_window_holds_them(stage: Stage) -> N
     assert await stage.sql(f"select count(*) from {stage.table('start')}") == 0
 
 
+async def test_pruning_says_how_many_starts_it_forgot_so_that_it_goes_on_while_there_are_more(stage: Stage) -> None:
+    often = Queue("mail", concurrency=None, rate_limit=RateLimit(100, 60.0))
+    runner = await stage.runner("work", queues={"mail": often})
+    await stage.store.insert([new(queue="mail") for _ in range(25)])
+    assert len(await stage.claim(runner)) == 25
+    stage.advance(61.0)
+    assert [await stage.store.prune(1) for _ in range(4)] == [10, 10, 5, 0]
+
+
 async def test_a_limit_that_a_deploy_takes_away_leaves_nothing_to_wait_for(stage: Stage) -> None:
     old = await stage.runner("work", queues=THREE_A_MINUTE)
     await stage.store.insert([new(queue="mail") for _ in range(5)])

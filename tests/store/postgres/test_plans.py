@@ -24,9 +24,13 @@ from generate_series(1, :rows) as n,
     lateral (values (2, null, now() - interval '1 hour'), (2, 'runs:' || n, now()), (3, 'busy', now()),
         (3, 'wide', now()), (1, null, now() + interval '1 day')) as kinds (state, queue, at)
 """
+GONE = """
+insert into kongflow.runner (host, pid, config, tasks, forbidden_flags, terms, lease, seen_at, alive, has_left)
+select 'here', n, '', '{}', '{}', '{}', '15 s', now(), false, true from generate_series(1, :rows) as n
+"""
 ROWS_READ = """
 select coalesce(sum(seq_tup_read + idx_tup_fetch), 0)::bigint from pg_stat_user_tables
-where schemaname = 'kongflow' and (relname = 'job' or relname like 'history%')
+where schemaname = 'kongflow' and (relname in ('job', 'runner') or relname like 'history%')
 """
 
 
@@ -64,7 +68,7 @@ STEPS: tuple[Step, ...] = (_claim, _settle, _keys, _look, _repair)
 
 
 async def rows_read(stage: Stage) -> int:
-    """How many rows of jobs anybody has read so far."""
+    """How many rows of jobs and runners anybody has read so far."""
     connections = stage.store._access._connections  # type: ignore[attr-defined]
     async with connections.use() as connection:  # the one that was used last: what it counted, it keeps for a second
         await connection.execute("select pg_stat_force_next_flush()")
@@ -102,6 +106,16 @@ async def test_a_step_reads_a_few_rows_of_a_hundred_thousand(stage: Stage, fresh
 @pytest.mark.parametrize("fresh", [True, False], ids=["fresh statistics", "stale statistics"])
 async def test_a_step_reads_a_few_rows_of_a_million(stage: Stage, fresh: bool) -> None:
     await check_all(stage, 200_000, fresh=fresh)
+
+
+async def test_a_claim_that_finds_nothing_does_not_read_the_runners_of_a_week(stage: Stage) -> None:
+    runner = await stage.runner("work")
+    await stage.sql(GONE, rows=2_000)
+    await stage.store.claim(runner, 1, 1)
+    before = await rows_read(stage)
+    claimed = await stage.store.claim(runner, 1, 1)
+    assert claimed.chores == frozenset()
+    assert await rows_read(stage) - before < 50
 
 
 @pytest.mark.parametrize("rows", [0, 200])

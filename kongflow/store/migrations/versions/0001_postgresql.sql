@@ -127,6 +127,8 @@ create table kongflow.runner (
     by_kind boolean not null default false
 ) with (fillfactor = 50);
 
+create index runner_alive on kongflow.runner (id) where alive;
+
 -- What runners published. The one with the highest `came` that has a live runner is in force.
 create table kongflow.config (
     hash text primary key,

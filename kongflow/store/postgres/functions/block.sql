@@ -1,8 +1,8 @@
--- Purpose: block picked jobs that got no slot, each in the lane that refused it, and up to 2,000 ready jobs of their kinds
--- behind the first of each lane. As many jobs of a queue wait for the pattern as the queue has slots, the best, and the
--- others for the queue: else a pattern's slot would be offered to each of them in turn while their queue is full.
--- Caller: take_slots, which has locked the lanes and given back what it does not use of them. Locks: ready jobs, without
--- waiting.
+-- Purpose: block picked jobs that got no slot, each in the lane that refused it, and with them ready jobs behind the first
+-- of each lane, of the same kinds: up to 2,000, which lanes and kinds share. As many jobs of a queue wait for the pattern
+-- as the queue has slots, the best, and the others for the queue: else a pattern's slot would be offered to each of them
+-- in turn while their queue is full. Caller: take_slots, which has locked the lanes and given back what it does not use of
+-- them. Locks: ready jobs, without waiting.
 create or replace function kongflow.block(p_ranked kongflow.picked_job[], p_refused bigint[], p_lanes text[]) returns void
 language plpgsql set enable_sort = off set enable_bitmapscan = off as $$
 declare
@@ -14,14 +14,17 @@ begin
     from unnest(p_refused, p_lanes) as refused (id, lane)
     where j.id = refused.id;
     for v_first in
-        select distinct on (refused.lane, r.kind) refused.lane, r.kind, r.queue, lead.priority, lead.run_at, lead.id
-        from unnest(p_refused, p_lanes) as refused (id, lane)
-        join unnest(p_ranked) as r using (id)
-        join (
-            select distinct on (w.lane) w.lane, f.priority, f.run_at, f.id
-            from unnest(p_refused, p_lanes) as w (id, lane) join unnest(p_ranked) as f using (id)
-            order by w.lane, f.n
-        ) as lead on lead.lane = refused.lane
+        select first.*, greatest(2000 / count(*) over (), 1) as most
+        from (
+            select distinct on (refused.lane, r.kind) refused.lane, r.kind, r.queue, lead.priority, lead.run_at, lead.id
+            from unnest(p_refused, p_lanes) as refused (id, lane)
+            join unnest(p_ranked) as r using (id)
+            join (
+                select distinct on (w.lane) w.lane, f.priority, f.run_at, f.id
+                from unnest(p_refused, p_lanes) as w (id, lane) join unnest(p_ranked) as f using (id)
+                order by w.lane, f.n
+            ) as lead on lead.lane = refused.lane
+        ) as first
     loop
         if v_first.lane = v_first.queue then
             update kongflow.job set state = 3, lane = v_first.lane
@@ -30,7 +33,7 @@ begin
                 where queue = v_first.queue and state = 2 and kind = v_first.kind
                     and (priority, run_at, id) > (v_first.priority, v_first.run_at, v_first.id)
                 order by priority, run_at, id
-                limit 2000
+                limit v_first.most
                 for update skip locked
             ));
         else
@@ -41,7 +44,7 @@ begin
                     and (priority, run_at, id) > (v_first.priority, v_first.run_at, v_first.id)
                     and (select r.name from kongflow.rule_of(v_config, queue) as r) = v_first.lane
                 order by priority, run_at, id
-                limit 2000
+                limit v_first.most
                 for update skip locked
             ), placed as (
                 select id, queue, row_number() over (partition by queue order by priority, run_at, id) as place from behind
@@ -52,7 +55,10 @@ begin
                 from (select distinct queue from behind) as q left join kongflow.lane l on l.name = q.queue
             )
             update kongflow.job j
-            set state = 3, lane = case when v_each is null or placed.place <= room.slots then v_first.lane else j.queue end
+            set state = 3, lane = case
+                when v_each is null or placed.place <= room.slots then v_first.lane
+                else j.queue
+            end
             from placed join room using (queue)
             where j.id = placed.id;
         end if;

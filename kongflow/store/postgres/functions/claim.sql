@@ -1,7 +1,7 @@
--- Purpose: lease up to `p_limit` jobs to a runner, best first; at most `p_suspects` of them are jobs that their next crash
--- would fail. One round: jobs that find no free slot of their queue are blocked. The last row has no job and says how
--- things stand; `more`: there was something to put right first, or more may be claimed now. `p_first`: the first round of
--- a call; `p_passed`: queues that earlier rounds found contended. Caller: claim.
+-- Purpose: lease up to `p_limit` jobs to a runner, best first; at most `p_suspects` of them are jobs that their next
+-- crash would fail. One round: jobs that find no free slot of their queue are blocked. The last row has no job and says
+-- how things stand; `more`: there was something to put right first, or more may be claimed now. `p_first`: the first
+-- round of a call; `p_passed`: queues that earlier rounds found contended. Caller: claim.
 -- Locks: the roster, shared; ready jobs, without waiting; then the lanes of their queues, in the order of the names.
 create or replace function kongflow.claim(
     p_runner bigint, p_limit integer, p_suspects integer, p_first boolean, p_passed text[], p_shift interval
@@ -28,15 +28,17 @@ begin
         -- What it takes now must not be called lost for what it missed before.
         update kongflow.runner set seen_at = v_now where id = p_runner;
     end if;
-    -- Noted lanes are put right by a round of its own, a bounded number, and then jobs are claimed: lanes must be locked
-    -- in one pass, and nobody should wait until a hundred thousand lanes are right.
-    if kongflow.promote_due(v_now) = 5000
-        or p_first and (
-            exists (select from kongflow.lane_check) or exists (select from kongflow.lane where refill_at <= v_now)
-        ) and kongflow.put_right(100, v_now) > 0
-    then
-        return next kongflow.how_things_stand(true, null, v_now);
-        return;
+    -- The first round makes a bounded number of jobs ready that are due. Noted lanes are put right by a round of its own, a
+    -- bounded number, and then jobs are claimed: lanes must be locked in one pass, and nobody should wait until a hundred
+    -- thousand jobs or lanes are right.
+    if p_first then
+        perform kongflow.promote_due(v_now);
+        if (exists (select from kongflow.lane_check) or exists (select from kongflow.lane where refill_at <= v_now))
+            and kongflow.put_right(100, v_now) > 0
+        then
+            return next kongflow.how_things_stand(true, null, v_now);
+            return;
+        end if;
     end if;
     if v_runner.by_kind then
         select picked, not exhausted into v_picked, v_more from kongflow.pick_by_kind(v_runner, p_limit, p_suspects);
@@ -53,9 +55,12 @@ begin
     v_more := v_more and v_found > 0 or coalesce(cardinality(v_taken.ids), 0) < v_found;
     if not v_more and v_found < p_limit then
         v_stand := kongflow.how_things_stand(false, v_runner, v_now);
-        if kongflow.look_by_kind(p_runner) then
+        if kongflow.look_by_kind(p_runner, p_suspects) then
             -- Jobs of its own are ready, and it did not get them: somebody has locked them, most likely for a moment.
             v_stand.next_due := least(v_stand.next_due, 0.1);
+        end if;
+        if kongflow.is_behind(v_now) then
+            v_stand.next_due := 0;
         end if;
         return next v_stand;
     else

@@ -1,17 +1,19 @@
--- Purpose: make the best blocked jobs of a lane ready, beside `p_running` ones: as many as it has free slots, without those
--- that jobs hold which wait for a pattern's slot, and as its rate limit allows; and write when that is filled again, where
--- it keeps jobs waiting. Up to 4,000 at a time; the lane is noted where there may be more. Returns how many of them should
--- have been ready before. Caller: normalise. Locks: as promote_best; the caller has locked the lane.
-create or replace function kongflow.fill_lane(p_limit kongflow.lane_limit, p_running integer, p_now timestamptz)
-returns integer
+-- Purpose: make the best blocked jobs of a lane ready, beside `p_running` ones: as many as it has free slots, without
+-- those that jobs hold which wait for a pattern's slot, and as its rate limit allows; and write when that is filled
+-- again, where it keeps jobs waiting. Up to 4,000 at a time; the lane is noted where there may be more. Returns how
+-- many it moved, and how many of them should have been ready before. Caller: normalise.
+-- Locks: as promote_best; the caller has locked the lane.
+create or replace function kongflow.fill_lane(
+    p_limit kongflow.lane_limit, p_running integer, p_now timestamptz, out moved integer, out missed integer
+)
 language plpgsql as $$
 declare
     v_free integer := least(greatest(p_limit.slots - p_running, 0), 1000000);
     v_tokens integer;
     v_refill_at timestamptz;
     v_may_start integer;
-    v_promoted integer := 0;
 begin
+    moved := 0;
     if p_limit.pattern is not null then
         v_free := greatest(
             v_free - (select count(*) from kongflow.job where queue = p_limit.lane and state = 3 and lane <> queue), 0
@@ -23,22 +25,21 @@ begin
     end if;
     v_may_start := least(v_free, v_tokens);
     if v_may_start > 0 and exists (select from kongflow.job where state = 3 and lane = p_limit.lane) then
-        v_promoted := kongflow.promote_best(p_limit.lane, least(v_may_start, 2000));
+        moved := kongflow.promote_best(p_limit.lane, least(v_may_start, 2000));
     end if;
     if v_may_start > 2000 then
-        v_promoted := v_promoted + kongflow.promote_further(
+        moved := moved + kongflow.promote_further(
             p_limit.lane, least(v_may_start - kongflow.ready_in(p_limit.lane, v_may_start), 2000)
         );
-        if v_promoted > 0 then
+        if moved > 0 then
             insert into kongflow.lane_check (lane) values (p_limit.lane);
         end if;
     end if;
-    if v_promoted > 0 then
-        -- A ready job that a claim has just locked has its slot, and was passed for no more than this moment.
-        v_promoted := least(
-            v_promoted, greatest(v_may_start + v_promoted - kongflow.ready_in(p_limit.lane, v_may_start + v_promoted), 0)
-        );
-    end if;
+    -- A ready job that a claim has just locked has its slot, and was passed for no more than this moment.
+    missed := case
+        when moved = 0 then 0
+        else least(moved, greatest(v_may_start + moved - kongflow.ready_in(p_limit.lane, v_may_start + moved), 0))
+    end;
     if p_limit.rate_limit is not null then
         update kongflow.lane
         set refill_at = case
@@ -47,6 +48,5 @@ begin
         end
         where name = p_limit.lane;
     end if;
-    return v_promoted;
 end
 $$

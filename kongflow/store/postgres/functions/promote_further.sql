@@ -6,9 +6,7 @@ declare
     v_promoted integer;
 begin
     update kongflow.job set state = 2, lane = null
-    where id = any (array(
-        select id from kongflow.best_blocked(p_lane, p_most) order by priority, run_at, id limit greatest(p_most, 0)
-    ));
+    where id = any (array(select id from kongflow.best_blocked(p_lane, p_most)));
     get diagnostics v_promoted = row_count;
     return v_promoted;
 end

@@ -1,7 +1,7 @@
--- Purpose: delete up to `p_limit` finished jobs whose retention has passed and that no partition takes along: those of the
--- default one, and what was kept for less than a day; starts that no rate limit counts any more, rows of runners that are gone
--- for a week and hold nothing, and configs that no runner has but the last; returns how many jobs. It is `p_latest` at most,
--- whatever the server's clock says. Caller: prune.
+-- Purpose: delete up to `p_limit` finished jobs whose retention has passed and that no partition takes along: those of
+-- the default one, and what was kept for less than a day; ten times as many starts that no rate limit counts any more,
+-- rows of runners that are gone for a week and hold nothing, and configs that no runner has but the last. Returns how
+-- many jobs and starts. It is `p_latest` at most, whatever the server's clock says. Caller: prune.
 -- With the rights of its owner: nobody else has any to a single partition. Locks: the rows, without waiting.
 create or replace function kongflow.prune(p_limit integer, p_latest timestamptz, p_shift interval) returns integer
 language plpgsql security definer
@@ -9,6 +9,7 @@ set search_path = pg_catalog, pg_temp set enable_sort = off set enable_bitmapsca
 declare
     v_now timestamptz := least(clock_timestamp(), p_latest) + p_shift;
     v_count integer := 0;
+    v_starts integer;
     v_table regclass;
     v_is_default boolean;
     v_deleted integer;
@@ -22,6 +23,7 @@ begin
     perform kongflow.forget_newest(array(select key from kongflow.newest limit 1000));
     delete from kongflow.start
     where ctid in (select ctid from kongflow.start where forget_at <= v_now limit 10 * p_limit for update skip locked);
+    get diagnostics v_starts = row_count;
     for v_table, v_is_default in
         select 'kongflow.history_default'::regclass, true
         union all
@@ -37,6 +39,6 @@ begin
         get diagnostics v_deleted = row_count;
         v_count := v_count + v_deleted;
     end loop;
-    return v_count;
+    return v_count + v_starts;
 end
 $$

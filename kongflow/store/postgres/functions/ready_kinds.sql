@@ -1,5 +1,5 @@
--- Purpose: list the kinds of the ready jobs of a lane, a queue or a pattern, that somebody may take. It jumps from one kind
--- to the next: each may hold a million. Caller: behind_others, best_ready. Locks: nothing.
+-- Purpose: list the kinds of the ready jobs of a lane that somebody may take; of a pattern, that somebody perhaps may
+-- take. It jumps from one kind to the next: each may hold a million. Caller: best_of_lane, ready_in. Locks: nothing.
 create or replace function kongflow.ready_kinds(p_lane text) returns setof bigint
 language plpgsql stable as $$
 declare
@@ -17,8 +17,9 @@ begin
         end if;
         exit when not found;
         v_kind := v_job.kind;
-        if (not v_is_pattern or v_job.rule = p_lane)
-            and kongflow.takeable_kind(v_job.task, v_job.flags, v_job.queue, v_job.rule)
+        if v_is_pattern and v_job.rule = p_lane
+                and kongflow.takeable_kind(v_job.task, v_job.flags, v_job.queue, v_job.rule)
+            or not v_is_pattern and kongflow.takeable(v_job.task, v_job.flags, v_job.queue)
         then
             return next v_kind;
         end if;
