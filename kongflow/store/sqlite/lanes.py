@@ -18,8 +18,10 @@ from kongflow.store.rows import BLOCKED, READY, Row
 from kongflow.store.sqlite.roster import NO_LIMIT, Limits, Roster
 from kongflow.store.sqlite.transaction import Transaction
 
-MOST_MOVED = 2_000
-"""Jobs moved between ready and blocked for one lane in one go: bounds the time that the file is locked."""
+MOST_MOVED, LEAST_MOVED = 2_000, 20
+"""Jobs moved between ready and blocked in one go, which the lanes share, and those of one lane that are worth the look:
+bounds the time that the file is locked.
+"""
 MOST_LANES = 1_000
 """Noted lanes looked at in one transaction."""
 
@@ -34,11 +36,13 @@ class Lane:
     blocked: bool = False
     """True where a ready job was blocked, which may have held a place of the pattern that the queue shares."""
     more: bool = False
-    """True where jobs may be left to move, because of MOST_MOVED."""
+    """True where jobs may be left to move, because of the bound."""
 
 
-def normalise(tx: Transaction, roster: Roster, lane: str) -> Lane:
-    """Put one lane right: promote its best blocked jobs into free slots; of a queue, demote ready ones beyond them."""
+def normalise(tx: Transaction, roster: Roster, lane: str, most: int = MOST_MOVED) -> Lane:
+    """Put one lane right: promote its best blocked jobs into free slots; of a queue, demote up to `most` ready ones
+    beyond them.
+    """
     if not roster.runners:
         return Lane(frozenset())  # nobody takes anything; who comes puts every lane right
     if "*" in lane:
@@ -47,9 +51,9 @@ def normalise(tx: Transaction, roster: Roster, lane: str) -> Lane:
     if limits.rate is None and tx.one("refill", lane=lane):
         tx.run("forget_refill", lane=lane)  # a deploy has taken the limit away
     if limits.slots is None:
-        return _release_all(tx, roster, lane)
+        return _release_all(tx, roster, lane, most)
     free, refill_at = _within_rate(tx, lane, limits.rate, free_of_queue(tx, lane, limits))
-    ready = _ready_of_queue(tx, roster, lane, free + MOST_MOVED)
+    ready = _ready_of_queue(tx, roster, lane, free + most)
     heads = _best(tx, roster, lane, ready, free) if free else []
     ids = frozenset(row[2] for row in heads)
     beyond = [row[2] for row in ready if row[2] not in ids]
@@ -58,14 +62,16 @@ def normalise(tx: Transaction, roster: Roster, lane: str) -> Lane:
     if limits.rate is not None:
         _note_refill(tx, lane, refill_at)
     filled = len(heads) - min(len(ready), free)
-    return Lane(ids, filled, blocked=bool(beyond), more=len(ready) >= free + MOST_MOVED)
+    return Lane(ids, filled, blocked=bool(beyond), more=len(ready) >= free + most)
 
 
 def normalise_all(tx: Transaction, roster: Roster, lanes: Iterable[str]) -> dict[str, Lane]:
     """Put lanes right and return what was found, of each by its name. Where a queue blocked a ready job, its pattern
     may have a place for another now: it is put right after all of them.
     """
-    found = {lane: normalise(tx, roster, lane) for lane in sorted(lanes)}
+    named = sorted(lanes)
+    most = max(MOST_MOVED // max(len(named), 1), LEAST_MOVED)
+    found = {lane: normalise(tx, roster, lane, most) for lane in named}
     patterns = {roster.limits(queue).pattern for queue, right in found.items() if right.blocked}
     for pattern in sorted(pattern for pattern in patterns if pattern is not None):
         normalise(tx, roster, pattern)
@@ -144,7 +150,7 @@ def _normalise_pattern(tx: Transaction, roster: Roster, pattern: str) -> Lane:
         return Lane(frozenset())
     free = free_of_pattern(tx, roster, pattern)
     if free is None:
-        return _release_all(tx, roster, pattern)
+        return _release_all(tx, roster, pattern, MOST_MOVED)
     room: dict[str, int] = {}
     near = islice(ready_of_pattern(tx, roster, pattern), free + MOST_MOVED)
     ready = list(islice((row for row in near if _takes_room(tx, roster, row[4], room)), free))
@@ -162,18 +168,19 @@ def _takes_room(tx: Transaction, roster: Roster, queue: str, room: dict[str, int
     return room[queue] >= 0
 
 
-def _release_all(tx: Transaction, roster: Roster, lane: str) -> Lane:
-    rows = list(islice(_blocked(tx, roster, lane), MOST_MOVED))
+def _release_all(tx: Transaction, roster: Roster, lane: str, most: int) -> Lane:
+    rows = list(islice(_blocked(tx, roster, lane), most))
     _promote(tx, rows)
-    return Lane(None, len(rows), more=len(rows) == MOST_MOVED)
+    return Lane(None, len(rows), more=len(rows) == most)
 
 
 def _ready_of_queue(tx: Transaction, roster: Roster, queue: str, most: int) -> list[Row]:
     """Return the best ready jobs of a queue that some live runner may take: up to `most`, best first."""
     kinds = [row[0] for row in tx.all("ready_kinds_of_queue", queue=queue) if roster.takeable_kind(row[0])]
-    rows = [tx.all("ready_of_queue", queue=queue, kind=kind, limit=most) for kind in kinds]
-    takeable = (row for row in merge(*rows, key=_place) if roster.takeable(row[4], row[5], queue))
-    return list(islice(takeable, most))
+    with ExitStack() as stack:
+        rows = [stack.enter_context(tx.reading("ready_of_queue", queue=queue, kind=kind)) for kind in kinds]
+        takeable = (row for row in merge(*rows, key=_place) if roster.takeable(row[4], row[5], queue))
+        return list(islice(takeable, most))
 
 
 def _best(tx: Transaction, roster: Roster, lane: str, ready: list[Row], free: int) -> list[Row]:

@@ -24,6 +24,10 @@ from generate_series(1, :rows) as n,
     lateral (values (2, null, now() - interval '1 hour'), (2, 'runs:' || n, now()), (3, 'busy', now()),
         (3, 'wide', now()), (1, null, now() + interval '1 day')) as kinds (state, queue, at)
 """
+UNDECLARED = """
+insert into kongflow.job (task, state, queue, lane, priority, run_at, ready_at)
+select 'work', 3, 'undeclared', 'undeclared', 0, now(), now() from generate_series(1, :rows)
+"""
 GONE = """
 insert into kongflow.runner (host, pid, config, tasks, forbidden_flags, terms, lease, seen_at, alive, has_left)
 select 'here', n, '', '{}', '{}', '{}', '15 s', now(), false, true from generate_series(1, :rows) as n
@@ -106,6 +110,20 @@ async def test_a_step_reads_a_few_rows_of_a_hundred_thousand(stage: Stage, fresh
 @pytest.mark.parametrize("fresh", [True, False], ids=["fresh statistics", "stale statistics"])
 async def test_a_step_reads_a_few_rows_of_a_million(stage: Stage, fresh: bool) -> None:
     await check_all(stage, 200_000, fresh=fresh)
+
+
+async def test_nobody_reads_the_blocked_jobs_of_a_queue_that_nobody_serves(stage: Stage) -> None:
+    leaving = await stage.runner("work", queues=QUEUES)
+    await stage.add(queue="undeclared")
+    job = await stage.claim_one(leaving)
+    await stage.sql(UNDECLARED, rows=20_000)
+    runner = await stage.runner("work", queues=QUEUES, serves=("busy",))
+    await stage.store.leave(leaving)
+    before = await rows_read(stage)
+    assert await stage.claim(runner) == []
+    await stage.store.settle(leaving, [Settlement(job.id, job.lease, SUCCEEDED)])
+    await stage.store.repair(runner, 10)
+    assert await rows_read(stage) - before < 500
 
 
 async def test_a_claim_that_finds_nothing_does_not_read_the_runners_of_a_week(stage: Stage) -> None:

@@ -30,7 +30,10 @@ begin
         cross join lateral (
             select kind from kongflow.job where lane = freed.lane and state = 3 order by kind desc limit 1
         ) as last
-        where first.kind <> last.kind or kongflow.takeable_kind(first.task, first.flags, first.queue, first.rule)
+        where first.kind <> last.kind or case
+            when strpos(freed.lane, '*') = 0 then kongflow.takeable(first.task, first.flags, first.queue)
+            else kongflow.takeable_kind(first.task, first.flags, first.queue, first.rule)
+        end
     );
     -- Most lanes free one slot and hold jobs of one kind: all of these in one statement. Its limit is a constant for the
     -- plan's sake.

@@ -1,0 +1,60 @@
+"""One transaction does a bounded piece of work, however many queues and kinds wait: it keeps everybody else out."""
+
+from __future__ import annotations
+
+import pytest
+
+from kongflow.store.sqlite.lanes import MOST_MOVED, normalise, normalise_noted
+from kongflow.store.sqlite.store import SqliteStore
+from kongflow.store.sqlite.transaction import Transaction
+from tests.store.stage import Stage, new
+
+pytestmark = pytest.mark.anyio
+
+COUNT = "select count(*) from kongflow_job where state = {}"
+
+
+async def test_a_claim_blocks_a_bounded_number_of_jobs_however_many_queues_are_full(stage: Stage) -> None:
+    runner = await stage.runner("work", queues={"runs:*": 1})
+    await stage.store.insert([new(queue=f"runs:{queue}", rule="runs:*") for _ in range(50) for queue in range(100)])
+    assert len(await stage.claim(runner, limit=100)) == 100
+    assert 0 < await stage.sql(COUNT.format(3)) <= MOST_MOVED
+
+
+async def test_a_resume_makes_a_bounded_number_of_jobs_ready_at_once_however_many_queues_wait(stage: Stage) -> None:
+    await stage.runner("work", queues={"free:*": None})
+    await stage.store.insert([new(queue=f"free:{queue}", rule="free:*") for _ in range(50) for queue in range(100)])
+    await stage.sql("update kongflow_job set state = 3, lane = queue")
+    await stage.sql("insert into kongflow_lane_check (lane) select distinct lane from kongflow_job")
+    assert isinstance(stage.store, SqliteStore)
+    access = stage.store._access
+    moved, left = [], True
+    while left:
+        before = await stage.sql(COUNT.format(2))
+        left = await access.write(lambda tx: normalise_noted(tx, access.roster(tx)))
+        moved.append(await stage.sql(COUNT.format(2)) - before)
+    assert sum(moved) == 5_000
+    assert max(moved) <= MOST_MOVED
+
+
+async def test_a_full_queue_is_read_as_far_as_its_jobs_are_moved_however_many_kinds_it_holds(stage: Stage) -> None:
+    await stage.runner("work", queues={"mail": 1})
+    await stage.store.insert([new(queue="mail", flags=(f"f{n % 20}",)) for n in range(5 * MOST_MOVED)])
+    assert isinstance(stage.store, SqliteStore)
+    access = stage.store._access
+    read = 0
+
+    def count(_cursor: object, row: tuple[object, ...]) -> tuple[object, ...]:
+        nonlocal read
+        read += 1
+        return row
+
+    def look(tx: Transaction) -> None:
+        connection = tx.execute.__self__  # type: ignore[attr-defined]
+        connection.row_factory = count
+        normalise(tx, access.roster(tx), "mail")
+        connection.row_factory = None
+
+    await access.write(look)
+    assert await stage.sql(COUNT.format(3)) == MOST_MOVED
+    assert read < MOST_MOVED + 100
