@@ -21,7 +21,7 @@ from tests.mutants.seeded import MUTANTS
 from tests.postgres import running_server
 
 ROOT = Path(__file__).parents[2]
-COPIED = ("kongflow", "tests", "catalog", "schemas", "kongflow.yaml", "pyproject.toml", "README.md")
+COPIED = ("kongflow", "tests", "catalog", "schemas", "docs", "kongflow.yaml", "pyproject.toml", "README.md")
 CAUGHT_BY = re.compile(r"^(?:FAILED|ERROR) (?:tests/)?(\S+)", re.MULTILINE)
 LONGEST = 300.0
 """Seconds after which a run is called hung: that too is caught."""
@@ -71,6 +71,9 @@ def main(words: list[str]) -> int:
     """Try the mutants that the words choose, and print the table."""
     variants = [variant for mutant in MUTANTS for variant in mutant.variants()]
     chosen = [variant for variant in variants if all(word in variant.name for word in words)]
+    if not chosen:
+        print("\n".join(["no mutant has such a name; these are there:", *(variant.name for variant in variants)]))
+        return 1
     with running_server() as server:
         os.environ["KONGFLOW_TEST_DSN"] = server.dsn
         tests = sorted({test for variant in chosen for test in variant.tests})
@@ -81,7 +84,7 @@ def main(words: list[str]) -> int:
             return 1
         survivors = [variant.name for variant in chosen if not _tell(variant)]
     print(f"\n{len(chosen) - len(survivors)} of {len(chosen)} caught")
-    return 1 if survivors or not chosen else 0
+    return 1 if survivors else 0
 
 
 def _tell(variant: Variant) -> bool:
