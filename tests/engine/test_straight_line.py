@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from kongflow.core.job import JobState, NewJob, Reason
+from kongflow.core.job import Job, JobState, NewJob, Reason
 from kongflow.core.outcome import Cancel, Snooze
 from kongflow.engine.context import JobContext, SyncJobContext
 from kongflow.engine.events import (
@@ -295,8 +295,11 @@ async def test_a_job_that_comes_due_during_a_claim_does_not_wait_for_the_next_po
     never = replace(QUICK, poll_interval=3_600.0)
     async with open_site(tmp_path, {"work": {"run": work}}, runner=never) as site:
         claim, late = site.store.claim, [0]
+        added: list[Job] = []
 
         async def slow(runner: int, limit: int, suspects: int) -> Any:
+            if not added:
+                added.append(await site.enqueue("work", run_at=timedelta(seconds=0.5)))
             claimed = await claim(runner, limit, suspects)
             if claimed.next_due is not None:
                 late[0] += 1
@@ -304,9 +307,9 @@ async def test_a_job_that_comes_due_during_a_claim_does_not_wait_for_the_next_po
             return claimed
 
         monkeypatch.setattr(site.store, "claim", slow)
-        added = await site.enqueue("work", run_at=timedelta(seconds=0.2))
         await site.start()
-        assert (await site.ended(added)).state is JobState.SUCCEEDED
+        await until(lambda: bool(added))
+        assert (await site.ended(added[0])).state is JobState.SUCCEEDED
 
     assert late[0] > 0
 
