@@ -121,7 +121,7 @@ class StoreUnavailable(StoreError):
 
 
 class StoreTimedOut(StoreUnavailable):
-    """The database did not answer within the time that a statement may take, or gave the statement up itself."""
+    """The database did not answer within the time that a statement may take."""
 
 
 class StoreRefused(StoreError):

@@ -181,7 +181,8 @@ class Store(Protocol):
 
     async def rescue(self, runner: int) -> list[Rescued]:
         """End the attempts of runners that were seen expired twice, one poll and at least 500 ms apart; the caller
-        has renewed first. By `after_crash`.
+        has renewed first. Where the clock can be set that leases go by, it must have been watched for a lease, unset.
+        By `after_crash`.
         """
         ...
 

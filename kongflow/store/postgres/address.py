@@ -20,19 +20,20 @@ CONNECT: Mapping[str, str | int] = {
 }
 """What a URL may overrule. A connection whose other side has vanished is noticed within 9 seconds: keepalives notice it
 while we wait for an answer, `tcp_user_timeout` (milliseconds) while we send."""
-SETTINGS: Mapping[str, str] = {
-    "datestyle": "ISO",
+LIMITS: Mapping[str, str] = {
     "tcp_keepalives_idle": "5",
     "tcp_keepalives_interval": "2",
     "tcp_keepalives_count": "2",
     "tcp_user_timeout": "8000",
 }
-"""Settings of the server, which a URL's `options` may overrule. psycopg reads instants in no other style. The server,
-too, notices within 9 seconds that the other side has vanished, and lets go of what its transaction has locked."""
+"""Settings of the server, which a URL's `options` may overrule: it, too, notices within 9 seconds that the other side
+has vanished, and lets go of what its transaction has locked."""
+_EVERYBODYS = {"datestyle": "ISO", **LIMITS}
+"""psycopg reads instants in no other style."""
 LOCK_TIMEOUT = 5_000
 """Milliseconds for which a statement of ours waits for a lock, unless a URL's `options` say something else."""
 _OUR_LIMITS = {
-    **SETTINGS,
+    **_EVERYBODYS,
     "lock_timeout": str(LOCK_TIMEOUT),
     "idle_in_transaction_session_timeout": "30s",
 }
@@ -61,12 +62,12 @@ class Address:
     @property
     def users(self) -> str:
         """The connection string of a user's transactions, whose statements may take as long as they like."""
-        return self._with(SETTINGS)
+        return self._with(_EVERYBODYS)
 
     @property
     def migrating(self) -> str:
         """The connection string of a migration: it may wait for another, and take its time."""
-        return self._with(SETTINGS, _FIXED)
+        return self._with(_EVERYBODYS, _FIXED)
 
     def ours(self, statement_timeout: int) -> str:
         """The connection string of sessions that run only our own statements, for so many milliseconds at the most."""

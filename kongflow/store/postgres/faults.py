@@ -32,9 +32,14 @@ def explain(error: BaseException, place: str) -> StoreError | None:
 def _in_words(error: psycopg.Error, place: str) -> StoreError:
     text = str(error).strip().partition("\n")[0]
     match error:
-        case errors.LockNotAvailable() | errors.DeadlockDetected() | errors.SerializationFailure():
+        case (
+            errors.LockNotAvailable()
+            | errors.QueryCanceled()
+            | errors.DeadlockDetected()
+            | errors.SerializationFailure()
+        ):
             return StoreBusy(f"another transaction was in the way at {place} ({text}); nothing was written: try again")
-        case errors.QueryCanceled() | NoAnswer():
+        case NoAnswer():
             return StoreTimedOut(f"{place} did not do it in time: {text}")
         case (
             errors.UndefinedTable() | errors.UndefinedFunction() | errors.UndefinedColumn() | errors.InvalidSchemaName()

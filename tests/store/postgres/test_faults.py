@@ -24,6 +24,7 @@ from kongflow.errors import (
 from kongflow.store.open import open_store
 from kongflow.store.postgres.address import CONNECT, parse_address
 from kongflow.store.postgres.faults import explain
+from kongflow.store.postgres.patience import NoAnswer
 from tests.engine.waiting import until_async
 from tests.store.stage import Stage, new
 
@@ -152,7 +153,8 @@ def test_errors_of_the_server_are_told_in_words() -> None:
         (psycopg.errors.ReadOnlySqlTransaction("x"), StoreUnavailable, "target_session_attrs=read-write"),
         (psycopg.errors.DiskFull("x"), StoreUnavailable, "is full"),
         (psycopg.errors.InsufficientPrivilege("x"), StoreForbidden, "has the GRANTs"),
-        (psycopg.errors.QueryCanceled("statement timeout"), StoreTimedOut, "statement timeout"),
+        (psycopg.errors.QueryCanceled("x"), StoreBusy, "try again"),
+        (NoAnswer("x"), StoreTimedOut, "in time"),
         (psycopg.errors.CheckViolation("x"), StoreRefused, "constraint"),
         (psycopg.errors.InvalidTextRepresentation("x"), StoreRefused, "constraint"),
         (psycopg.errors.InvalidSqlStatementName("x"), StoreUnavailable, "database.pooler: transaction"),
