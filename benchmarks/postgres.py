@@ -3,8 +3,9 @@
 "drain" and "enqueue": jobs a second; payloads are validated when added and when run, `keep: none` writes no history,
 as the raw side has none. Raw claims 500 and deletes them. "claims": four runners claim 100 at a time, of jobs without a
 queue and of 100,000 serial queues, and settle: the 95th percentile of a claim, and what claim and settle of a job write
-to the server's log. "idle": statements a second that a runner with the defaults sends, heartbeat and maintenance
-included. Figures drift with the machine; the ratios count.
+to the server's log. "hand-over": one serial queue, and twenty, drained with and without the hand-over from job to job.
+"idle": statements a second that a runner with the defaults sends, heartbeat and maintenance included. Figures drift
+with the machine; the ratios count.
 
 Usage: python benchmarks/postgres.py [URL of an empty database]; without one it starts a server of its own.
 """
@@ -12,6 +13,7 @@ Usage: python benchmarks/postgres.py [URL of an empty database]; without one it 
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
 import logging
 import shutil
@@ -23,6 +25,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from unittest import mock
 
 import psycopg
 
@@ -34,6 +37,7 @@ from kongflow.core.outcome import Finish
 from kongflow.core.queue import Queue, QueueRules
 from kongflow.core.retry import RetryPolicy
 from kongflow.core.task import Keep
+from kongflow.engine import worker
 from kongflow.store.base import Store
 from kongflow.store.open import open_store
 from kongflow.store.records import RunnerInfo, Settlement, TaskTerms
@@ -42,12 +46,14 @@ ROUNDS = 3
 ONE_BY_ONE, BULK = 300, 20_000
 RUNNERS, BATCH, QUEUES = 4, 100, 100_000
 CLAIMED = 20_000
+SERIAL = 1_000
 IDLE = 30.0
 
 CONFIG = """\
 version: 1
 database: {{url: "{url}"}}
 runner: {{concurrency: 500}}
+queues: {{"line:*": {{concurrency: 1}}}}
 tasks:
   noop:
     handler: bench_handlers.noop
@@ -157,6 +163,17 @@ async def claims(url: str, queues: int) -> tuple[float, float]:
     return statistics.quantiles(took, n=20)[-1], float(written) / done
 
 
+async def serial(url: str, folder: Path, queues: int, chain: int) -> float:
+    """Return how many jobs a second are drained from serial queues, with up to `chain` hand-overs in a row."""
+    (folder / "kongflow.yaml").write_text(CONFIG.format(url=url))
+    with mock.patch.object(worker, "CHAIN_MAX", chain):
+        async with KongFlow.from_config(folder / "kongflow.yaml") as flow:
+            await flow.enqueue_many([("noop", {"i": i}, {"queue": f"line:{i % queues}"}) for i in range(SERIAL)])
+            started = time.perf_counter()
+            await flow.run(until_idle=True)
+            return SERIAL / (time.perf_counter() - started)
+
+
 async def idle(url: str, folder: Path) -> float:
     """Return the statements a second of a runner that has nothing to do; each is a transaction."""
     (folder / "kongflow.yaml").write_text(CONFIG.format(url=url))
@@ -181,12 +198,21 @@ def main() -> None:
             for side, figures in (("raw", raw(url)), ("ours", asyncio.run(ours(url, Path(name))))):
                 for work, rate in figures.items():
                     measured[side].setdefault(work, []).append(rate)
+        lines: dict[tuple[int, bool], list[float]] = {}
+        for _ in range(ROUNDS):
+            for queues, on in itertools.product((1, 20), (False, True)):
+                rate = asyncio.run(serial(url, Path(name), queues, worker.CHAIN_MAX if on else 0))
+                lines.setdefault((queues, on), []).append(rate)
         plain, named = [asyncio.run(claims(url, queues)) for queues in (0, QUEUES)]
         statements = asyncio.run(idle(url, Path(name)))
     print("| jobs/s, medians | KongFlow | raw SQL | ratio |\n|---|---:|---:|---:|")
     for work, rates in measured["ours"].items():
         mine, ruler = statistics.median(rates), statistics.median(measured["raw"][work])
         print(f"| {work} | {mine:,.0f} | {ruler:,.0f} | {mine / ruler:.2f} |")
+    print("\n| drain, jobs/s, medians | hand-over | without | ratio |\n|---|---:|---:|---:|")
+    for queues in (1, 20):
+        handed, claimed = [statistics.median(lines[queues, on]) for on in (True, False)]
+        print(f"| serial queues: {queues} | {handed:,.0f} | {claimed:,.0f} | {handed / claimed:.2f} |")
     print(f"\n| claims of {BATCH}, {RUNNERS} runners | {QUEUES:,} queues | no queue | ratio |\n|---|---:|---:|---:|")
     print(f"| p95, ms | {named[0]:.1f} | {plain[0]:.1f} | {named[0] / plain[0]:.2f} |")
     print(f"| bytes logged a job | {named[1]:,.0f} | {plain[1]:,.0f} | {named[1] / plain[1]:.2f} |")

@@ -33,11 +33,15 @@ class Attempt:
     Lives on the event loop; only `stopping`, `completing` and `committed` are touched from the handler's thread.
     """
 
-    def __init__(self, job: ClaimedJob, task: Task, handler: Handler, claimed: float, mask: Mask = str) -> None:
+    def __init__(
+        self, job: ClaimedJob, task: Task, handler: Handler, claimed: float, mask: Mask = str, chain: int = 0
+    ) -> None:
         self.job = job
         self.task = task
         self.handler = handler
         self.claimed = claimed
+        self.chain = chain
+        """How many jobs of its queue were handed over in a row, the last of them this one; 0 after a claim."""
         self.log = AttemptLog(mask)
         self.started: float | None = None
         self.stop_reason: Stop | None = None

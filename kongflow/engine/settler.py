@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
@@ -46,6 +47,10 @@ class Settler:
         self._writing: list[Ending] = []
         self._later = 0
         self._most = BATCH
+        self.asked_at = 0.0
+        """`time.monotonic()` before the last call of the store: what that hands over was leased later."""
+        self.is_asking = False
+        """True while a call of the store is under way."""
         self._arrived = asyncio.Event()
         self._hurry = asyncio.Event()
         self._written = asyncio.Event()
@@ -127,7 +132,7 @@ class Settler:
         to_blame = 0
         while True:
             try:
-                settled = await self._store.settle(self._runner, [ending.settlement for ending in batch])
+                settled = await self._settle(batch)
             except StoreError as error:
                 await asyncio.sleep(self._outage.failed("settle", error))
                 to_blame = to_blame + 1 if self._is_due_to_the_end(error) else 0
@@ -147,6 +152,14 @@ class Settler:
         """Say whether it seems to be the end itself that is not taken: no lock, no disk, and heartbeats get through."""
         return isinstance(error, (StoreRefused, StoreTimedOut)) and not self._outage.concerns("heartbeat")
 
+    async def _settle(self, batch: Sequence[Ending]) -> list[Settled]:
+        self.asked_at, self.is_asking = time.monotonic(), True
+        try:
+            return await self._store.settle(self._runner, [ending.settlement for ending in batch])
+        finally:
+            self.is_asking = False
+
     def _put_again(self, ending: Ending) -> None:
+        """Its slot may be another job's by now: nothing is handed over to it."""
         self._later -= 1
-        self.put(ending)
+        self.put(replace(ending, settlement=replace(ending.settlement, next_of=None)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import random
 import time
 from collections.abc import Mapping
@@ -25,6 +26,8 @@ from kongflow.errors import StoreError
 from kongflow.store.base import Store
 from kongflow.store.records import Renewal, Settled, Settlement
 
+CHAIN_MAX = 16
+"""Jobs of one queue that are handed over in a row; then a claim decides what is best, among all queues."""
 SHORTEST_NAP = 0.005
 """Seconds; a job that is due in less is waited for this long, so that a clock that rounds cannot spin the loop."""
 
@@ -55,13 +58,16 @@ class Worker:
         self._attempts: dict[int, Attempt] = {}
         self._unsettled: set[int] = set()
         self._unknown: frozenset[tuple[str, int]] = frozenset()
+        self._unknown_at = 0.0
         self._tasks: set[asyncio.Task[Outcome | None]] = set()
         self._wake = asyncio.Event()
+        self._reasons = 0
+        """Wake-ups and slots that have become free since the last claim, but for those that were handed on."""
         self._all_ended = asyncio.Event()
         self._all_ended.set()
         self._rng = random.Random()
         self._claims_no_more = False
-        self._claiming = False
+        self._claiming_since: float | None = None
 
     # --- for the other parts ---
 
@@ -76,6 +82,7 @@ class Worker:
 
     def wake(self) -> None:
         """Something may be there to claim, or a slot is free."""
+        self._reasons += 1
         self._wake.set()
 
     def renewed(self, renewal: Renewal) -> None:
@@ -96,14 +103,26 @@ class Worker:
         written, and its answer lost. Nobody else would ever find them, for this runner lives.
         """
         known = self._attempts.keys() | self._unsettled  # also what has become known since the renewal asked
-        found = frozenset() if self._claiming else frozenset(job for job in unknown if job[1] not in known)
-        twice = found & self._unknown
-        self._unknown = found - twice
+        found = frozenset(job for job in unknown if job[1] not in known)
+        # What a call had leased by the first of the two, whose answer is still on its way, is not lost yet.
+        twice = found & self._unknown if self._asking_since > self._unknown_at else frozenset()
+        self._unknown, self._unknown_at = found - twice, time.monotonic()
         for id, lease in twice:
-            self._unsettled.add(lease)
             self._crew.events.emit(JobForgotten(id))
-            released = RunAgain(0.0, gives_back=True, clears_crashes=False)
-            self._crew.settler.put(Ending(Settlement(id, lease, released), partial(self._given_back, lease)))
+            self._give_back(id, lease)
+
+    @property
+    def _asking_since(self) -> float:
+        """When the oldest call that may lease jobs, and is under way, began."""
+        settler = self._crew.settler
+        calls = (self._claiming_since, settler.asked_at if settler.is_asking else None)
+        return min((began for began in calls if began is not None), default=math.inf)
+
+    def _give_back(self, id: str, lease: int) -> None:
+        """Release a job that never started."""
+        self._unsettled.add(lease)
+        released = RunAgain(0.0, gives_back=True, clears_crashes=False)
+        self._crew.settler.put(Ending(Settlement(id, lease, released), partial(self._given_back, lease)))
 
     def _given_back(self, lease: int, settled: Settled) -> None:
         self._unsettled.discard(lease)
@@ -137,7 +156,7 @@ class Worker:
     @property
     def is_claiming(self) -> bool:
         """True while a claim is under way: what it brings must not be lost."""
-        return self._claiming
+        return self._claiming_since is not None
 
     def stop_claiming(self) -> None:
         """Claim no more; what a claim under way still brings is given back."""
@@ -148,18 +167,18 @@ class Worker:
 
     async def run(self) -> None:
         """Claim and start jobs until `stop_claiming`."""
-        pause = 0.0
+        due = 0.0
         while not self._claims_no_more:
-            await self._nap(pause)
+            await self._nap(due)
             await self._crew.settler.flush()
             free = self._concurrency - len(self._attempts)
-            if free > 0 and not self._claims_no_more:
-                pause = await self._fill(free)
+            if free > 0 and not self._claims_no_more and (self._reasons > 0 or time.monotonic() >= due):
+                due = time.monotonic() + await self._fill(free)
 
     async def _fill(self, free: int) -> float:
         """Claim for the free slots and return how long to wait for a wake-up before the next look, in seconds."""
         sent = time.monotonic()
-        self._claiming = True
+        self._claiming_since, self._reasons = sent, 0
         try:
             claimed = await self._crew.store.claim(self._crew.runner, free, self._suspects_allowed())
             for job in claimed.jobs:
@@ -167,7 +186,7 @@ class Worker:
         except StoreError as error:
             return self._crew.outage.failed("claim", error)
         finally:
-            self._claiming = False
+            self._claiming_since = None
         self._crew.outage.worked("claim")
         self._crew.chores.seen(claimed.chores)
         if not claimed.jobs and not self._attempts:
@@ -178,8 +197,10 @@ class Worker:
         # Counted from the question on: the answer may have been long on its way.
         return min(wait, max(claimed.next_due - (time.monotonic() - sent), SHORTEST_NAP))
 
-    async def _nap(self, seconds: float) -> None:
-        if not self._wake.is_set() and seconds > 0:
+    async def _nap(self, until: float) -> None:
+        """Wait for a wake-up, and not beyond `until`, where there is a slot to fill then."""
+        seconds = until - time.monotonic() if len(self._attempts) < self._concurrency else None
+        if not self._wake.is_set() and (seconds is None or seconds > 0):
             try:
                 await asyncio.wait_for(self._wake.wait(), seconds)
             except TimeoutError:
@@ -189,9 +210,9 @@ class Worker:
     def _suspects_allowed(self) -> int:
         return 0 if any(attempt.is_suspect for attempt in self._attempts.values()) else 1
 
-    def _start(self, job: ClaimedJob, claimed: float) -> None:
+    def _start(self, job: ClaimedJob, claimed: float, chain: int = 0) -> None:
         task, handler = self._crew.catalog.tasks[job.task], self._crew.handlers[job.task]
-        attempt = Attempt(job, task, handler, claimed, self._crew.executor.mask)
+        attempt = Attempt(job, task, handler, claimed, self._crew.executor.mask, chain)
         self._attempts[job.lease] = attempt
         self._all_ended.clear()
         if self._claims_no_more:
@@ -211,7 +232,7 @@ class Worker:
         del self._attempts[attempt.job.lease]
         if not self._attempts:
             self._all_ended.set()
-        self._wake.set()
+        self.wake()
         if attempt.committed:
             self._crew.events.emit(JobSucceeded(ref(attempt.job), attempt.duration))
         elif outcome is not None:
@@ -226,7 +247,18 @@ class Worker:
         def written(settled: Settled) -> None:
             self._unsettled.discard(job.lease)
             self._crew.events.emit(end_event(job, outcome, settled, duration))
+            if settled.next is not None:
+                self._hand_over(attempt, settled.next)
 
-        crashed = isinstance(outcome, Crashed)
-        settlement = Settlement(job.id, job.lease, transition, task.keep, crashed, attempt.log.kept())
+        crashed, log = isinstance(outcome, Crashed), attempt.log.kept()
+        next_of = job.queue if attempt.chain < CHAIN_MAX and not self._claims_no_more else None
+        settlement = Settlement(job.id, job.lease, transition, task.keep, crashed, log, next_of)
         self._crew.settler.put(Ending(settlement, written))
+
+    def _hand_over(self, ended: Attempt, job: ClaimedJob) -> None:
+        """Start the job that was leased when this attempt's end was written, in the slot that it has left."""
+        if self._claims_no_more:
+            self._give_back(job.id, job.lease)
+        else:
+            self._reasons -= 1
+            self._start(job, self._crew.settler.asked_at, ended.chain + 1)

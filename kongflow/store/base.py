@@ -11,7 +11,7 @@ Invariants that hold over all methods:
 - Queue limits are those of the config in force, never of a job's row.
 
 Every method may raise StoreBusy: then nothing of it was written. Or StoreUnavailable: then nothing was written either,
-unless the connection was lost while the answer was on its way. A claim that nobody heard of comes back by `renew`.
+unless the connection was lost while the answer was on its way. A lease that nobody heard of comes back by `renew`.
 """
 
 from __future__ import annotations
@@ -160,6 +160,9 @@ class Store(Protocol):
     async def settle(self, runner: int, settlements: Sequence[Settlement]) -> list[Settled]:
         """Write the ends of attempts, each fenced by its lease, and hand freed queue slots on; one verdict each, in
         order. A requested cancel or a newer job of the key overrules every end but success.
+
+        Where a settlement says `next_of`, and that queue runs one job at a time, the queue's next job may be leased to
+        the runner in the same write (`Settled.next`): if its next claim would take this job first, and as a claim does.
         """
         ...
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Literal
 
@@ -91,6 +91,8 @@ class Settlement:
     crashed: bool = False
     """The attempt ended without an outcome: it is given back, and counted as a crash."""
     log: HandlerLog = NO_LINES
+    next_of: str | None = None
+    """The job's queue, where the runner has a slot for the next job of it: see `Store.settle`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +107,8 @@ class Settled:
     transition: Transition
     lost: bool = False
     later: bool = False
+    next: ClaimedJob | None = None
+    """Leased to the runner by the same write; it starts like one that was claimed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +120,7 @@ class Renewal:
     lost: frozenset[int] = frozenset()
     """Leases that are no longer his: stop these attempts, write nothing."""
     unknown: frozenset[tuple[str, int]] = frozenset()
-    """Ids and leases of jobs that the runner holds and did not name: perhaps the answer to a claim has been lost."""
+    """Ids and leases of jobs that the runner holds and did not name: perhaps the answer that brought them was lost."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -251,3 +255,14 @@ class SchemaStatus:
 def max_attempts(terms: TaskTerms, given: int | None) -> int:
     """Return the effective number of attempts: the call's, else the catalog's."""
     return terms.retry.max_attempts if given is None else given
+
+
+def with_next(
+    settlements: Sequence[Settlement], settled: Sequence[Settled], handed: Sequence[ClaimedJob]
+) -> list[Settled]:
+    """Return what was written, with each job that was handed over beside the end that made room for it."""
+    left = {job.queue: job for job in handed}
+    return [
+        replace(end, next=left.pop(settlement.next_of, None)) if settlement.next_of is not None else end
+        for settlement, end in zip(settlements, settled, strict=True)
+    ]

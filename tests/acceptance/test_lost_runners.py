@@ -3,7 +3,7 @@
 import signal
 from collections.abc import Callable
 
-from tests.acceptance.project import Project
+from tests.acceptance.project import Project, most_at_once
 
 YAML = """\
 version: 1
@@ -49,3 +49,23 @@ def test_a_frozen_runner_cannot_settle_what_was_given_away(project: Callable[[st
     assert (job["attempt"], job["claims"]) == (1, 2)
     assert str(second.pid) in job["runner"]
     work.wait_for("the frozen runner's word", lambda: '"job.lost"' in (work.folder / "runner-0.log").read_text())
+
+
+def test_a_runner_that_is_killed_while_a_serial_queue_goes_from_job_to_job_loses_nothing(
+    project: Callable[[str], Project],
+) -> None:
+    work = project(YAML + "queues: {line: {concurrency: 1}}\n")
+    count = 30
+    work.enqueue([{"task": "work", "queue": "line", "payload": {"n": n, "seconds": 0}} for n in range(count)])
+    first = work.start()
+    work.wait_for("some ends", lambda: len(work.events("end")) >= 5)
+
+    first.kill()
+
+    work.start()
+    work.wait_for("all ends", lambda: len({event["n"] for event in work.events("end")}) == count)
+    work.wait_for("success", lambda: {job["state"] for job in work.jobs()} == {"succeeded"})
+    jobs = work.jobs()
+    assert (len(jobs), {job["attempt"] for job in jobs}) == (count, {1})
+    assert sum(job["claims"] - 1 for job in jobs) <= 1, "only the job of that moment ran twice"
+    assert most_at_once(work.events()) == 1

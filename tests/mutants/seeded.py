@@ -9,6 +9,7 @@ ATTEMPTS = (CONTRACT + "test_attempts.py",)
 ORDER = (CONTRACT + "test_claim_order.py",)
 LIMITS = (CONTRACT + "test_queue_limits.py",)
 SLOTS = (CONTRACT + "test_free_slots.py",)
+HAND_OVER = (CONTRACT + "test_hand_over.py",)
 KEYS = (CONTRACT + "test_keys.py", CONTRACT + "test_key_matrix.py")
 OPERATING = (CONTRACT + "test_operating.py",)
 FUNCTIONS, POSTGRES_SQL, SQLITE_SQL = "store/postgres/functions/", "store/postgres/sql/", "store/sqlite/sql/"
@@ -149,7 +150,13 @@ MUTANTS = [
         "a settle does not hand its slot on",
         LIMITS,
         sqlite=(Change("store/sqlite/access.py", "if tx.touched:", "if False:"),),
-        postgres=(Change(FUNCTIONS + "settle.sql", "perform kongflow.free_slots(v_queues)", "perform 1"),),
+        postgres=(
+            Change(
+                FUNCTIONS + "settle.sql",
+                "v_handed := kongflow.free_slots(v_queues, p_next_of, p_runner, v_now)",
+                "v_handed := '{}'",
+            ),
+        ),
     ),
     Mutant(
         "a removed task at the head holds its queue up",
@@ -225,6 +232,56 @@ MUTANTS = [
         postgres=(
             Change(FUNCTIONS + "limits_of.sql", "lanes.name, rule.name)) then 0", "lanes.name, rule.name)) then 9"),
         ),
+    ),
+    Mutant(
+        "what is handed over passes a better job by",
+        HAND_OVER,
+        sqlite=(
+            Change(
+                "store/sqlite/handing.py",
+                "                break\n            left.remove",
+                "                continue\n            left.remove",
+            ),
+            Change(
+                "store/sqlite/handing.py", "or crashes:\n                break", "or crashes:\n                continue"
+            ),
+        ),
+        postgres=(Change(FUNCTIONS + "next_for.sql", "(v_first.id is null or", "(true or"),),
+    ),
+    Mutant(
+        "what is handed over keeps no limit but its queue's",
+        HAND_OVER,
+        sqlite=(Change("store/sqlite/handing.py", "roster.limits(queue) != _SERIAL", "False"),),
+        postgres=(
+            Change(
+                FUNCTIONS + "next_for.sql",
+                "limits.slots = 1 and limits.pattern is null and limits.rate_limit is null",
+                "true",
+            ),
+        ),
+    ),
+    Mutant(
+        "a queue whose job is handed over counts one too few",
+        HAND_OVER,
+        postgres=(
+            Change(FUNCTIONS + "free_slots.sql", "where lane <> all (array(", "where true or lane <> all (array("),
+        ),
+    ),
+    Mutant(
+        "a job that is handed over while the runner stops is forgotten",
+        ("tests/engine/test_hand_over.py",),
+        shared=(
+            Change(
+                "engine/worker.py",
+                "            self._give_back(job.id, job.lease)\n        else:",
+                "            pass\n        else:",
+            ),
+        ),
+    ),
+    Mutant(
+        "hand-overs go on for ever",
+        ("tests/engine/test_hand_over.py",),
+        shared=(Change("engine/worker.py", "ended.chain + 1)", "0)"),),
     ),
     # --- keys and cancels ---
     Mutant(

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
+from kongflow.core.job import ClaimedJob
 from kongflow.core.outcome import RunAgain
 from kongflow.core.queue import Queue, RateLimit
 from kongflow.store.base import Store
@@ -33,6 +34,7 @@ RUNNERS = (
     info("a", queues=QUEUES, config="one"),
     info("b", queues=QUEUES, config="one", serves=("runs:*", "wide")),
 )
+ENDS = (SUCCEEDED, RELEASED, RunAgain(0.05))
 MOST = {"wide": 4, "runs": 1, "to": 2}
 
 
@@ -82,24 +84,31 @@ async def produce(store: Store, floor: Floor) -> None:
 
 
 async def work(store: Store, runner: int, floor: Floor) -> None:
+    handed: list[ClaimedJob] = []
     while True:
         claimed = await store.claim(runner, floor.rng.randint(1, 15), 1)
         for job in claimed.jobs:
             floor.started(job.id, job.queue)
-        if not claimed.jobs:
+        jobs, handed = [*claimed.jobs, *handed], []
+        if not jobs:
             left = await store.pending(runner)
             if not floor.is_open and not floor.running and left.now == left.later == 0:
                 return
             await asyncio.sleep(0.01)
         await asyncio.sleep(floor.rng.random() * 0.01)
         ends = [
-            Settlement(job.id, job.lease, floor.rng.choices([SUCCEEDED, RELEASED, RunAgain(0.05)], [8, 1, 1])[0])
-            for job in claimed.jobs
+            Settlement(job.id, job.lease, end, next_of=job.queue if floor.rng.random() < 0.7 else None)
+            for job, end in zip(jobs, floor.rng.choices(ENDS, [8, 1, 1], k=len(jobs)), strict=True)
         ]
         while ends:
             for end in ends:
                 floor.running.pop(end.id, None)  # before it is written: others may start from then on
-            ends = [end for end, done in zip(ends, await store.settle(runner, ends), strict=True) if done.later]
+            settled = await store.settle(runner, ends)
+            for done in settled:
+                if done.next is not None:
+                    floor.started(done.next.id, done.next.queue)
+                    handed.append(done.next)
+            ends = [end for end, done in zip(ends, settled, strict=True) if done.later]
 
 
 async def repair(store: Store, runner: int, floor: Floor) -> None:

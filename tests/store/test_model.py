@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -94,6 +94,9 @@ class Jobs(RuleBasedStateMachine):
         claimed = self.wait(self.store.claim(self.runners[runner], limit, 100)).jobs
         if len(claimed) < min(limit, self.free_jobs(expected)):
             raise AssertionError(f"claimed {[job.id for job in claimed]} of {[known.id for known in expected]}")
+        self.leased(runner, claimed, expected)
+
+    def leased(self, runner: int, claimed: Sequence[ClaimedJob], expected: list[Known]) -> None:
         for job in claimed:
             known = self.jobs[job.id]
             assert not known.ended
@@ -107,19 +110,25 @@ class Jobs(RuleBasedStateMachine):
             assert all(known.priority >= job.priority for known in passed), "a better job of the queue still waits"
 
     @precondition(lambda self: self.held)
-    @rule(data=st.data(), end=ENDS)
-    def settle(self, data: st.DataObject, end: Transition) -> None:
+    @rule(data=st.data(), end=ENDS, takes_next=st.booleans())
+    def settle(self, data: st.DataObject, end: Transition, takes_next: bool) -> None:
         job = self.held.pop(data.draw(st.sampled_from(sorted(self.held)), "job"))
         known = self.jobs[job.id]
-        assert known.holder is not None
-        (settled,) = self.wait(self.store.settle(self.runners[known.holder], [Settlement(job.id, job.lease, end)]))
+        runner = known.holder
+        assert runner is not None
+        settlement = Settlement(job.id, job.lease, end, next_of=job.queue if takes_next else None)
+        (settled,) = self.wait(self.store.settle(self.runners[runner], [settlement]))
         assert not settled.lost
-        self.stale.append((known.holder, job))
+        self.stale.append((runner, job))
         known.holder = None
         if isinstance(end, Finish):
             known.ended = True
         elif end.delay:
             known.due = self.now + end.delay
+        if settled.next is not None:
+            assert takes_next
+            assert settled.next.queue == job.queue
+            self.leased(runner, [settled.next], self.claimable())
 
     @rule(runner=RUNNER)
     def lose(self, runner: int) -> None:

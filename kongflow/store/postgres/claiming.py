@@ -36,7 +36,7 @@ async def claim_jobs(access: Access, runner: int, info: RunnerInfo, limit: int, 
             if jobs:
                 break
             raise
-        leased = [_claimed_job(row, info) for row in rows if row[0] is not None]
+        leased = [claimed_job(row, info) for row in rows if row[0] is not None]
         jobs += leased
         more, next_due, chores, contended = rows[-1][_HOW_THINGS_STAND] if rows else (False, None, None, None)
         rounds += 1
@@ -53,7 +53,7 @@ async def claim_jobs(access: Access, runner: int, info: RunnerInfo, limit: int, 
     )
 
 
-def _claimed_job(row: Row, info: RunnerInfo) -> ClaimedJob:
+def claimed_job(row: Row, info: RunnerInfo) -> ClaimedJob:
     """Return a leased job, as the catalog of the runner that has it sees it."""
     (id, lease, task, queue, priority, payload, attempt, given, claims, crashes, run_at, created_at, age, *rest) = row
     key, flags, tags, *_ = rest

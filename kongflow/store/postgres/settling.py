@@ -11,7 +11,8 @@ from kongflow.core.outcome import Finish, overruled
 from kongflow.errors import StoreError
 from kongflow.store.attempts import ended_text
 from kongflow.store.postgres.access import Access
-from kongflow.store.records import Settled, Settlement
+from kongflow.store.postgres.claiming import claimed_job
+from kongflow.store.records import RunnerInfo, Settled, Settlement, with_next
 from kongflow.store.rows import SCHEDULED, STORED_STATE, row_id
 
 LOST, AS_ASKED, CANCEL_REQUESTED, SUPERSEDED, LATER = range(5)
@@ -25,33 +26,49 @@ async def settle(
     settlements: Sequence[Settlement],
     retention: Retention,
     *,
+    taker: tuple[int, RunnerInfo] | None = None,
     dead: int | None = None,
 ) -> list[Settled]:
-    """Write ends and return what was written. `dead`: the runner that is gone, whose ends these are.
+    """Write ends and return what was written. `taker`: the runner that takes the next jobs, where its settlements say
+    so. `dead`: the runner that is gone, whose ends these are.
 
     Raises: StoreError where nothing was written.
     """
-    verdicts = await _verdicts(access, settlements, retention, dead)
-    held = [place for place, verdict in enumerate(verdicts) if verdict == LATER]
+    written = await _write(access, settlements, retention, taker, dead)
+    held = [place for place, end in enumerate(written) if end.later]
     if held:
         # A claim that came too late for a job holds its row until the claim has ended, some milliseconds: once more.
         await asyncio.sleep(_A_CLAIM)
         try:
-            again = await _verdicts(access, [settlements[place] for place in held], retention, dead)
+            again = await _write(access, [settlements[place] for place in held], retention, taker, dead)
         except StoreError:
-            again = [LATER] * len(held)  # the others are written: an error would call them lost at the next try
-        for place, verdict in zip(held, again, strict=True):
-            verdicts[place] = verdict
-    return settled(settlements, verdicts)
+            return written  # the others are written: an error would call them lost at the next try
+        for place, end in zip(held, again, strict=True):
+            written[place] = end
+    return written
 
 
-async def _verdicts(
-    access: Access, settlements: Sequence[Settlement], retention: Retention, dead: int | None
-) -> list[int]:
-    verdicts: list[int] = await access.value(
-        "settle", **end_arrays(settlements), retention=retention_seconds(retention), dead=dead, shift=access.shift
+async def _write(
+    access: Access,
+    settlements: Sequence[Settlement],
+    retention: Retention,
+    taker: tuple[int, RunnerInfo] | None,
+    dead: int | None,
+) -> list[Settled]:
+    runner = None if taker is None else taker[0]
+    (verdicts, *_), *handed = await access.rows(
+        "settle",
+        **end_arrays(settlements),
+        retention=retention_seconds(retention),
+        runner=runner,
+        next_of=[settlement.next_of for settlement in settlements if settlement.next_of is not None and taker],
+        dead=dead,
+        shift=access.shift,
     )
-    return verdicts
+    written = settled(settlements, verdicts)
+    if taker is None:
+        return written
+    return with_next(settlements, written, [claimed_job(row[1:], taker[1]) for row in handed])
 
 
 def retention_seconds(retention: Retention) -> list[float]:

@@ -208,7 +208,8 @@ class PostgresStore:
 
     async def settle(self, runner: int, settlements: Sequence[Settlement]) -> list[Settled]:
         """See Store.settle."""
-        return await settle(self._access, settlements, self._joined[runner].retention) if settlements else []
+        info = self._joined[runner]
+        return await settle(self._access, settlements, info.retention, taker=(runner, info)) if settlements else []
 
     def settle_in(self, connection: Connection, settlement: Settlement) -> Settled:
         """See Store.settle_in."""

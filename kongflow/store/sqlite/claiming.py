@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter, defaultdict
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field
 from heapq import merge
@@ -113,7 +114,7 @@ def claim_jobs(
         picked, _ = _within_patterns(tx, roster, [row for row in picked if _may_go(roster, heads, row)])
         unfinished = True
     _count_starts(tx, roster, picked)
-    leased = _lease(tx, joined, runner, picked)
+    leased = lease_jobs(tx, joined, runner, picked)
     has_time = len(leased) < limit and not unfinished
     return Claim(leased, unfinished, _seconds_to_next(tx), _chores(tx, joined) if has_time else None)
 
@@ -264,7 +265,8 @@ def _count_starts(tx: Transaction, roster: Roster, picked: list[Row]) -> None:
     )
 
 
-def _lease(tx: Transaction, joined: JoinedRunner, runner: LiveRunner, picked: list[Row]) -> list[ClaimedJobRow]:
+def lease_jobs(tx: Transaction, joined: JoinedRunner, runner: LiveRunner, picked: Sequence[Row]) -> list[ClaimedJobRow]:
+    """Lease ready jobs, as `ready` reads them, in their order."""
     if not picked:
         return []
     last = tx.one("next_leases", count=len(picked))

@@ -37,6 +37,7 @@ from kongflow.store.records import (
     SchemaStatus,
     Settled,
     Settlement,
+    with_next,
 )
 from kongflow.store.releases import refuse_newer, refuse_other_name
 from kongflow.store.rows import row_id
@@ -44,8 +45,9 @@ from kongflow.store.sqlite import keeping, operating, routing, runners, schema
 from kongflow.store.sqlite.access import Access
 from kongflow.store.sqlite.adding import add_jobs, dequeue_job
 from kongflow.store.sqlite.address import parse_address
-from kongflow.store.sqlite.claiming import Claim, JoinedRunner, claim_jobs, claimed_job
+from kongflow.store.sqlite.claiming import Claim, ClaimedJobRow, JoinedRunner, claim_jobs, claimed_job
 from kongflow.store.sqlite.ending import published_retention, run_again
+from kongflow.store.sqlite.handing import hand_over
 from kongflow.store.sqlite.heartbeat import LONGEST_RENEWAL, SqliteLeaseKeeper
 from kongflow.store.sqlite.settling import settle_attempts
 from kongflow.store.sqlite.tables import tables_of
@@ -168,8 +170,15 @@ class SqliteStore:
 
     async def settle(self, runner: int, settlements: Sequence[Settlement]) -> list[Settled]:
         """See Store.settle."""
-        retention = self._joined[runner].info.retention
-        return await self._access.write(lambda tx: settle_attempts(tx, settlements, retention))
+        joined = self._joined[runner]
+
+        def work(tx: Transaction) -> tuple[list[Settled], list[ClaimedJobRow]]:
+            settled = settle_attempts(tx, settlements, joined.info.retention)
+            queues = {settlement.next_of for settlement in settlements} & tx.touched
+            return settled, hand_over(tx, self._access.roster(tx), joined, runner, queues) if queues else []
+
+        settled, handed = await self._access.write(work)
+        return with_next(settlements, settled, [claimed_job(row) for row in handed])
 
     def settle_in(self, connection: Connection, settlement: Settlement) -> Settled:
         """See Store.settle_in."""

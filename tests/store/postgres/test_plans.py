@@ -39,8 +39,19 @@ where schemaname = 'kongflow' and (relname in ('job', 'runner') or relname like 
 
 
 async def _settle(stage: Stage, runner: int, jobs: list[ClaimedJob]) -> None:
-    ends = [SUCCEEDED if index % 2 else RETRIED for index in range(len(jobs))]
-    await stage.store.settle(runner, [Settlement(job.id, job.lease, end) for job, end in zip(jobs, ends, strict=True)])
+    ends = [
+        Settlement(job.id, job.lease, SUCCEEDED if index % 2 else RETRIED, next_of=job.queue)
+        for index, job in enumerate(jobs)
+    ]
+    await stage.store.settle(runner, ends)
+
+
+async def _settle_from_job_to_job(stage: Stage, runner: int, jobs: list[ClaimedJob]) -> None:
+    await stage.add(queue="first", priority=-9)
+    await stage.add(queue="first", priority=-8)
+    job = next(job for job in await stage.claim(runner, limit=2) if job.queue == "first")
+    end = Settlement(job.id, job.lease, SUCCEEDED, next_of=job.queue)
+    assert (await stage.store.settle(runner, [end]))[0].next is not None
 
 
 async def _keys(stage: Stage, runner: int, jobs: list[ClaimedJob]) -> None:
@@ -68,7 +79,7 @@ async def _claim(stage: Stage, runner: int, jobs: list[ClaimedJob]) -> None:
     await stage.claim(runner, limit=10)
 
 
-STEPS: tuple[Step, ...] = (_claim, _settle, _keys, _look, _repair)
+STEPS: tuple[Step, ...] = (_claim, _settle, _settle_from_job_to_job, _keys, _look, _repair)
 
 
 async def rows_read(stage: Stage) -> int:

@@ -26,13 +26,13 @@ class Answers:
         self.answers = list(answers)
         self.asked: list[list[int]] = []
 
-    async def value(self, name: str, /, **values: Any) -> list[int]:
+    async def rows(self, name: str, /, **values: Any) -> list[tuple[list[int]]]:
         assert name == "settle"
         self.asked.append(values["ids"])
         answer = self.answers.pop(0)
         if isinstance(answer, StoreBusy):
             raise answer
-        return answer
+        return [(answer,)]
 
 
 async def verdicts(answers: Answers) -> list[tuple[bool, bool]]:

@@ -1,7 +1,10 @@
 -- Purpose: hand the freed slots of queues on: one name for each slot; the best blocked jobs that may start become ready,
--- of the queue and of a pattern whose slots it shared. Caller: settle.
+-- of the queue and of a pattern whose slots it shared. Those of the queues `p_next_of` that `p_runner` may have
+-- at once stay as they are, and keep their slots: they are returned, for the caller to lease. Caller: settle.
 -- Locks: the lanes, in the order of their names; blocked jobs, without waiting.
-create or replace function kongflow.free_slots(p_queues text[]) returns void
+create or replace function kongflow.free_slots(
+    p_queues text[], p_next_of text[], p_runner bigint, p_now timestamptz
+) returns bigint[]
 language plpgsql set enable_sort = off set enable_bitmapscan = off as $$
 declare
     v_all text[] := p_queues || kongflow.patterns_of(p_queues);
@@ -9,6 +12,8 @@ declare
     v_dry text[];
     v_freed kongflow.freed_lane[];
     v_lane kongflow.freed_lane;
+    v_next bigint[];
+    v_handed bigint[] := '{}';
 begin
     -- From here on only these are touched: one that somebody adds meanwhile is not locked in its order.
     select array_agg(name), array_agg(name) filter (where refill_at is not null) into v_locked, v_dry
@@ -37,8 +42,7 @@ begin
     );
     -- Most lanes free one slot and hold jobs of one kind: all of these in one statement. Its limit is a constant for the
     -- plan's sake.
-    update kongflow.job set state = 2, lane = null
-    where id = any (array(
+    v_next := array(
         select next.id from unnest(v_freed) as freed
         cross join lateral (
             select id from kongflow.job
@@ -48,15 +52,29 @@ begin
             for update skip locked
         ) as next
         where freed.slots = 1 and not freed.mixed
-    ));
+    );
     for v_lane in select * from unnest(v_freed) where slots > 1 or mixed loop
-        update kongflow.job set state = 2, lane = null
-        where id = any (array(
+        v_next := v_next || array(
             select id from kongflow.best_blocked(v_lane.lane, v_lane.slots)
             order by priority, run_at, id
             limit v_lane.slots
-        ));
+        );
     end loop;
+    if cardinality(p_next_of) > 0 and cardinality(v_next) > 0 then
+        v_handed := kongflow.next_for(p_runner, v_next, p_next_of, p_now);
+    end if;
+    if cardinality(v_handed) < cardinality(v_next) then
+        update kongflow.job set state = 2, lane = null where id = any (v_next) and id <> all (v_handed);
+    end if;
+    if cardinality(v_handed) > 0 then
+        v_all := array(
+            select lane from unnest(v_all) as f (lane)
+            where lane <> all (array(select queue from kongflow.job where id = any (v_handed)))
+        );
+    end if;
+    if cardinality(v_all) = 0 then
+        return v_handed;
+    end if;
     with freed as (
         select lane, count(*) as slots from unnest(v_all) as f (lane) group by lane
     ), fewer as (
@@ -64,5 +82,6 @@ begin
         from freed where l.name = freed.lane and (l.running > freed.slots or l.refill_at is not null)
     )
     delete from kongflow.lane l using freed where l.name = freed.lane and l.running <= freed.slots and l.refill_at is null;
+    return v_handed;
 end
 $$

@@ -1,5 +1,5 @@
--- Purpose: lease picked jobs in their order, with growing tokens. Their keys move away from producers. Caller: claim.
--- Locks: jobs that the caller has locked.
+-- Purpose: lease picked jobs in their order, with growing tokens. Their keys move away from producers.
+-- Caller: claim, settle. Locks: jobs that the caller has locked.
 create or replace function kongflow.lease_jobs(p_ids bigint[], p_runner bigint, p_now timestamptz)
 returns setof kongflow.claimed_job
 language sql as $$
@@ -8,7 +8,7 @@ language sql as $$
         from unnest(p_ids, array(select nextval('kongflow.lease') from generate_series(1, cardinality(p_ids)))) as l (id, lease)
     ), leased as (
         update kongflow.job j
-        set state = 4, attempt = attempt + 1, claims = claims + 1, claimed_key = coalesce(job_key, claimed_key),
+        set state = 4, lane = null, attempt = attempt + 1, claims = claims + 1, claimed_key = coalesce(job_key, claimed_key),
             job_key = null, runner = p_runner, lease = leases.lease, claimed_at = p_now, cancel_requested = false,
             overrunning = false, progress = null
         from leases

@@ -1,0 +1,151 @@
+"""A serial queue goes from one job to the next without a claim, and a handed-over job is as safe as a claimed one."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from kongflow.core.job import JobState
+from kongflow.engine.events import JobForgotten, JobStarted
+from kongflow.engine.worker import CHAIN_MAX, Worker
+from kongflow.errors import StoreUnavailable
+from kongflow.store.records import Claimed, Renewal, Settled
+from tests.builders import QUICK
+from tests.engine.site import Site, open_site
+from tests.engine.waiting import until
+
+pytestmark = pytest.mark.anyio
+
+SERIAL = {"mail": 1}
+STEADY = replace(QUICK, lease=30.0)
+"""A machine that is busy for a moment must not make it look silent."""
+
+
+async def nothing(payload: Any) -> None: ...
+
+
+def count_claimed(site: Site, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Note the jobs that claims bring from now on."""
+    claim, claimed_ids = site.store.claim, list[str]()
+
+    async def noted(*arguments: Any) -> Claimed:
+        claimed: Claimed = await claim(*arguments)
+        claimed_ids.extend(job.id for job in claimed.jobs)
+        return claimed
+
+    monkeypatch.setattr(site.store, "claim", noted)
+    return claimed_ids
+
+
+async def test_after_some_jobs_in_a_row_a_claim_decides(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with open_site(tmp_path, {"work": {"run": nothing, "queue": "mail"}}, queues=SERIAL, runner=STEADY) as site:
+        claimed = count_claimed(site, monkeypatch)
+        ids = [await site.enqueue("work") for _ in range(2 * CHAIN_MAX + 5)]
+        summary = await site.run_all()
+        started = [event.job.job for event in site.of(JobStarted)]
+        ends = [await site.job(id) for id in ids]
+
+    assert summary.succeeded == len(ids)
+    assert started == ids
+    # A repair that comes between a promotion and its claim makes one claim more.
+    assert len(claimed) <= len(ids) // 4
+    places = [*map(ids.index, claimed), len(ids)]
+    assert max(after - before for before, after in pairwise(places)) <= CHAIN_MAX + 1
+    assert {(job.state, job.attempt, job.claims) for job in ends} == {(JobState.SUCCEEDED, 1, 1)}
+
+
+async def test_other_jobs_are_claimed_meanwhile(tmp_path: Path) -> None:
+    go_on = asyncio.Event()
+
+    async def waits(payload: Any) -> None:
+        await go_on.wait()
+
+    async def ends(payload: Any) -> None:
+        go_on.set()
+
+    tasks = {"slow": {"run": waits, "queue": "mail"}, "quick": {"run": ends}}
+    async with open_site(tmp_path, tasks, queues=SERIAL, runner=replace(STEADY, concurrency=2)) as site:
+        ids = [await site.enqueue(task) for task in ("slow", "slow", "slow", "quick")]
+        assert (await site.run_all()).succeeded == len(ids)
+
+
+async def test_a_job_that_comes_when_the_runner_stops_goes_back_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with open_site(tmp_path, {"work": {"run": nothing, "queue": "mail"}}, queues=SERIAL, runner=STEADY) as site:
+        settle = site.store.settle
+
+        async def stops_meanwhile(*arguments: Any) -> list[Settled]:
+            settled: list[Settled] = await settle(*arguments)
+            if settled[0].next is not None:
+                site.runner.request_stop("the test says so")
+                await asyncio.sleep(0.05)  # the runner has begun to stop, and waits for this answer
+            return settled
+
+        monkeypatch.setattr(site.store, "settle", stops_meanwhile)
+        first, second = [await site.enqueue("work") for _ in range(2)]
+        summary = await asyncio.wait_for(site.runner.run(), 30)
+        ended, kept = await site.job(first), await site.job(second)
+
+    assert (summary.exit_code, summary.succeeded) == (0, 1)
+    assert ended.state is JobState.SUCCEEDED
+    assert (kept.state, kept.attempt, kept.claims, kept.crashes) == (JobState.READY, 0, 1, 0)
+    assert len(site.of(JobStarted)) == 1
+
+
+async def test_a_job_whose_settle_was_heard_by_nobody_is_given_back_and_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with open_site(tmp_path, {"work": {"run": nothing, "queue": "mail"}}, queues=SERIAL, runner=STEADY) as site:
+        settle, lost = site.store.settle, list[str]()
+
+        async def loses_its_answer(*arguments: Any) -> list[Settled]:
+            settled: list[Settled] = await settle(*arguments)
+            if settled[0].next is not None and not lost:
+                lost.append(settled[0].next.id)
+                raise StoreUnavailable("the connection was lost")
+            return settled
+
+        monkeypatch.setattr(site.store, "settle", loses_its_answer)
+        ids = [await site.enqueue("work") for _ in range(3)]
+        await site.start()
+        ends = [await site.ended(id) for id in ids]
+
+    assert lost == [ids[1]]
+    assert [event.job for event in site.of(JobForgotten)] == lost
+    assert [(job.state, job.attempt, job.claims, job.crashes) for job in ends] == [
+        (JobState.SUCCEEDED, 1, 1, 0),
+        (JobState.SUCCEEDED, 1, 2, 0),
+        (JobState.SUCCEEDED, 1, 1, 0),
+    ]
+
+
+async def test_a_job_whose_answer_is_on_its_way_is_not_given_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with open_site(tmp_path, {"work": {"run": nothing, "queue": "mail"}}, queues=SERIAL, runner=STEADY) as site:
+        settle, renewed, heard = site.store.settle, Worker.renewed, list[Renewal]()
+
+        def noted(worker: Worker, renewal: Renewal) -> None:
+            heard.append(renewal)
+            renewed(worker, renewal)
+
+        async def is_slow_to_answer(*arguments: Any) -> list[Settled]:
+            settled: list[Settled] = await settle(*arguments)
+            if settled[0].next is not None:
+                await until(lambda: sum(bool(renewal.unknown) for renewal in heard) >= 3)
+            return settled
+
+        monkeypatch.setattr(Worker, "renewed", noted)
+        monkeypatch.setattr(site.store, "settle", is_slow_to_answer)
+        ids = [await site.enqueue("work") for _ in range(2)]
+        await site.start()
+        ends = [await site.ended(id) for id in ids]
+
+    assert site.of(JobForgotten) == []
+    assert [(job.state, job.claims) for job in ends] == [(JobState.SUCCEEDED, 1)] * 2
