@@ -18,13 +18,13 @@ def test_a_job_of_a_killed_runner_runs_again_on_another_with_its_attempts_untouc
 ) -> None:
     work = project(YAML)
     first = work.start()
-    work.enqueue([{"task": "work", "payload": {"n": 1, "seconds": 1}}])
+    work.enqueue([{"task": "work", "payload": {"n": 1, "seconds": 3}}])
     work.wait_for("the first start", lambda: len(work.events("start")) == 1)
     second = work.start()
 
     first.kill()
 
-    work.wait_for("the job's end", lambda: len(work.events("end")) == 1, seconds=15)
+    work.wait_for("the job's end", lambda: len(work.events("end")) == 1)
     again = work.events("start")[-1]
     assert (again["pid"], again["attempt"], again["claims"]) == (second.pid, 1, 2)
     work.wait_for("success", lambda: work.jobs()[0]["state"] == "succeeded")
