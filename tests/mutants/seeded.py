@@ -170,6 +170,18 @@ MUTANTS = [
         postgres=(Change(FUNCTIONS + "limits_of.sql", "else rule.max_active end", "else rule.max_active + 1 end"),),
     ),
     Mutant(
+        "a job that cannot start keeps a slot of its pattern",
+        (CONTRACT + "test_free_slots_of_patterns.py",),
+        sqlite=(Change("store/sqlite/lanes.py", "if right.blocked", "if False"),),
+        postgres=(Change(FUNCTIONS + "best_ready.sql", "v_each is null or ready.place <=", "true or ready.place <="),),
+    ),
+    Mutant(
+        "a sweep begins anew whenever a runner comes",
+        SLOTS,
+        sqlite=(Change(SQLITE_SQL + "noted_lanes.sql", "order by id", "order by lane"),),
+        postgres=(Change(FUNCTIONS + "check_blocked_lanes.sql", "coalesce(max(lane), '')", "coalesce(max(''), '')"),),
+    ),
+    Mutant(
         "a rate limit forgets its starts too early",
         (CONTRACT + "test_rate_limits.py",),
         sqlite=(Change("store/sqlite/lanes.py", "after=tx.now - per", "after=tx.now - per // 2"),),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 
 from kongflow.core.queue import Queue
@@ -32,7 +34,9 @@ async def test_a_resume_makes_a_bounded_number_of_jobs_ready_at_once(stage: Stag
     assert ready == len(names) * JOBS
 
 
-async def test_a_deploy_gives_queues_to_another_rule_without_moving_their_jobs_while_nobody_may_claim(stage: Stage) -> None:
+async def test_a_deploy_gives_queues_to_another_rule_without_moving_their_jobs_while_nobody_may_claim(
+    stage: Stage,
+) -> None:
     one = Queue("t:*", concurrency=1, max_active=1)
     old = await stage.runner("work", queues={"t:*": one})
     await stage.add(queue="t:busy", rule="t:*")
@@ -48,7 +52,7 @@ async def test_a_deploy_gives_queues_to_another_rule_without_moving_their_jobs_w
         await stage.sql("select kongflow.put_right(10, clock_timestamp())")
         left.append(await stage.sql(waiting))
     assert left[0] == 25
-    assert all(before - after <= 10 for before, after in zip(left, left[1:], strict=False))
+    assert all(before - after <= 10 for before, after in pairwise(left))
     assert left[-1] == 0
     assert await stage.sql("select count(*) from kongflow.job where state = 2") == 25
 

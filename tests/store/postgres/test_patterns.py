@@ -55,3 +55,22 @@ async def test_a_job_ahead_of_one_that_was_refused_waits_for_the_pattern_where_i
         job = await stage.claim_one(runner)
         assert job.id == expected
         await stage.end(runner, job)
+
+
+@pytest.mark.parametrize(
+    "look",
+    ["kongflow.await_outcome(:id)", "kongflow.retry(:id, '{}', '0')", "kongflow.reschedule(:id, null, null, '0')"],
+)
+async def test_a_slot_that_is_freed_while_somebody_holds_the_next_job_for_a_moment_goes_to_it(
+    stage: Stage, look: str
+) -> None:
+    runner = await stage.runner("work", queues=ONE_AT_A_TIME)
+    await add(stage, "t:x")
+    running = await stage.claim_one(runner)
+    waits = await add(stage, "t:a")
+    assert await stage.claim(runner) == []
+    async with stage.store.transaction() as connection:
+        await connection.execute(text(f"select {look}"), {"id": int(waits)})
+        await stage.end(runner, running)
+        assert await stage.claim(runner) == []
+    assert await stage.claim_ids(runner) == [waits]

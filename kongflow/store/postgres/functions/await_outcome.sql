@@ -2,9 +2,16 @@
 -- It writes only the first time. Caller: await_outcome. Locks: the job, the first time, without waiting: who waits comes again.
 create or replace function kongflow.await_outcome(p_id bigint) returns setof kongflow.job_row
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+declare
+    v_job record;
 begin
     update kongflow.job set awaited = true
-    where id = (select id from kongflow.job where id = p_id and not awaited for update skip locked);
+    where id = (select id from kongflow.job where id = p_id and not awaited for update skip locked)
+    returning state, queue into v_job;
+    if v_job.state = 3 then
+        -- A slot may have been freed meanwhile, which passed the job because it was locked.
+        insert into kongflow.lane_check (lane) values (v_job.queue);
+    end if;
     perform from kongflow.job where id = p_id;
     if not found then
         -- To look first is cheaper than an update that finds nothing in every partition.

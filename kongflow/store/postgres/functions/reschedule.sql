@@ -19,6 +19,10 @@ begin
     end if;
     if v_run_at is null then
         if v_job.state > 1 or v_job.run_at is null or v_job.run_at < v_now then
+            if v_job.state = 3 then
+                -- A slot may have been freed meanwhile, which passed the job because it was locked.
+                insert into kongflow.lane_check (lane) values (v_job.queue);
+            end if;
             return null;
         end if;
         v_run_at := v_now;

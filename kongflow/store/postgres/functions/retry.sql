@@ -17,6 +17,10 @@ begin
         set payload = p_payload::json, crashes = 0, run_at = case when state = 1 then v_now else run_at end,
             state = case when state = 1 then 2 else state end
         where id = p_id;
+        if v_job.state = 3 then
+            -- A slot may have been freed meanwhile, which passed the job because it was locked.
+            insert into kongflow.lane_check (lane) values (v_job.queue);
+        end if;
         return;
     end if;
     select h.key, h.state, h.purge_at into v_job from kongflow.history h where id = p_id for update;
