@@ -1,6 +1,6 @@
--- Purpose: name the best jobs of a lane, blocked or ready ones, that somebody may take: up to `p_most`, of those before
--- a job where one is given. The best of each kind are read, and more only of the kinds that have all of theirs among the
--- best: some times `p_most` together, however many kinds there are. Caller: lock_best. Locks: nothing.
+-- Purpose: name the best jobs of a lane, blocked or ready ones, that somebody may take: up to `p_most`, of those
+-- before a job where one is given. The best of each kind are read, and more only of the kinds that have all of theirs
+-- among the best: some times `p_most` together, however many kinds there are. Caller: lock_best. Locks: nothing.
 create or replace function kongflow.best_of_lane(p_lane text, p_state integer, p_most integer, p_before bigint)
 returns bigint[]
 language plpgsql stable set enable_sort = off set enable_bitmapscan = off as $$

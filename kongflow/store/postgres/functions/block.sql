@@ -1,9 +1,10 @@
--- Purpose: block picked jobs that got no slot, each in the lane that refused it, and with them ready jobs behind the first
--- of each lane, of the same kinds: up to 2,000, which lanes and kinds share. As many jobs of a queue wait for the pattern
--- as the queue has slots, the best, and the others for the queue: else a pattern's slot would be offered to each of them
--- in turn while their queue is full. Caller: take_slots, which has locked the lanes and given back what it does not use of
--- them. Locks: ready jobs, without waiting.
-create or replace function kongflow.block(p_ranked kongflow.picked_job[], p_refused bigint[], p_lanes text[]) returns void
+-- Purpose: block picked jobs that got no slot, each in the lane that refused it, and with them ready jobs behind the
+-- first of each lane, of the same kinds: up to 2,000, which lanes and kinds share. As many jobs of a queue wait for
+-- the pattern as the queue has slots, the best, and the others for the queue: else a pattern's slot would be offered
+-- to each of them in turn while their queue is full. Caller: take_slots, which has locked the lanes and given back
+-- what it does not use of them. Locks: ready jobs, without waiting.
+create or replace function kongflow.block(p_ranked kongflow.picked_job[], p_refused bigint[], p_lanes text[])
+returns void
 language plpgsql set enable_sort = off set enable_bitmapscan = off as $$
 declare
     v_first record;
@@ -47,7 +48,8 @@ begin
                 limit v_first.most
                 for update skip locked
             ), placed as (
-                select id, queue, row_number() over (partition by queue order by priority, run_at, id) as place from behind
+                select id, queue, row_number() over (partition by queue order by priority, run_at, id) as place
+                from behind
             ), room as (
                 select q.queue, case when l.refill_at is null then v_each else 0 end - coalesce(l.running, 0) - (
                     select count(*) from kongflow.job j where j.queue = q.queue and j.state = 3 and j.lane <> j.queue

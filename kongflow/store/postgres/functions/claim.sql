@@ -28,9 +28,9 @@ begin
         -- What it takes now must not be called lost for what it missed before.
         update kongflow.runner set seen_at = v_now where id = p_runner;
     end if;
-    -- The first round makes a bounded number of jobs ready that are due. Noted lanes are put right by a round of its own, a
-    -- bounded number, and then jobs are claimed: lanes must be locked in one pass, and nobody should wait until a hundred
-    -- thousand jobs or lanes are right.
+    -- The first round makes a bounded number of jobs ready that are due. Noted lanes are put right by a round of its
+    -- own, a bounded number, and then jobs are claimed: lanes must be locked in one pass, and nobody should wait until
+    -- a hundred thousand jobs or lanes are right.
     if p_first then
         perform kongflow.promote_due(v_now);
         if (exists (select from kongflow.lane_check) or exists (select from kongflow.lane where refill_at <= v_now))

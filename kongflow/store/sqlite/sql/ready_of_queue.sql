@@ -1,5 +1,5 @@
--- Purpose: read the ready jobs of one queue and kind, best first; the caller stops when it has enough. Caller: normalise.
--- Locks: nothing.
+-- Purpose: read the ready jobs of one queue and kind, best first; the caller stops when it has enough. Caller:
+-- normalise. Locks: nothing.
 select priority, run_at, id, state, task, flags, queue from kongflow_job
 where state = 2 and queue = :queue and queue is not null and kind = :kind
 order by priority, run_at, id
