@@ -173,13 +173,14 @@ class LeaseTerms:
 
 
 def after_crash(attempt: int, crashes: int, ran_for: float, terms: LeaseTerms) -> Transition:
-    """Return what the loss of a runner means for a job that it ran; `crashes` are the earlier ones.
+    """Return what the loss of a runner means for a job that it ran; `crashes` are the earlier ones. `ran_for`: seconds
+    from the claim to the runner's last sign of life: what comes after that is not the job's doing.
 
     Past its time limit the attempt is a timeout, never a crash. A crash gives the attempt back; the
     `crash_limit`-th fails the job.
     """
     if ran_for > terms.time_limit:
-        error = AttemptError("kongflow.TimedOut", f"lost after {ran_for:.0f} s, past its time limit")
+        error = AttemptError("kongflow.TimedOut", f"the runner was lost after {ran_for:.0f} s, past its time limit")
         if attempt < terms.max_attempts and terms.retries_timeouts:
             return RunAgain(terms.retry_delay, error)
         return Finish(JobState.FAILED, Reason.TIMED_OUT, error=error)

@@ -239,8 +239,8 @@ MUTANTS = [
         sqlite=(
             Change(
                 "store/sqlite/handing.py",
-                "                break\n            left.remove",
-                "                continue\n            left.remove",
+                "                break\n            picked.append",
+                "                continue\n            picked.append",
             ),
             Change(
                 "store/sqlite/handing.py", "or crashes:\n                break", "or crashes:\n                continue"
@@ -345,7 +345,7 @@ MUTANTS = [
     Mutant(
         "a queue beyond its max_wait is not told",
         ("tests/engine/test_status.py",),
-        shared=(Change("engine/status.py", "(jobs.waited or 0.0) <= queue.max_wait", "True"),),
+        shared=(Change("engine/problems.py", "(load.waited or 0.0) <= queue.max_wait", "True"),),
     ),
     # --- payloads, results, wake-ups ---
     Mutant(
@@ -389,7 +389,7 @@ MUTANTS = [
         postgres=(
             Change(
                 "store/postgres/store.py",
-                'event.listen(connection, "commit", lambda _: wakeups.announce_after_commit(), once=True)',
+                "self._commits.announce(connection, self._access.wakeups)",
                 'connection.exec_driver_sql(f"notify {self._schema}_jobs")',
             ),
         ),

@@ -65,7 +65,7 @@ async def rescue_jobs(access: Access, retention: Retention, dead: int, name: str
     Raises: StoreError.
     """
     rescued: list[Rescued] = []
-    while rows := await access.rows("held_jobs", runner=dead, limit=_MOST_RESCUED, shift=access.shift):
+    while rows := await access.rows("held_jobs", runner=dead, limit=_MOST_RESCUED):
         ends = [_rescue_settlement(row) for row in rows]
         written = await settle(access, ends, retention, dead=dead)
         ended = [

@@ -21,17 +21,17 @@ def hand_over(
     live = roster.runners.get(runner)
     if live is None or tx.run("promote_due", now=tx.now, limit=MOST_DUE) == MOST_DUE:
         return []
-    normalise_touched(tx, roster)
-    # Behind the next one there may be more that are ready, where so many came that not all could be blocked in one go.
-    left, picked = set(queues), []
+    found = normalise_touched(tx, roster)
+    # More may be ready than have a slot, where there were too many to block them in one go.
+    heads = {id for queue in queues if queue is not None for id in found[queue].heads or ()}
+    picked = []
     with tx.reading("ready") as rows:
         for row in rows:
-            _, task, flags, queue, crashes, *_ = row
-            if queue not in left or roster.limits(queue) != _SERIAL or crashes:
+            id, task, flags, queue, crashes, *_ = row
+            if id not in heads or roster.limits(queue) != _SERIAL or crashes:
                 break
             if not roster.mine(live, task, flags, queue):
                 break
-            left.remove(queue)
             picked.append(row)
     if picked:
         tx.run("renew_in_time", runner=runner, boot=tx.boot, mono=tx.monotonic, now=tx.now)

@@ -78,12 +78,16 @@ def normalise_all(tx: Transaction, roster: Roster, lanes: Iterable[str]) -> dict
     return found
 
 
-def normalise_touched(tx: Transaction, roster: Roster) -> None:
-    """Put every lane right that this transaction touched; what is too much for one go is noted for the next claim."""
-    for lane, right in normalise_all(tx, roster, _with_patterns(roster, tx.touched)).items():
+def normalise_touched(tx: Transaction, roster: Roster) -> dict[str, Lane]:
+    """Put every lane right that this transaction touched, and return what was found; what is too much for one go is
+    noted for the next claim.
+    """
+    found = normalise_all(tx, roster, _with_patterns(roster, tx.touched))
+    for lane, right in found.items():
         if right.more:
             tx.run("check_lane", lane=lane)
     tx.touched.clear()
+    return found
 
 
 def normalise_noted(tx: Transaction, roster: Roster, most: int = MOST_LANES) -> bool:

@@ -103,17 +103,16 @@ def rescue(tx: Transaction, suspects: Suspects, retention: Retention) -> list[Re
             continue
         if tx.run("declare_dead", runner=runner):
             roster_changed(tx)
-        last_moment = tx.monotonic if boot == tx.boot else seen
-        rescued.extend(_rescue_job(tx, row, name, last_moment, retention) for row in tx.all("held_jobs", runner=runner))
+        rescued.extend(_rescue_job(tx, row, name, seen, retention) for row in tx.all("held_jobs", runner=runner))
     suspects.keep_only({row[0] for row in expired})
     return rescued
 
 
-def _rescue_job(tx: Transaction, row: Row, runner: str, last_moment: int, retention: Retention) -> Rescued:
-    """End one lost attempt. After a reboot the old monotonic clock is known up to the last renewal only."""
+def _rescue_job(tx: Transaction, row: Row, runner: str, seen: int, retention: Retention) -> Rescued:
+    """End one lost attempt of a runner that was last seen alive at `seen`."""
     job_id, lease, task, queue, attempt, crashes, claimed, terms_text, cancel_requested, superseded = row
     terms, keep = terms_of(terms_text)
-    lost = after_crash(attempt, crashes, (last_moment - claimed) / 1000, terms)
+    lost = after_crash(attempt, crashes, (seen - claimed) / 1000, terms)
     crashed = lost.gives_back if isinstance(lost, RunAgain) else lost.reason == "crashed"
     transition = overruled(lost, cancel_requested=bool(cancel_requested), superseded=bool(superseded))
     ended = ended_text(transition, crashed=crashed)

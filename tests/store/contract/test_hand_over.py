@@ -33,6 +33,21 @@ async def ids(stage: Stage, number: int, **fields: object) -> list[str]:
     return [job.id for job in await stage.store.insert([new(queue="mail", **fields) for _ in range(number)])]
 
 
+async def test_a_slot_that_a_deploy_has_taken_away_is_not_handed_on(stage: Stage) -> None:
+    names = [f"runs:{n}" for n in range(10)]
+    old = await stage.runner("work", queues={"mail": 2, "runs:*": 1})
+    await stage.store.insert([new(queue=queue) for queue in names])
+    await stage.store.insert([new(queue="mail") for _ in range(400)])
+    jobs = await stage.claim(old, limit=12)
+    _, second = [job for job in jobs if job.queue == "mail"]
+    await stage.runner("work", queues={"mail": 1, "runs:*": 1}, config="next")
+    ends = [Settlement(job.id, job.lease, SUCCEEDED, next_of=job.queue) for job in jobs if job is not second]
+    settled = await stage.store.settle(old, ends)
+    assert [each.next for each in settled] == [None] * 11
+    assert await stage.claim(old) == []
+    assert (await following(stage, old, second)).queue == "mail"
+
+
 # --- what is handed over is as if claimed ---
 
 

@@ -108,13 +108,29 @@ async def test_an_attempt_lost_past_its_time_limit_is_a_timeout_and_no_crash(sta
     alive = await stage.runner("work")
     dead = await stage.runner("work", time_limit=5.0)
     job = await stage.add()
-    await stage.claim(dead)
+    lease = (await stage.claim_one(dead)).lease
+    stage.advance(6.0)
+    stage.renew(dead, [lease])
     await stage.lose(dead, witness=alive)
     waiting = await stage.job(job.id)
     assert (waiting.state, waiting.attempt, waiting.crashes) == ("retrying", 1, 0)
     assert waiting.error is not None
     assert waiting.error.type == "kongflow.TimedOut"
     assert await stage.next_due(alive) == pytest.approx(60.0, abs=1.0)
+
+
+async def test_an_attempt_whose_runner_died_within_its_time_limit_is_a_crash_however_late_it_is_found(
+    stage: Stage,
+) -> None:
+    alive = await stage.runner("nothing")
+    dead = await stage.runner("work", time_limit=5.0, max_attempts=1)
+    job = await stage.add()
+    await stage.claim(dead)
+    stage.advance(500.0)
+    stage.renew(alive)
+    await stage.lose(dead, witness=alive)
+    found = await stage.job(job.id)
+    assert (found.state, found.attempt, found.crashes) == ("ready", 0, 1)
 
 
 @pytest.mark.parametrize("terms", [{"max_attempts": 1}, {"retry_on": ("ValueError",)}], ids=["last", "not retried"])
@@ -124,7 +140,9 @@ async def test_a_lost_attempt_past_its_time_limit_that_is_not_retried_fails(
     alive = await stage.runner("nothing")
     dead = await stage.runner("work", time_limit=5.0, **terms)
     job = await stage.add()
-    await stage.claim(dead)
+    lease = (await stage.claim_one(dead)).lease
+    stage.advance(6.0)
+    stage.renew(dead, [lease])
     await stage.lose(dead, witness=alive)
     assert await stage.state(job.id) == "failed: timed_out"
 

@@ -41,6 +41,18 @@ async def test_a_runner_that_the_database_does_not_know_any_more_is_told(stage: 
     keeper.close()
 
 
+@pytest.mark.parametrize("work", ["claim", "repair"])
+async def test_what_holds_lanes_does_not_wait_for_the_runner(stage: Stage, work: str) -> None:
+    runner = await stage.runner("work")
+    await stage.add("unknown")
+    async with stage.store.transaction() as user:
+        await user.exec_driver_sql(f"select from kongflow.runner where id = {runner} for update")
+        await (stage.claim(runner) if work == "claim" else stage.store.repair(runner, 100))
+    assert not await stage.sql(f"select by_kind from kongflow.runner where id = {runner}")
+    await (stage.claim(runner) if work == "claim" else stage.store.repair(runner, 100))
+    assert await stage.sql(f"select by_kind from kongflow.runner where id = {runner}")
+
+
 async def test_a_renewal_beside_the_own_leave_is_no_error(stage: Stage) -> None:
     runner = await stage.runner("work")
     keeper = keeper_of(stage, runner, 5.0)

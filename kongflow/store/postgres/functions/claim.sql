@@ -2,7 +2,8 @@
 -- crash would fail. One round: jobs that find no free slot of their queue are blocked. The last row has no job and says
 -- how things stand; `more`: there was something to put right first, or more may be claimed now. `p_first`: the first
 -- round of a call; `p_passed`: queues that earlier rounds found contended. Caller: claim.
--- Locks: the roster, shared; ready jobs, without waiting; then the lanes of their queues, in the order of the names.
+-- Locks: the roster, shared; the runner, where its last renewal is not fresh; jobs, without waiting; then the lanes of
+-- their queues, in the order of the names.
 create or replace function kongflow.claim(
     p_runner bigint, p_limit integer, p_suspects integer, p_first boolean, p_passed text[], p_shift interval
 ) returns setof kongflow.claimed_job

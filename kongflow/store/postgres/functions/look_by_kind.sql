@@ -1,7 +1,8 @@
 -- Purpose: note whether ready jobs of kinds that a runner does not take are about: then it looks for its own kind by
 -- kind, and does not read all of theirs. Returns whether a ready job is about that it takes, as far as the best of each
 -- kind tells; a suspect only where it may take any. Caller: repair, claim.
--- Locks: the runner, where the answer has changed.
+-- Locks: the runner, where the answer has changed, and without waiting: its callers hold lanes, and a claim that waits for
+-- one of these may hold the runner.
 create or replace function kongflow.look_by_kind(p_runner bigint, p_suspects integer) returns boolean
 language plpgsql as $$
 declare
@@ -24,7 +25,8 @@ begin
                 or exists (select from kongflow.job where state = 2 and kind = v_kind and crashes = 0);
         end if;
     end loop;
-    update kongflow.runner set by_kind = v_others where id = p_runner and by_kind <> v_others;
+    update kongflow.runner set by_kind = v_others
+    where id = (select id from kongflow.runner where id = p_runner and by_kind <> v_others for update skip locked);
     return v_mine;
 end
 $$

@@ -1,6 +1,7 @@
--- Purpose: read attempts of a runner that is gone, a bounded number, and what ends them. Caller: rescue. Locks: nothing.
+-- Purpose: read attempts of a runner that is gone, a bounded number, and what ends them; how long each had run when the
+-- runner was last seen alive. Caller: rescue. Locks: nothing.
 select j.id, j.lease, j.task, j.queue, j.attempt, j.max_attempts, j.crashes,
-    extract(epoch from clock_timestamp() + cast(:shift as interval) - j.claimed_at)::double precision, r.terms -> j.task
+    extract(epoch from r.seen_at - j.claimed_at)::double precision, r.terms -> j.task
 from kongflow.job j join kongflow.runner r on r.id = j.runner
 where j.state = 4 and j.runner = cast(:runner as bigint) and not r.alive
 order by j.id
