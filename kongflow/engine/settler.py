@@ -21,6 +21,8 @@ BATCH = 50
 """Ends that are written together, at most; fewer for a while after a batch that was not taken."""
 TRIES = 5
 """How often an end is refused, or does not get through, before it is written as a failure. A timeout takes seconds."""
+REFUSED = 0.02
+"""Seconds between two tries of what the store refuses."""
 LATER = 0.2
 """Seconds after which an end is tried again whose job somebody's open transaction holds."""
 LINGER = 0.005
@@ -46,6 +48,8 @@ class Settler:
         self._waiting: list[Ending] = []
         self._writing: list[Ending] = []
         self._later = 0
+        self._put = 0
+        """How many ends were put, ever."""
         self._most = BATCH
         self.asked_at = 0.0
         """`time.monotonic()` before the last call of the store: what that hands over was leased later."""
@@ -58,6 +62,7 @@ class Settler:
     def put(self, ending: Ending) -> None:
         """Write this end soon."""
         self._waiting.append(ending)
+        self._put += 1
         self._arrived.set()
         if len(self._waiting) >= BATCH:
             self._hurry.set()
@@ -67,14 +72,28 @@ class Settler:
         """How many ends are not written yet."""
         return len(self._waiting) + len(self._writing) + self._later
 
-    async def flush(self) -> None:
+    @property
+    def owed(self) -> int:
+        """How many ends that are not written yet may bring the next job of their queue along, for their slot."""
+        return sum(ending.settlement.next_of is not None for ending in (*self._writing, *self._waiting))
+
+    async def catch_up(self) -> None:
         """Return when everything that was put before is written; waits as long as the store is away, but not for an end
-        whose job somebody's open transaction holds.
+        whose job somebody's open transaction holds, and not for what comes meanwhile.
         """
+        put = self._put
+        while self._put - len(self._waiting) - len(self._writing) < put:
+            await self._next_batch()
+
+    async def flush(self) -> None:
+        """As `catch_up`, and also for what comes meanwhile: return when nothing is left to write."""
         while self._waiting or self._writing:
-            self._hurry.set()
-            self._written.clear()
-            await self._written.wait()
+            await self._next_batch()
+
+    async def _next_batch(self) -> None:
+        self._hurry.set()
+        self._written.clear()
+        await self._written.wait()
 
     async def run(self) -> None:
         """Write until cancelled."""
@@ -134,8 +153,10 @@ class Settler:
             try:
                 settled = await self._settle(batch)
             except StoreError as error:
-                await asyncio.sleep(self._outage.failed("settle", error))
                 to_blame = to_blame + 1 if self._is_due_to_the_end(error) else 0
+                # A refusal is no outage, and it costs the others no time.
+                wait = REFUSED if isinstance(error, StoreRefused) else self._outage.failed("settle", error)
+                await asyncio.sleep(wait)
                 if len(batch) > 1 or to_blame == TRIES:
                     raise
             else:

@@ -168,17 +168,21 @@ class Worker:
     async def run(self) -> None:
         """Claim and start jobs until `stop_claiming`."""
         due = 0.0
+        owed = 0
         while not self._claims_no_more:
-            await self._nap(due)
-            await self._crew.settler.flush()
-            free = self._concurrency - len(self._attempts)
-            if free > 0 and not self._claims_no_more and (self._reasons > 0 or time.monotonic() >= due):
-                due = time.monotonic() + await self._fill(free)
+            if owed == 0:
+                await self._nap(due)
+            await self._crew.settler.catch_up()
+            # Whether their slots are free shows when these ends are written; others are filled meanwhile.
+            owed = self._crew.settler.owed
+            free = self._concurrency - len(self._attempts) - owed
+            if free > 0 and not self._claims_no_more and (self._reasons > owed or time.monotonic() >= due):
+                due = time.monotonic() + await self._fill(free, owed)
 
-    async def _fill(self, free: int) -> float:
+    async def _fill(self, free: int, owed: int) -> float:
         """Claim for the free slots and return how long to wait for a wake-up before the next look, in seconds."""
         sent = time.monotonic()
-        self._claiming_since, self._reasons = sent, 0
+        self._claiming_since, self._reasons = sent, owed
         try:
             claimed = await self._crew.store.claim(self._crew.runner, free, self._suspects_allowed())
             for job in claimed.jobs:

@@ -74,6 +74,42 @@ async def test_other_jobs_are_claimed_meanwhile(tmp_path: Path) -> None:
         assert (await site.run_all()).succeeded == len(ids)
 
 
+async def test_a_claim_does_not_wait_until_a_chain_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Three queues go from job to job, and the database is slow: some end of theirs is always on its way."""
+    lines = ("a", "b", "c")
+    ended: list[int] = []
+    urgent_after: list[int] = []
+
+    async def quick(payload: Any) -> None:
+        await asyncio.sleep(payload["seconds"])
+        ended.append(1)
+
+    async def urgent(payload: Any) -> None:
+        urgent_after.append(len(ended))
+
+    tasks = {"line": {"run": quick, "queue": "line:<< payload.id >>"}, "urgent": {"run": urgent}}
+    async with open_site(tmp_path, tasks, queues={"line:*": 1}, runner=replace(STEADY, concurrency=20)) as site:
+        settle, rounds = site.store.settle, [0]
+
+        async def slow(*arguments: Any) -> list[Settled]:
+            rounds[0] += 1
+            if rounds[0] == 3:
+                await site.enqueue("urgent")
+                urgent_after.append(len(ended))
+            await asyncio.sleep(0.02)  # meanwhile the others end
+            settled: list[Settled] = await settle(*arguments)
+            return settled
+
+        monkeypatch.setattr(site.store, "settle", slow)
+        for number in range(2 * CHAIN_MAX):
+            for place, id in enumerate(lines):
+                await site.enqueue("line", {"id": id, "seconds": 0.01 if number else 0.012 * place})
+        await site.run_all()
+
+    added, started = urgent_after
+    assert started - added <= CHAIN_MAX, "a third of what the chains would have done before"
+
+
 async def test_a_job_that_comes_when_the_runner_stops_goes_back_at_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -130,7 +130,25 @@ async def test_one_end_that_the_store_cannot_hold_does_not_spoil_the_batch(
     assert desk.written == ["1", "2", "3"]
     assert [shelf.ends[job].state for job in "123"] == [JobState.SUCCEEDED, JobState.FAILED, JobState.SUCCEEDED]
     assert shelf.ends["2"].reason is Reason.ERROR
-    assert [event.part for event in desk.told if isinstance(event, PartFailed)] == ["settler"]
+    assert [type(event) for event in desk.told] == [PartFailed], "a refusal is no outage"
+
+
+async def test_who_catches_up_waits_for_what_was_put_before_and_not_for_more(no_waiting: None) -> None:
+    shelf = Shelf()
+    desk = Desk(shelf)
+
+    async with desk.at_work():
+        desk.put("1")
+        caught_up = asyncio.ensure_future(desk.settler.catch_up())
+        await until(lambda: bool(desk.written))
+        shelf.away = 1_000_000
+        desk.put("2")
+        await caught_up
+        assert desk.written == ["1"]
+        shelf.away = 0
+        await desk.settler.flush()
+
+    assert desk.written == ["1", "2"]
 
 
 async def test_what_is_too_much_for_the_line_goes_in_smaller_batches_and_in_order(no_waiting: None) -> None:
