@@ -166,8 +166,8 @@ def _tell_what_is_left(summary: RunSummary, tell: Callable[[str], None]) -> None
     waits = "waits for its time, its retry or the end of a pause"
     if summary.later != 1:
         waits = "wait for their time, their retry or the end of a pause"
-    is_for = "is" if summary.others == 1 else "are"
-    tell(f"done: {ended}; left: {summary.later} {waits}, {summary.others} {is_for} for other runners")
+    is_with = "is" if summary.others == 1 else "are"
+    tell(f"done: {ended}; left: {summary.later} {waits}, {summary.others} {is_with} with other runners or for them")
 
 
 def _end_the_process(summary: RunSummary) -> NoReturn:

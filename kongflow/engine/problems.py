@@ -194,11 +194,12 @@ def _late(standing: Standing) -> Problems:
 
 
 def _undeclared_queues(standing: Standing) -> Problems:
-    found = [
-        (name, load.waiting + load.later)
-        for name, load in standing.loads.items()
-        if name is not None and standing.in_force[name] is None and load.waiting + load.later
-    ]
+    """An unrouted job is left out: whoever routes it says what is wrong with its queue."""
+    waiting: Counter[str] = Counter()
+    for group in standing.overview.jobs:
+        if group.queue is not None and group.state not in (JobState.RUNNING, JobState.UNROUTED):
+            waiting[group.queue] += group.count
+    found = [(name, count) for name, count in waiting.items() if standing.in_force[name] is None]
 
     def tell(each: tuple[str, int]) -> Problem:
         name, count = each

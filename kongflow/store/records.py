@@ -149,7 +149,9 @@ class Pending:
     """What is left in the store, as one runner sees it; for `run --once` and `drain`."""
 
     now: int
-    """Jobs that this runner could take now, or once a job that is running ends; unrouted ones of its tasks included."""
+    """Jobs that this runner could take now, once a job that is running ends, or once the runner that holds them, which
+    has not renewed for a lease, is called lost; unrouted ones of its tasks included.
+    """
     later: int
     """Jobs that wait for their time, for their retry or for the end of a pause."""
     others: int

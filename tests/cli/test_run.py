@@ -22,7 +22,7 @@ def test_once_ends_when_nothing_is_left_and_says_what_is(invoke: Invoke, enqueue
     assert result.stdout == ""
     assert (
         "done: 1 succeeded, 0 failed, 1 to be retried; "
-        "left: 2 wait for their time, their retry or the end of a pause, 0 are for other runners"
+        "left: 2 wait for their time, their retry or the end of a pause, 0 are with other runners or for them"
     ) in result.stderr
 
 
@@ -52,7 +52,7 @@ def test_only_the_queues_that_are_named_are_served(invoke: Invoke, enqueue: Enqu
     told = invoke("run", "--once", "--queues", "greetings, fast").stderr
 
     assert (show(greeting)["state"], show(run)["state"]) == ("succeeded", "ready")
-    assert "1 is for other runners" in told
+    assert "1 is with other runners or for them" in told
     assert "queues       greetings, fast" in told
 
 

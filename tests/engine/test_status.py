@@ -191,6 +191,10 @@ def test_jobs_in_a_queue_that_no_rule_matches_are_told() -> None:
     assert (queue(status, "mial").waiting, queue(status, "mial").declared) == (2, False)
 
 
+def test_an_unrouted_job_in_an_undeclared_queue_is_left_to_who_routes_it() -> None:
+    assert told(jobs(JobState.UNROUTED, queue="mial")).healthy
+
+
 def test_a_queue_that_the_file_declares_and_no_runner_obeys_needs_a_restart() -> None:
     problem = only(told(jobs(), rules=QueueRules()))
     assert (problem.kind, problem.subject) == (ProblemKind.UNDECLARED_QUEUE, "mail")

@@ -46,6 +46,12 @@ _FIXED = {
 nothing to anybody: where a session does not have it, somebody in between has dropped them all."""
 
 
+_NO_URL = (
+    "database.url is no PostgreSQL URL; an example is postgresql://user@host:5432/database (special characters of a "
+    "password are percent-encoded: @ is %40, / is %2F)"
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Address:
     """One PostgreSQL database, or several hosts of which one is found. `given` is libpq's connection string.
@@ -97,10 +103,11 @@ def parse_address(url: str, pooler: str = "none") -> Address:
     try:
         given = conninfo_to_dict(f"postgresql://{rest}")
     except psycopg.ProgrammingError:
-        raise InvalidOption(
-            "database.url is no PostgreSQL URL; an example is postgresql://user@host:5432/database (a password with "
-            "special characters must be percent-encoded)"
-        ) from None
+        raise InvalidOption(_NO_URL) from None
+    # libpq takes what stands behind an unencoded @ or / of a password for the host or the port, and would show it.
+    authority = rest.partition("/")[0].partition("?")[0]
+    if authority.count("@") > 1 or not all(port.isdigit() for port in str(given.get("port") or "0").split(",") if port):
+        raise InvalidOption(_NO_URL)
     hosts = str(given.get("host") or given.get("hostaddr") or "localhost")
     attributes = {"target_session_attrs": "read-write"} if "," in hosts else {}
     parameters = {name: str(value) for name, value in {**CONNECT, **attributes, **given}.items() if value is not None}

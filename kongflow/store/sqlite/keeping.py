@@ -15,6 +15,8 @@ from kongflow.store.sqlite.transaction import Transaction
 
 MOST_BURIED = 1_000
 """Jobs of removed tasks moved or cancelled in one transaction."""
+LOST = 0
+"""In place of the id of a runner that has not renewed for a lease."""
 RUNNER_ROWS_KEPT = 7 * 86_400_000
 """Milliseconds that the row of a runner stays after its last renewal, so that its jobs can be traced."""
 
@@ -62,8 +64,10 @@ def count_pending(tx: Transaction, roster: Roster, id: int) -> Pending:
     """Return what is left as one runner sees it."""
     now = later = others = 0
     runner = roster.runners.get(id)
-    for state, task, flags, queue, held_by, is_due, count in tx.all("pending", now=tx.now):
-        if state == RUNNING:
+    for state, task, flags, queue, held_by, is_due, count in tx.all(
+        "pending", now=tx.now, boot=tx.boot, mono=tx.monotonic
+    ):
+        if state == RUNNING and held_by != LOST:
             others += 0 if held_by == id else count
         elif runner is None or not roster.mine(runner, task, flags, queue):
             others += count

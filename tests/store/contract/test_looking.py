@@ -7,7 +7,7 @@ import pytest
 from kongflow.core.job import Job, JobState
 from kongflow.errors import InvalidOption
 from kongflow.store.records import JobFilter, Pending, QueueCounts
-from tests.store.stage import FAILED, RETRIED, Stage, add_by_sql, new
+from tests.store.stage import FAILED, LEASE, RETRIED, Stage, add_by_sql, new
 
 pytestmark = pytest.mark.anyio
 
@@ -156,6 +156,19 @@ async def test_pending_does_not_count_what_the_runner_itself_runs(stage: Stage) 
     await stage.add()
     await stage.claim(runner)
     assert await stage.store.pending(runner) == Pending(0, 0, 0)
+
+
+async def test_what_a_lost_runner_holds_is_pending_for_who_can_take_it(stage: Stage) -> None:
+    lost = await stage.runner("work", "special")
+    await stage.store.insert([new(), new("special")])
+    await stage.claim(lost)
+    runner = await stage.runner("work")
+    assert await stage.store.pending(runner) == Pending(0, 0, 2)
+    stage.advance(LEASE + 1)
+    stage.renew(runner)
+    assert await stage.store.pending(runner) == Pending(1, 0, 1)
+    await stage.lose(lost, witness=runner)
+    assert await stage.store.pending(runner) == Pending(1, 0, 1)
 
 
 async def test_a_scheduled_job_that_is_due_is_pending_now(stage: Stage) -> None:

@@ -178,3 +178,13 @@ async def _end_other_sessions(stage: Stage) -> None:
         "select count(pg_terminate_backend(pid, 5000)) from pg_stat_activity "
         "where datname = current_database() and pid <> pg_backend_pid()"
     )
+
+
+@pytest.mark.parametrize(
+    "url", ["postgresql://u:hunter@two@h/db", "postgresql://u:hunter/two@h/db", "postgresql://h:notaport/db"]
+)
+def test_a_url_that_libpq_would_take_apart_in_the_wrong_place_is_refused_without_a_word_of_it(url: str) -> None:
+    with pytest.raises(InvalidOption) as refused:
+        parse_address(url)
+    assert "%40" in str(refused.value)
+    assert "two" not in str(refused.value)
