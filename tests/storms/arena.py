@@ -73,9 +73,9 @@ class Arena(Project):
         return [runner for runner in self.runners if runner.poll() is None]
 
     def kill(self, runner: subprocess.Popen[str]) -> None:
-        self.note(event="kill", pid=runner.pid)
         runner.kill()
         runner.wait()
+        self.note(event="kill", pid=runner.pid)  # before, it might still start a job after its own end
 
     def kill_at_random(self, seconds: float, every: tuple[float, float], seed: int) -> int:
         """Kill a runner now and then, one that works if any does; start another for it, and return how many died."""
