@@ -14,6 +14,10 @@ TOLERANCE = 0.5
 """Seconds that the two clocks may drift apart between two readings, which are some seconds apart: more is a step.
 An NTP client slews at 0.5 ms a second and steps from 0.128 s on (ntpd(8)); half a second costs no lease.
 """
+WATCH = 0.5
+"""The share of a runner's lease for which a newcomer watches the clock before it may call that runner dead. The clock may
+have been set just before, but who lives renews in a third of its lease at the latest (`runner.heartbeat`).
+"""
 
 
 class ServerClock:
@@ -33,6 +37,7 @@ class ServerClock:
         self._lock = threading.Lock()
         self._ahead: tuple[float, float] | None = None
         self._steady_since = math.inf
+        self._was_set = False
 
     def read(self, server: datetime, sent: float) -> None:
         """Take a reading of the server's clock that was asked for at `sent`, by `monotonic`, and has come just now."""
@@ -45,12 +50,16 @@ class ServerClock:
                 self._first = least
             if before is None or least > before[1] + TOLERANCE or most < before[0] - TOLERANCE:
                 self._steady_since = received + self._skipped()
+                self._was_set = before is not None
             self._ahead = least, most
 
-    def is_steady(self, seconds: float) -> bool:
-        """Say whether the server's clock has been watched for so long, and was not set meanwhile."""
+    def is_steady(self, lease: float) -> bool:
+        """Say whether a runner of such a lease, in seconds, has had the time to renew since the clock was last set: all
+        of it where this was seen, WATCH of it since the first reading.
+        """
         with self._lock:
-            return self.monotonic() + self._skipped() - self._steady_since >= seconds
+            needed = lease if self._was_set else WATCH * lease
+            return self.monotonic() + self._skipped() - self._steady_since >= needed
 
     def no_later_than(self) -> datetime:
         """Return the earliest of what time it is by this machine, and by the server had nobody set its clock since the

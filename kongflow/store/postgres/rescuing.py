@@ -49,7 +49,7 @@ async def rescue(access: Access, suspects: Suspects, info: RunnerInfo) -> list[R
     for dead, name, seen_at, alive, lease in expired:
         if alive:
             confirmed = suspects.confirmed(dead, seen_at, looked)
-            # After a step of the server's clock everybody has a lease's time to renew; a newcomer knows of none.
+            # After a step of the server's clock everybody has time to renew; a newcomer knows of none.
             if not confirmed or not access.clock.is_steady(lease):
                 continue
             if not await access.value("declare_dead", runner=dead, seen_at=seen_at):

@@ -164,7 +164,7 @@ async def test_a_clock_that_was_set_back_hides_no_dead_runner(stage: Stage) -> N
 
 
 @pytest.mark.anyio
-async def test_a_newcomer_calls_nobody_dead_before_it_has_watched_for_a_lease(stage: Stage) -> None:
+async def test_a_newcomer_calls_nobody_dead_before_it_has_watched_for_half_a_lease(stage: Stage) -> None:
     alive, dead = await stage.runner("work"), await stage.runner("work")
     await stage.add()
     kept = await stage.claim_one(alive)
