@@ -78,11 +78,14 @@ class Arena(Project):
         self.note(event="kill", pid=runner.pid)  # before, it might still start a job after its own end
 
     def kill_at_random(self, seconds: float, every: tuple[float, float], seed: int) -> int:
-        """Kill a runner now and then, one that works if any does; start another for it, and return how many died."""
-        choose, until, kills = random.Random(seed), time.monotonic() + seconds, 0
-        while time.monotonic() < until:
+        """Kill a runner now and then, at last one that works if any does; start another for each, and return how many
+        died.
+        """
+        choose, until, kills, is_over = random.Random(seed), time.monotonic() + seconds, 0, False
+        while not is_over:
             time.sleep(choose.uniform(*every))
-            working = {attempt.pid for attempt in self.attempts() if not attempt.ended}
+            is_over = time.monotonic() >= until
+            working = {attempt.pid for attempt in self.attempts() if not attempt.ended} if is_over else set()
             self.kill(choose.choice([runner for runner in self.alive if runner.pid in working] or self.alive))
             self.start()
             kills += 1

@@ -15,8 +15,8 @@ TOLERANCE = 0.5
 An NTP client slews at 0.5 ms a second and steps from 0.128 s on (ntpd(8)); half a second costs no lease.
 """
 WATCH = 0.5
-"""The share of a runner's lease for which a newcomer watches the clock before it may call that runner dead. The clock may
-have been set just before, but who lives renews in a third of its lease at the latest (`runner.heartbeat`).
+"""The share of a runner's lease for which a newcomer watches the clock before it may call that runner dead. The clock
+may have been set just before, but who lives renews in a third of its lease at the latest (`runner.heartbeat`).
 """
 
 
