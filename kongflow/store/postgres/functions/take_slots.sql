@@ -1,7 +1,7 @@
 -- Purpose: take slots of their lanes for picked jobs and return those that got them, best first; the others,
 -- and with them what waits behind them, are blocked. A better job of the queue that another live runner may take, or
--- that is suspect, keeps its slot. A queue of which somebody else has locked a better job is left for the next round, once:
--- a claim is over by then, and has taken the slot for the better one; a user's transaction holds nobody up for longer.
+-- that is suspect, keeps its slot. A queue of which somebody else has locked a better job is left for the next rounds: a
+-- claim is over by then, and has taken the slot for the better one; a user's transaction holds nobody up for longer.
 -- `p_passed`: queues that were left before. Caller: claim. Locks: the lanes, in the order of their names; it waits for claims and
 -- settles, never for a user. Ready jobs behind the last slot, without waiting.
 create or replace function kongflow.take_slots(
