@@ -100,16 +100,19 @@ def judge(
 
 
 def recoveries(ledger: Sequence[Entry], attempts: Sequence[Attempt]) -> list[float]:
-    """Return the seconds from each kill to the next start of each job that the killed process ran."""
-    starts: dict[str, list[float]] = defaultdict(list)
+    """Return the seconds from each kill to the next start of each job that the killed process ran. Where one was lost
+    again before it could start (its claims tell), the mean of these losses.
+    """
+    of_job: dict[str, list[Attempt]] = defaultdict(list)
     for attempt in attempts:
-        starts[attempt.job].append(attempt.start)
+        of_job[attempt.job].append(attempt)
     kills = {each["pid"]: each["at"] for each in ledger if each["event"] == "kill"}
-    return [
-        next((start for start in starts[attempt.job] if start > attempt.over), math.inf) - attempt.over
-        for attempt in attempts
-        if not attempt.ended and kills.get(attempt.pid) == attempt.over
-    ]
+    took = []
+    for lost in attempts:
+        if not lost.ended and kills.get(lost.pid) == lost.over:
+            again = next((attempt for attempt in of_job[lost.job] if attempt.start > lost.over), None)
+            took.append(math.inf if again is None else (again.start - lost.over) / (again.claims - lost.claims))
+    return took
 
 
 def percentile(values: Sequence[float], share: float) -> float:

@@ -105,3 +105,8 @@ def test_a_recovery_is_the_time_from_the_kill_to_the_next_start() -> None:
 def test_a_percentile_is_one_of_the_values() -> None:
     assert percentile([float(value) for value in range(1, 201)], 0.99) == 198.0
     assert percentile([7.0], 0.99) == 7.0
+
+
+def test_a_job_that_was_lost_again_before_it_could_start_had_two_recoveries() -> None:
+    ledger = [*KILLED, *ran(8.0, 9.0, pid=3, claims=3)]
+    assert recoveries(ledger, attempts_of(ledger)) == [3.5]
