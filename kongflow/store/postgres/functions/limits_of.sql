@@ -1,5 +1,6 @@
 -- Purpose: return what limits each of several lanes by the config in force. A queue that no rule matches is serial; a
--- paused one has no slot at all. Caller: take_slots, normalise, free_slots, roster_changed. Locks: nothing.
+-- paused one has no slot at all. Caller: take_slots, grant_slots, next_for, normalise, patterns_of, roster_changed.
+-- Locks: nothing.
 create or replace function kongflow.limits_of(p_lanes text[]) returns setof kongflow.lane_limit
 language plpgsql stable as $$
 declare

@@ -1,5 +1,5 @@
 -- Purpose: make those blocked jobs of a lane ready that are among its best `p_free` that may start; returns how many.
--- Caller: normalise. Locks: the lane's best jobs, without waiting; the caller has locked the lane.
+-- Caller: fill_lane. Locks: the lane's best jobs, without waiting; the caller has locked the lane.
 create or replace function kongflow.promote_best(p_lane text, p_free integer) returns integer
 language plpgsql as $$
 declare

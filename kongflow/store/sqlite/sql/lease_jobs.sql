@@ -1,5 +1,5 @@
 -- Purpose: lease ready jobs of equal terms, with growing tokens. Their keys move away from producers, and what a stranger
--- needs to end the attempts is written. Caller: claim. Locks: nothing beyond the transaction.
+-- needs to end the attempts is written. Caller: claim, settle. Locks: nothing beyond the transaction.
 update kongflow_job
 set state = 4, attempt = attempt + 1, claims = claims + 1, claimed_key = coalesce(job_key, claimed_key), job_key = null,
     runner = :runner, lease = :first + picked.key, claimed_at = :now, claimed_mono = :mono, terms = :terms,
