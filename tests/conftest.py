@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -15,6 +16,11 @@ from tests.postgres import Server, running_server
 
 LONG = ("storms", "house", "acceptance")
 """Folders whose tests take longest. They go first: at the end one worker would be alone with them."""
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """One more than there are cores (`-n auto`): a third of the time a test waits for a lease, a poll or a process."""
+    return (os.cpu_count() or 1) + 1
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
