@@ -113,6 +113,8 @@ def _in_state(table: Table, state: JobState) -> ColumnElement[bool]:
     stored = table.c.state == literal_column(str(STORED_STATE[state]))
     if STORED_STATE[state] > SUCCEEDED:
         return and_(stored, table.c.state > literal_column(str(SUCCEEDED)))
+    if state is JobState.READY:
+        return and_(stored, table.c.priority.is_not(None))  # always true, and the condition of PostgreSQL's index
     if STORED_STATE[state] != SCHEDULED:
         return stored
     return and_(stored, table.c.attempt > 0 if state is JobState.RETRYING else table.c.attempt == 0)

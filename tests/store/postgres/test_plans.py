@@ -8,11 +8,15 @@ from contextlib import asynccontextmanager
 import pytest
 
 from kongflow.core.job import ClaimedJob
-from kongflow.store.records import Settlement
+from kongflow.store.records import Routed, Settlement
 from tests.store.stage import RETRIED, SUCCEEDED, Stage, new
 
 pytestmark = pytest.mark.anyio
 
+STATISTICS = FRESH, EMPTY, DRAINED = "fresh", "of an empty table", "of a drained table"
+"""Of when the statistics are. A drained table has pages without rows: until they are made anew, the planner takes it
+for empty however much is added, and each index for as good as any other.
+"""
 QUEUES = {"busy": 1, "wide": 20, "runs:*": 1}
 Step = Callable[[Stage, int, list[ClaimedJob]], Awaitable[object]]
 
@@ -21,8 +25,8 @@ insert into kongflow.job (task, state, queue, rule, lane, priority, run_at, read
 select case when n % 10 = 0 then 'unknown' else 'work' end, state, queue, regexp_replace(queue, ':.*', ':*'),
     case when state = 3 then queue end, n % 5, at, now()
 from generate_series(1, :rows) as n,
-    lateral (values (2, null, now() - interval '1 hour'), (2, 'runs:' || n, now()), (3, 'busy', now()),
-        (3, 'wide', now()), (1, null, now() + interval '1 day')) as kinds (state, queue, at)
+    lateral (values (0, null, now()), (2, null, now() - interval '1 hour'), (2, 'runs:' || n, now()),
+        (3, 'busy', now()), (3, 'wide', now()), (1, null, now() + interval '1 day')) as kinds (state, queue, at)
 """
 UNDECLARED = """
 insert into kongflow.job (task, state, queue, lane, priority, run_at, ready_at)
@@ -79,7 +83,35 @@ async def _claim(stage: Stage, runner: int, jobs: list[ClaimedJob]) -> None:
     await stage.claim(runner, limit=10)
 
 
-STEPS: tuple[Step, ...] = (_claim, _settle, _settle_from_job_to_job, _keys, _look, _repair)
+async def _operate(stage: Stage, runner: int, jobs: list[ClaimedJob]) -> None:
+    blocked, later, keyed = [await stage.add(queue="busy", priority=9, key=key) for key in (None, None, "o")]
+    await stage.store.await_outcome(blocked.id)
+    await stage.store.reschedule(later.id, 3600.0)
+    await stage.store.run_now(later.id)
+    await stage.store.cancel(keyed.id)
+    await stage.store.retry(keyed.id, "{}")
+    await stage.store.delete(blocked.id)
+    await stage.store.progress(jobs[-1].id, jobs[-1].lease, "1")
+    await stage.store.overrunning(jobs[-1].id, jobs[-1].lease)
+
+
+async def _pause(stage: Stage, runner: int, jobs: list[ClaimedJob]) -> None:
+    for name in ("busy", "runs:*"):
+        await stage.store.pause(name, "", "")
+        await stage.claim(runner, limit=10)
+        await stage.store.resume(name)
+        await stage.claim(runner, limit=10)
+
+
+async def _route(stage: Stage, runner: int, jobs: list[ClaimedJob]) -> None:
+    unrouted = await stage.store.unrouted(runner, 2)
+    await stage.store.route(runner, [Routed(job.id, new(key="r", queue="busy")) for job in unrouted])
+
+
+STEPS: tuple[Step, ...] = (
+    *(_claim, _settle, _settle_from_job_to_job, _keys, _look, _repair),
+    *(_operate, _pause, _route),
+)
 
 
 async def rows_read(stage: Stage) -> int:
@@ -91,11 +123,14 @@ async def rows_read(stage: Stage) -> int:
 
 
 @asynccontextmanager
-async def at_work(stage: Stage, rows: int, *, fresh: bool) -> AsyncIterator[tuple[int, list[ClaimedJob]]]:
-    """A runner with ten jobs of all kinds, in a table with five times so many rows."""
+async def at_work(stage: Stage, rows: int, statistics: str) -> AsyncIterator[tuple[int, list[ClaimedJob]]]:
+    """A runner with ten jobs of all kinds, in a table with six times so many rows."""
+    if statistics == DRAINED:
+        await stage.sql(LOAD, rows=rows)
+        await stage.sql("delete from kongflow.job")
     await stage.sql("analyze kongflow.job")  # while it is empty
     await stage.sql(LOAD, rows=rows)
-    if fresh:
+    if statistics == FRESH:
         await stage.sql("analyze kongflow.job")
     runner = await stage.runner("work", queues=QUEUES)
     while not (jobs := await stage.claim(runner, limit=10)):
@@ -103,24 +138,24 @@ async def at_work(stage: Stage, rows: int, *, fresh: bool) -> AsyncIterator[tupl
     yield runner, jobs
 
 
-async def check_all(stage: Stage, rows: int, *, fresh: bool) -> None:
-    async with at_work(stage, rows, fresh=fresh) as (runner, jobs):
+async def check_all(stage: Stage, rows: int, statistics: str) -> None:
+    async with at_work(stage, rows, statistics) as (runner, jobs):
         for step in STEPS:
             before = await rows_read(stage)
             await step(stage, runner, jobs)
             read = await rows_read(stage) - before
-            assert read < 500, f"{step.__name__} read {read} rows"
+            assert read < 1000, f"{step.__name__} read {read} rows"
 
 
-@pytest.mark.parametrize("fresh", [True, False], ids=["fresh statistics", "stale statistics"])
-async def test_a_step_reads_a_few_rows_of_a_hundred_thousand(stage: Stage, fresh: bool) -> None:
-    await check_all(stage, 20_000, fresh=fresh)
+@pytest.mark.parametrize("statistics", STATISTICS)
+async def test_a_step_reads_a_few_rows_of_sixty_thousand(stage: Stage, statistics: str) -> None:
+    await check_all(stage, 10_000, statistics)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("fresh", [True, False], ids=["fresh statistics", "stale statistics"])
-async def test_a_step_reads_a_few_rows_of_a_million(stage: Stage, fresh: bool) -> None:
-    await check_all(stage, 200_000, fresh=fresh)
+@pytest.mark.parametrize("statistics", STATISTICS)
+async def test_a_step_reads_a_few_rows_of_a_million(stage: Stage, statistics: str) -> None:
+    await check_all(stage, 200_000, statistics)
 
 
 async def test_nobody_reads_the_blocked_jobs_of_a_queue_that_nobody_serves(stage: Stage) -> None:

@@ -46,6 +46,7 @@ create table kongflow.job (
         )
     ) stored,
     check ((state = 3) = (lane is not null)),
+    check ((state = 4) = (lease is not null)),
     check (state = 0 or (priority is not null and run_at is not null and ready_at is not null))
 ) with (
     fillfactor = 80,
@@ -53,13 +54,15 @@ create table kongflow.job (
     autovacuum_analyze_scale_factor = 0, autovacuum_analyze_threshold = 2000
 );
 
-create index job_ready on kongflow.job (priority, run_at, id) where state = 2;
-create index job_ready_kind on kongflow.job (kind, priority, run_at, id) where state = 2;
+-- Each index over ready jobs has a condition of its own that is always true: a statement repeats that of the one it means
+-- (docs/decisions/0013).
+create index job_ready on kongflow.job (priority, run_at, id) where state = 2 and priority is not null;
+create index job_ready_kind on kongflow.job (kind, priority, run_at, id) where state = 2 and run_at is not null;
 create index job_ready_queue on kongflow.job (queue, kind, priority, run_at, id) where state = 2 and queue is not null;
 create index job_blocked on kongflow.job (lane, kind, priority, run_at, id) where state = 3;
-create index job_blocked_by_pattern on kongflow.job (queue, lane) where state = 3 and lane <> queue;
+create index job_blocked_by_pattern on kongflow.job (queue, lane) where lane <> queue;
 create index job_due on kongflow.job (run_at, id) where state = 1;
-create index job_unrouted on kongflow.job (task, id) where state = 0;
+create index job_unrouted on kongflow.job (task, (id + 0)) where state = 0;
 create index job_running on kongflow.job (runner) where state = 4;
 create index job_crashed on kongflow.job (id) where state = 2 and crashes > 0;
 create index job_unrouted_key on kongflow.job (job_key) where job_key is not null and state = 0;

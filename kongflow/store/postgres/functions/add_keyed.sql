@@ -36,7 +36,7 @@ begin
         returning state into v_state;
         if found then
             -- The id was drawn before it waited: a job of the key that came later may have been claimed meanwhile.
-            if exists (select from kongflow.job where claimed_key = p_job.key and id > p_job.id) then
+            if exists (select from kongflow.job where claimed_key = p_job.key and id + 0 > p_job.id) then
                 update kongflow.job set id = nextval(pg_get_serial_sequence('kongflow.job', 'id'))
                 where id = p_job.id
                 returning id into p_job.id;

@@ -44,7 +44,7 @@ begin
                 union all
                 select * from (
                     select id, priority, run_at from kongflow.job
-                    where p_state = 2 and v_is_pattern and state = 2 and kind = kinds.kind
+                    where p_state = 2 and v_is_pattern and state = 2 and run_at is not null and kind = kinds.kind
                         and (priority, run_at, id) < (v_end.priority, v_end.run_at, v_end.id)
                         and kongflow.takeable(task, flags, queue)
                     order by priority, run_at, id

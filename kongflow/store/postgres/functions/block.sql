@@ -13,7 +13,7 @@ declare
 begin
     update kongflow.job j set state = 3, lane = refused.lane
     from unnest(p_refused, p_lanes) as refused (id, lane)
-    where j.id = refused.id;
+    where j.id = any (p_refused) and j.id = refused.id;
     for v_first in
         select first.*, greatest(2000 / count(*) over (), 1) as most
         from (
@@ -41,7 +41,7 @@ begin
             v_each := (select concurrency from kongflow.rule where config = v_config and name = v_first.lane);
             with behind as materialized (
                 select id, queue, priority, run_at from kongflow.job
-                where state = 2 and kind = v_first.kind and rule = v_first.lane
+                where state = 2 and run_at is not null and kind = v_first.kind and rule = v_first.lane
                     and (priority, run_at, id) > (v_first.priority, v_first.run_at, v_first.id)
                     and (select r.name from kongflow.rule_of(v_config, queue) as r) = v_first.lane
                 order by priority, run_at, id
@@ -52,7 +52,7 @@ begin
                 from behind
             ), room as (
                 select q.queue, case when l.refill_at is null then v_each else 0 end - coalesce(l.running, 0) - (
-                    select count(*) from kongflow.job j where j.queue = q.queue and j.state = 3 and j.lane <> j.queue
+                    select count(*) from kongflow.job j where j.queue = q.queue and j.lane <> j.queue
                 ) as slots
                 from (select distinct queue from behind) as q left join kongflow.lane l on l.name = q.queue
             )
@@ -62,7 +62,7 @@ begin
                 else j.queue
             end
             from placed join room using (queue)
-            where j.id = placed.id;
+            where j.id = any (array(select id from placed)) and j.id = placed.id;
         end if;
     end loop;
 end

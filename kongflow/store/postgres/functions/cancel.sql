@@ -4,7 +4,7 @@ create or replace function kongflow.cancel(p_id bigint, p_shift interval) return
 language plpgsql set lock_timeout = '5s' as $$
 begin
     perform from kongflow.job where id = p_id for update;
-    update kongflow.job set cancel_requested = true where id = p_id and state = 4;
+    update kongflow.job set cancel_requested = true where id = p_id and lease is not null;
     if not found then
         perform kongflow.finish_waiting(p_id, 7, 'request', null, true, null, clock_timestamp() + p_shift);
     end if;

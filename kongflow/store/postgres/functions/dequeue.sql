@@ -6,11 +6,11 @@ declare
     v_id bigint;
 begin
     v_id := coalesce(
-        (select id from kongflow.job where job_key = p_key and state = 0 order by job_key desc, id desc limit 1),
+        (select id from kongflow.job where job_key = p_key and state = 0 order by id + 0 desc limit 1),
         (select id from kongflow.job where job_key = p_key and state > 0),
         (
             select id from kongflow.job where claimed_key = p_key and state < 4
-            order by claimed_key desc, id desc limit 1
+            order by id + 0 desc limit 1
         )
     );
     if kongflow.finish_waiting(v_id, 7, 'request', null, true, null, clock_timestamp() + p_shift) then

@@ -12,7 +12,7 @@ begin
     -- or comes too late.
     v_locked := array(
         select j.id from kongflow.job j join unnest(p_ends) as e on j.id = e.id and j.lease = e.lease
-        where j.state = 4
+        where j.id = any (array(select id from unnest(p_ends)))
         order by j.id
         for update of j skip locked
     );
@@ -29,11 +29,11 @@ begin
             (select r.host || ':' || r.pid from kongflow.runner r where r.id = j.runner), j.claimed_at, p_now, e.ended),
         lease = null, overrunning = false
     from unnest(v_ends) as e
-    where j.id = e.id and j.lease = e.lease and j.state = 4 and e.state = 1
+    where j.id = any (v_locked) and j.id = e.id and j.lease = e.lease and e.state = 1
     returning e.n, 1, j.queue;
     return query
     select e.n, 4, null::text
-    from unnest(p_ends) as e join kongflow.job j on j.id = e.id and j.lease = e.lease and j.state = 4
-    where e.id <> all (v_locked);
+    from unnest(p_ends) as e join kongflow.job j on j.id = e.id and j.lease = e.lease
+    where j.id = any (array(select id from unnest(p_ends))) and e.id <> all (v_locked);
 end
 $$

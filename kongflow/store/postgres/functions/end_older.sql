@@ -7,8 +7,8 @@ declare
 begin
     for v_id in
         select id from kongflow.job
-        where claimed_key = p_key and id < p_newest and state < 4
-        order by id
+        where claimed_key = p_key and id + 0 < p_newest and state < 4
+        order by id + 0
         for update skip locked
     loop
         perform kongflow.finish_waiting(v_id, 7, 'superseded', null, true, null, p_now);

@@ -16,7 +16,7 @@ begin
     moved := 0;
     if p_limit.pattern is not null then
         v_free := greatest(
-            v_free - (select count(*) from kongflow.job where queue = p_limit.lane and state = 3 and lane <> queue), 0
+            v_free - (select count(*) from kongflow.job where queue = p_limit.lane and lane <> queue), 0
         );
     end if;
     if p_limit.rate_limit is not null then
@@ -24,7 +24,7 @@ begin
         from kongflow.tokens_left(p_limit.lane, p_limit.rate_limit, p_limit.rate_per, p_now);
     end if;
     v_may_start := least(v_free, v_tokens);
-    if v_may_start > 0 and exists (select from kongflow.job where state = 3 and lane = p_limit.lane) then
+    if v_may_start > 0 and kongflow.has_blocked(p_limit.lane) then
         moved := kongflow.promote_best(p_limit.lane, least(v_may_start, 2000));
     end if;
     if v_may_start > 2000 then
@@ -43,8 +43,7 @@ begin
     if p_limit.rate_limit is not null then
         update kongflow.lane
         set refill_at = case
-            when v_tokens < v_free and exists (select from kongflow.job where state = 3 and lane = p_limit.lane)
-            then v_refill_at
+            when v_tokens < v_free and kongflow.has_blocked(p_limit.lane) then v_refill_at
         end
         where name = p_limit.lane;
     end if;

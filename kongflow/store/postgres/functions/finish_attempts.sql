@@ -15,10 +15,11 @@ begin
             when exists (select from kongflow.newest w where w.key = j.claimed_key and w.id > j.id) then 3
             else 1
         end as verdict
-        from unnest(p_ends) as e join kongflow.job j on j.id = e.id and j.lease = e.lease and j.state = 4
+        from unnest(p_ends) as e join kongflow.job j on j.id = e.id and j.lease = e.lease
+        where j.id = any (array(select id from unnest(p_ends)))
     ), ended as (
         delete from kongflow.job j using judged
-        where j.id = judged.id and j.lease = judged.lease and j.state = 4 and (judged.state <> 1 or judged.verdict <> 1)
+        where j.id = any (array(select id from judged)) and j.id = judged.id and j.lease = judged.lease and (judged.state <> 1 or judged.verdict <> 1)
         returning j.*, judged.n, judged.verdict, judged.detail, judged.result, judged.ended, judged.crashed, judged.keep,
             case when judged.verdict = 1 then judged.state else 7 end as final_state,
             case judged.verdict when 1 then judged.reason when 2 then 'request' else 'superseded' end as final_reason

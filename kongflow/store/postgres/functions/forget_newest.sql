@@ -6,7 +6,7 @@ language sql as $$
     where key in (
         select n.key from kongflow.newest n
         where n.key = any (p_keys)
-            and not exists (select from kongflow.job j where j.claimed_key = n.key and j.id < n.id)
+            and not exists (select from kongflow.job j where j.claimed_key = n.key and j.id + 0 < n.id)
         for update skip locked
     )
 $$

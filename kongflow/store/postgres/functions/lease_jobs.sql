@@ -12,7 +12,7 @@ language sql as $$
             job_key = null, runner = p_runner, lease = leases.lease, claimed_at = p_now, cancel_requested = false,
             overrunning = false, progress = null
         from leases
-        where j.id = leases.id
+        where j.id = any (p_ids) and j.id = leases.id
         returning j.*
     )
     select id, lease, task, queue, priority, payload::text, attempt, max_attempts, claims, crashes, run_at, created_at,

@@ -1,7 +1,7 @@
 -- Purpose: lock the best jobs of a lane, blocked or ready ones, that somebody may take, up to `p_most` (and, where
 -- others have locked some, a few times as many), of those before a job where one is given. Returns the best of these.
 -- Caller: best_blocked, best_ready, behind_others. Locks: these jobs, without waiting; one that somebody has locked is
--- left out.
+-- left out. The array is the way to them: of state and lane the planner is told nothing (docs/decisions/0013).
 create or replace function kongflow.lock_best(p_lane text, p_state integer, p_most integer, p_before bigint)
 returns table (id bigint, queue text, priority smallint, run_at timestamptz)
 language plpgsql as $$
@@ -18,7 +18,7 @@ begin
         v_best := kongflow.best_of_lane(p_lane, p_state, v_most, p_before);
         v_locked := array(
             select id from kongflow.job
-            where id = any (v_best) and state = p_state and (p_state = 2 or lane = p_lane)
+            where id = any (v_best) and state + 0 = p_state and (p_state = 2 or lane || '' = p_lane)
             for update skip locked
         );
         exit when cardinality(v_locked) >= p_most or cardinality(v_best) < v_most;

@@ -18,7 +18,7 @@ begin
             select row_number() over (), locked.* from (
                 select id, queue, priority, run_at, task, kind, crashes, job_key, claimed_key
                 from kongflow.job
-                where state = 2 and task = any ($1) and not coalesce(flags && $2, false)
+                where state = 2 and priority is not null and task = any ($1) and not coalesce(flags && $2, false)
                     and ($3 is null or queue like any ($7) and kongflow.serves($3, $4, queue))
                     and (crashes = 0 or $5 > 0 or not kongflow.is_suspect($6, task, crashes))
                 order by priority, run_at, id

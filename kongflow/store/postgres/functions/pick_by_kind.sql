@@ -14,7 +14,7 @@ declare
 begin
     loop
         select kind, task, flags, queue, rule into v_job from kongflow.job
-        where state = 2 and kind > v_kind order by kind limit 1;
+        where state = 2 and run_at is not null and kind > v_kind order by kind limit 1;
         exit when not found;
         v_kind := v_job.kind;
         if kongflow.takes_kind(p_runner, v_job.task, v_job.flags, v_job.queue, v_job.rule) then
@@ -33,7 +33,7 @@ begin
                 from (
                     select id, queue, priority, run_at, task, kind, crashes, job_key, claimed_key
                     from kongflow.job
-                    where state = 2 and kind = kinds.kind
+                    where state = 2 and run_at is not null and kind = kinds.kind
                         and task = any ($2) and not coalesce(flags && $3, false)
                         and ($4 is null or kongflow.serves($4, $5, queue))
                         and (crashes = 0 or $6 > 0 or not kongflow.is_suspect($7, task, crashes))

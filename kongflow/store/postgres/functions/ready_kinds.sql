@@ -1,7 +1,7 @@
 -- Purpose: list the kinds of the ready jobs of a lane that somebody may take; of a pattern, that somebody perhaps may
 -- take. It jumps from one kind to the next: each may hold a million. Caller: best_of_lane, ready_in. Locks: nothing.
 create or replace function kongflow.ready_kinds(p_lane text) returns setof bigint
-language plpgsql stable as $$
+language plpgsql stable set enable_sort = off set enable_bitmapscan = off as $$
 declare
     v_job record;
     v_kind bigint := -9223372036854775808;
@@ -10,7 +10,7 @@ begin
     loop
         if v_is_pattern then
             select kind, task, flags, queue, rule into v_job from kongflow.job
-            where state = 2 and kind > v_kind order by kind limit 1;
+            where state = 2 and run_at is not null and kind > v_kind order by kind limit 1;
         else
             select kind, task, flags, queue, rule into v_job from kongflow.job
             where state = 2 and queue = p_lane and kind > v_kind order by kind limit 1;

@@ -17,14 +17,14 @@ begin
         cross join lateral (
             select * from (
                 select id from kongflow.job j
-                where j.queue = belongs.name and j.state = 3 and j.lane <> j.queue and j.lane < belongs.rule
+                where j.queue = belongs.name and j.lane <> j.queue and j.lane < belongs.rule
                 limit 2000
                 for update skip locked
             ) as before
             union all
             select * from (
                 select id from kongflow.job j
-                where j.queue = belongs.name and j.state = 3 and j.lane <> j.queue and j.lane > belongs.rule
+                where j.queue = belongs.name and j.lane <> j.queue and j.lane > belongs.rule
                 limit 2000
                 for update skip locked
             ) as after

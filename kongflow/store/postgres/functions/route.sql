@@ -27,7 +27,7 @@ begin
                 v_entry.delay, v_now
             );
         else
-            perform from kongflow.job where id = v_entry.id and state = 0 for update skip locked;
+            perform from kongflow.job where id = v_entry.id and state + 0 = 0 for update skip locked;
             v_done := found and kongflow.finish_waiting(v_entry.id, 6, v_entry.failure, v_entry.ended::jsonb, v_entry.keep,
                 kongflow.later(v_now, p_retention), v_now);
         end if;

@@ -9,7 +9,7 @@ declare
     v_holder record;
     v_run_at timestamptz;
 begin
-    select * into v_old from kongflow.job where id = p_job.id and state = 0 for update skip locked;
+    select * into v_old from kongflow.job where id = p_job.id and state + 0 = 0 for update skip locked;
     if not found then
         return false;
     end if;

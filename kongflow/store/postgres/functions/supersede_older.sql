@@ -6,7 +6,7 @@ language plpgsql as $$
 begin
     perform kongflow.end_older(p_key, p_newest, p_now);
     if current_setting('transaction_isolation') <> 'read committed'
-        or exists (select from kongflow.job where claimed_key = p_key and id < p_newest)
+        or exists (select from kongflow.job where claimed_key = p_key and id + 0 < p_newest)
     then
         insert into kongflow.newest as n (key, id) values (p_key, p_newest)
         on conflict (key) do update set id = greatest(n.id, excluded.id);

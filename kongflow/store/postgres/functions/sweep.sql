@@ -30,11 +30,11 @@ begin
         insert into kongflow.lane_check (lane)
         select name from kongflow.rule r
         where config = (select value from kongflow.meta where name = 'in_force') and is_pattern and max_active is not null
-            and exists (select from kongflow.job j where j.state = 3 and j.lane = r.name);
+            and kongflow.has_blocked(r.name);
     end if;
     return array(
         select name from unnest(v_names) as n (name)
-        where exists (select from kongflow.job j where j.state = 3 and j.lane = n.name)
+        where kongflow.has_blocked(name)
     );
 end
 $$

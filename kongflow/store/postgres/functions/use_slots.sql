@@ -23,7 +23,7 @@ begin
     ), noted as (
         insert into kongflow.lane_check (lane)
         select lane from unused
-        where strpos(lane, '*') > 0 and exists (select from kongflow.job j where j.state = 3 and j.lane = unused.lane)
+        where strpos(lane, '*') > 0 and kongflow.has_blocked(lane)
     ), fewer as (
         update kongflow.lane l set running = running - unused.slots
         from unused where l.name = unused.lane and (l.running > unused.slots or l.refill_at is not null)
