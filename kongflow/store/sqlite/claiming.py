@@ -25,6 +25,7 @@ from kongflow.store.sqlite.lanes import (
     free_of_queue,
     normalise_all,
     normalise_noted,
+    ready_by_name,
     ready_of_pattern,
 )
 from kongflow.store.sqlite.roster import LiveRunner, Roster
@@ -180,10 +181,14 @@ def _pick(
                     return picked
         else:
             return picked
-    kinds = [row[0] for row in tx.all("ready_kinds") if roster.kind_is_mine(runner, row[0])]
+    kinds = {row[0] for row in tx.all("ready_kinds") if roster.kind_is_mine(runner, row[0])}
+    patterns = runner.filter.patterns
+    told = {kind for kind in kinds if "*" in patterns or roster.rule_of_kind(kind) in patterns}
+    named = ready_by_name(tx, patterns, kinds - told, runner.serves)
     picked = []
     with ExitStack() as reading:
-        mine = [reading.enter_context(tx.reading("ready_of_kind", kind=kind)) for kind in kinds]
+        mine = [reading.enter_context(tx.reading("ready_of_kind", kind=kind)) for kind in sorted(told)]
+        mine += [reading.enter_context(tx.reading("ready_of_name", queue=queue, kind=kind)) for queue, kind in named]
         for row in merge(*mine, key=_place):
             if roster.mine(runner, *row[1:4]) and _counts(joined, row, suspects, picked):
                 picked.append(row)

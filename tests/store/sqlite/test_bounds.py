@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
+from kongflow.store.sqlite.claiming import MOST_PASSED_OVER
 from kongflow.store.sqlite.lanes import MOST_MOVED, normalise, normalise_noted
+from kongflow.store.sqlite.roster import Roster
 from kongflow.store.sqlite.store import SqliteStore
 from kongflow.store.sqlite.transaction import Transaction
 from tests.store.stage import Stage, new
@@ -35,6 +39,36 @@ async def test_a_resume_makes_a_bounded_number_of_jobs_ready_at_once_however_man
         moved.append(await stage.sql(COUNT.format(2)) - before)
     assert sum(moved) == 5_000
     assert max(moved) <= MOST_MOVED
+
+
+OTHERS = """
+with recursive numbers (n) as (select 1 union all select n + 1 from numbers where n < 20000)
+insert into kongflow_job (task, state, queue, rule, priority, run_at, ready_at)
+select 'work', 2, 'runs:' || n, :rule, -1, 0, 0 from numbers
+"""
+
+
+@pytest.mark.parametrize("rule", [None, "runs:*"], ids=["undeclared", "of a wider pattern"])
+async def test_a_runner_of_some_queues_reads_few_ready_jobs_of_others(
+    stage: Stage, rule: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await stage.sql(OTHERS, rule=rule)
+    queues = {"mail": 1, "runs:*": 1, "runs:vip:*": 1}
+    runner = await stage.runner("work", queues=queues, serves=("mail", "runs:vip:*"))
+    mine = [
+        await stage.add(queue="mail", rule="mail"),
+        await stage.add(queue="runs:vip:1", rule=rule),
+        await stage.add(queue="runs:vip:2", rule="runs:vip:*"),
+    ]
+    looked, is_mine = [], Roster.mine
+
+    def mine_counted(*arguments: Any) -> bool:
+        looked.append(arguments)
+        return is_mine(*arguments)
+
+    monkeypatch.setattr(Roster, "mine", mine_counted)
+    assert await stage.claim_ids(runner, limit=10) == [job.id for job in mine]
+    assert len(looked) < 3 * MOST_PASSED_OVER
 
 
 async def test_a_full_queue_is_read_as_far_as_its_jobs_are_moved_however_many_kinds_it_holds(stage: Stage) -> None:

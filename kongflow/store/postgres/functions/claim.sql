@@ -41,7 +41,7 @@ begin
             return;
         end if;
     end if;
-    if v_runner.by_kind then
+    if v_runner.by_kind or v_runner.serves is not null then
         select picked, not exhausted into v_picked, v_more from kongflow.pick_by_kind(v_runner, p_limit, p_suspects);
     else
         v_picked := kongflow.pick(v_runner, p_limit, p_suspects);

@@ -40,9 +40,13 @@ begin
     from kinds
     cross join lateral (
         select id, xmax from kongflow.job j
-        where j.queue = kinds.queue and j.state = 2 and j.kind = kinds.kind
-            and (j.priority, j.run_at, j.id) < (kinds.priority, kinds.run_at, kinds.id)
-        order by priority, run_at, id
+        where j.state = 2 and j.queue is not null
+            -- No equal signs, and so one index alone has the order, whatever the statistics say.
+            and (j.queue, j.kind, j.priority, j.run_at, j.id)
+                >= (kinds.queue, kinds.kind, '-32768'::smallint, '-infinity'::timestamptz, 0)
+            and (j.queue, j.kind, j.priority, j.run_at, j.id)
+                < (kinds.queue, kinds.kind, kinds.priority, kinds.run_at, kinds.id)
+        order by queue, kind, priority, run_at, id
         limit kinds.place + 2000 / v_number
     ) as better
     where better.id <> all (v_picked) and better.xmax <> pg_current_xact_id()::xid
