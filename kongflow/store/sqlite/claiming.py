@@ -117,7 +117,8 @@ def claim_jobs(
     _count_starts(tx, roster, picked)
     leased = lease_jobs(tx, joined, runner, picked)
     has_time = len(leased) < limit and not unfinished
-    return Claim(leased, unfinished, _seconds_to_next(tx), _chores(tx, joined) if has_time else None)
+    next_due = 0.0 if unfinished else _seconds_to_next(tx)
+    return Claim(leased, unfinished, next_due, _chores(tx, joined) if has_time else None)
 
 
 def claimed_job(taken: ClaimedJobRow) -> ClaimedJob:

@@ -16,6 +16,7 @@ from itertools import islice
 from kongflow.core.queue import RateLimit
 from kongflow.store.rows import BLOCKED, READY, Row
 from kongflow.store.sqlite.roster import NO_LIMIT, Limits, Roster
+from kongflow.store.sqlite.sweeping import is_sweeping, sweep
 from kongflow.store.sqlite.transaction import Transaction
 
 MOST_MOVED, LEAST_MOVED = 2_000, 20
@@ -24,7 +25,7 @@ bounds the time that the file is locked.
 """
 MOST_NAMES = 200
 """Queues of a pattern that are looked at by their names in one go."""
-MOST_LANES = 1_000
+MOST_LANES = 100
 """Noted lanes looked at in one transaction."""
 
 
@@ -93,18 +94,19 @@ def normalise_touched(tx: Transaction, roster: Roster) -> dict[str, Lane]:
 
 
 def normalise_noted(tx: Transaction, roster: Roster, most: int = MOST_LANES) -> bool:
-    """Put noted lanes right, and those whose rate limit is filled again, up to `most`; return whether any is left for
-    the next time.
+    """Put noted lanes right, those whose rate limit is filled again and, where few are noted, the next ones of a sweep,
+    up to `most` of each; return whether any is left for the next time.
     """
     noted = [row[0] for row in tx.all("noted_lanes", now=tx.now, limit=most)]
     left = len(noted) == most
-    for lane, right in normalise_all(tx, roster, _with_patterns(roster, noted)).items():
+    swept = [] if left else sweep(tx, roster, most)
+    for lane, right in normalise_all(tx, roster, _with_patterns(roster, [*noted, *swept])).items():
         if right.more:
             tx.run("check_lane", lane=lane)
             left = True
         else:
             tx.run("checked_lane", lane=lane)
-    return left
+    return left or is_sweeping(tx)
 
 
 def block(tx: Transaction, lane: str, ids: Iterable[int]) -> None:
@@ -163,13 +165,6 @@ def free_of_queue(tx: Transaction, queue: str, limits: Limits) -> int:
     if limits.pattern is not None:
         free -= _count(tx, "waiting_for_pattern", queue)
     return max(free, 0)
-
-
-def release_moved(tx: Transaction, roster: Roster) -> None:
-    """Let jobs that wait for a slot of a pattern wait for their queue, where the queue has another rule now."""
-    for queue, lane in tx.all("waiting_for_patterns"):
-        if roster.limits(queue).pattern != lane:
-            tx.run("move_to_queue", queue=queue, lane=lane)
 
 
 def _normalise_pattern(tx: Transaction, roster: Roster, pattern: str) -> Lane:

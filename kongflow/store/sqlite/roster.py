@@ -105,6 +105,12 @@ class Roster:
             return 0
         return None if rule is None else rule.max_active
 
+    @property
+    def shared_patterns(self) -> list[str]:
+        """The patterns whose queues share a limit."""
+        rules = self.rules or QueueRules()
+        return [rule.name for rule in rules.queues.values() if rule.is_pattern and rule.max_active is not None]
+
     def _limits_of(self, queue: str) -> Limits:
         rule = (self.rules or QueueRules()).effective(queue)
         pattern = rule.name if rule.is_pattern and rule.max_active is not None else None
