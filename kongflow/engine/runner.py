@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
+import time
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 
@@ -17,11 +18,13 @@ from kongflow.engine.children.limits import CAN_LIMIT_MEMORY
 from kongflow.engine.client import Client
 from kongflow.engine.events import Events, RunnerStarted
 from kongflow.engine.line import ENDED, STARTED, Line
+from kongflow.engine.outage import Outage
 from kongflow.engine.secrets import resolve_secrets
 from kongflow.engine.shift import RunSummary, Shift
+from kongflow.engine.shutdown import first_of
 from kongflow.engine.signals import Signals
 from kongflow.engine.stopping import Stopping
-from kongflow.errors import InvalidConfig, KongFlowError
+from kongflow.errors import InvalidConfig, KongFlowError, StoreBusy
 from kongflow.store.base import Store
 from kongflow.store.records import RunnerInfo, TaskTerms
 
@@ -50,8 +53,9 @@ class Runner:
 
         Signals are handled in the main thread, unless `handle_signals` is false: then they belong to the application.
         `line` leads to the supervisor of this process, which then has a say beside them.
-        Cancelling the call skips the drain: running jobs are cancelled and given back. Raises: InvalidConfig where a
-        secret has no value; StoreUnavailable where the store cannot be reached at the start.
+        Cancelling the call skips the drain: running jobs are cancelled and given back. Where others keep the store busy
+        at the start, it tries again until they let it in. Raises: InvalidConfig where a secret has no value;
+        StoreUnavailable where the store cannot be reached at the start.
         """
         if self._stopping is not None:
             raise KongFlowError("this runner runs already; one more needs a Runner of its own")
@@ -86,7 +90,11 @@ class Runner:
         self, stopping: Stopping, secrets: Mapping[str, str], until_idle: bool, line: Line | None
     ) -> RunSummary:
         info = self._info()
-        runner = await self._store.join(info)
+        runner = await self._join(info, stopping)
+        if runner is None:
+            return RunSummary(
+                stopping.exit_code, stopping.why, succeeded=0, failed=0, retried=0, cancelled=0, released=0
+            )
         self._shift = shift = Shift(
             self._catalog,
             self._handlers,
@@ -103,6 +111,20 @@ class Runner:
         if line is not None:
             line.tell(STARTED)
         return await shift.work(until_idle)
+
+    async def _join(self, info: RunnerInfo, stopping: Stopping) -> int | None:
+        """Register, as soon as others do not keep the store busy; None where the end was asked for before."""
+        outage = Outage(self._events)
+        while not stopping.requested.is_set():
+            try:
+                runner = await self._store.join(info)
+            except StoreBusy as error:
+                pause = outage.failed("join", error)
+                await first_of(time.monotonic() + pause, stopping.requested.wait())
+            else:
+                outage.worked("join")
+                return runner
+        return None
 
     def _info(self) -> RunnerInfo:
         catalog, settings = self._catalog, self._catalog.runner

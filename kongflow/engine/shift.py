@@ -141,8 +141,17 @@ class Shift:
             self._overruns.close()
             self._threads.close()
             await self._children.close()
-            for part in self._parts:
+            await self._end_parts()
+
+    async def _end_parts(self) -> None:
+        """Cancel what still runs, and wait for it for a moment.
+
+        Each once: what was cancelled is taking its statement back, and a second cancel would cut its connection.
+        """
+        for part in self._parts:
+            if not part.cancelling():
                 part.cancel()
+        await asyncio.wait(self._parts, timeout=min(LAST_ACTS, self._catalog.runner.shutdown_timeout / 4) / 2)
 
     def _start(self, name: str, part: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         """Start a part; if it dies of an error that nobody foresaw, the runner drains and ends with exit code 1."""

@@ -20,8 +20,8 @@ from kongflow.engine.events import (
     StoreBack,
     StoreLost,
 )
-from kongflow.errors import StoreUnavailable
-from kongflow.store.records import Renewal
+from kongflow.errors import StoreBusy, StoreUnavailable
+from kongflow.store.records import Renewal, RunnerInfo
 from tests.builders import QUICK
 from tests.engine.site import Site, open_site
 from tests.engine.waiting import until
@@ -133,6 +133,50 @@ async def test_a_stop_during_an_outage_ends_within_the_shutdown_timeout(tmp_path
 
     assert summary.exit_code == 0
     assert site.of(JobSucceeded) == []
+
+
+class Busy:
+    """Lets nobody join until it is told to."""
+
+    def __init__(self, site: Site) -> None:
+        self.is_busy = True
+        self.refused = 0
+        self._join = site.store.join
+        site.store.join = self.join
+
+    async def join(self, info: RunnerInfo) -> int:
+        if self.is_busy:
+            self.refused += 1
+            raise StoreBusy("others do not let go of the roster")
+        joined: int = await self._join(info)
+        return joined
+
+
+async def test_a_runner_that_finds_the_store_busy_at_its_start_waits_until_it_is_let_in(tmp_path: Path) -> None:
+    async def work(payload: Any) -> str:
+        return "at last"
+
+    async with open_site(tmp_path, {"work": {"run": work}}) as site:
+        busy = Busy(site)
+        added = await site.enqueue("work")
+        starting = asyncio.create_task(site.start())
+        await until(lambda: busy.refused >= 2)
+        assert not starting.done()
+        assert [event.part for event in site.of(StoreLost)] == ["join"]
+        busy.is_busy = False
+        await starting
+        assert (await site.ended(added)).result == "at last"
+        assert len(site.of(StoreBack)) == 1
+
+
+async def test_a_runner_that_waits_to_be_let_in_can_be_stopped(tmp_path: Path) -> None:
+    async with open_site(tmp_path, {}) as site:
+        busy = Busy(site)
+        site.running = asyncio.create_task(site.runner.run())
+        await until(lambda: busy.refused >= 2)
+        summary = await site.stop()
+        assert summary.exit_code == 0
+        assert await site.store.runners() == []
 
 
 async def test_jobs_of_a_claim_whose_answer_was_lost_are_given_back_and_run(

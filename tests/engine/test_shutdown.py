@@ -16,6 +16,7 @@ from kongflow.core.job import JobState, Reason
 from kongflow.engine import overruns
 from kongflow.engine.context import SyncJobContext
 from kongflow.engine.events import JobAbandoned, JobOverrunning, JobReleased, JobStarted, RunnerStopping
+from kongflow.engine.maintenance import Maintenance
 from tests.builders import QUICK
 from tests.engine.site import Site, open_site
 
@@ -219,3 +220,36 @@ async def test_a_hurried_stop_gives_back_what_a_claim_under_way_still_brings(
 
     assert (job.state, job.attempt, job.crashes) == (JobState.READY, 0, 0)
     assert site.of(JobStarted) == []
+
+
+async def test_a_part_that_takes_its_statement_back_is_cancelled_once_and_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cancels, left = [], asyncio.Event()
+
+    async def chores(_: Maintenance) -> None:
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            cancels.append("first")
+            try:
+                await left.wait()
+                for _ in range(100):  # what psycopg does on its connection meanwhile
+                    await asyncio.sleep(0)
+            except asyncio.CancelledError:
+                cancels.append("second")
+            cancels.append("ended")
+            raise
+
+    monkeypatch.setattr(Maintenance, "run", chores)
+    async with open_site(tmp_path, {}) as site:
+        leave = site.store.leave
+
+        async def leaving(runner: int) -> None:
+            await leave(runner)
+            left.set()
+
+        monkeypatch.setattr(site.store, "leave", leaving)
+        await site.start()
+        await site.stop()
+        assert cancels == ["first", "ended"]

@@ -173,7 +173,7 @@ MUTANTS = [
     Mutant(
         "jobs that are blocked are not looked at when a runner comes or goes",
         SLOTS,
-        sqlite=(Change("store/sqlite/runners.py", 'tx.run("check_blocked_lanes")', "pass"),),
+        sqlite=(Change("store/sqlite/runners.py", "begin_sweep(tx)", "pass"),),
         postgres=(Change(FUNCTIONS + "roster_changed.sql", "perform kongflow.check_blocked_lanes()", "perform 1"),),
     ),
     Mutant(

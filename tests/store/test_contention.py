@@ -1,5 +1,5 @@
 """Four runners of three kinds share every kind of limit while jobs are added, cancelled and paused: all limits hold at
-every moment, nothing is lost, and no free slot waits for a repair.
+every moment, nothing is lost, no free slot waits for a repair, and a serial queue keeps its order.
 """
 
 from __future__ import annotations
@@ -140,6 +140,63 @@ async def contend(stage: Stage, seconds: float, seed: int) -> int:
 
 async def test_all_limits_hold_among_runners_that_share_them(stage: Stage) -> None:
     assert await contend(stage, 2.0, seed=1) == 0
+
+
+@dataclass
+class Turns:
+    """What is known of a serial queue: who was added, and who is done."""
+
+    rng: random.Random
+    to_come: int
+    added: set[int] = field(default_factory=set)
+    done: set[int] = field(default_factory=set)
+
+    async def produce(self, store: Store) -> None:
+        while self.to_come > 0:
+            added = await store.insert([new(self.rng.choice("ab"), queue="one", rule="one") for _ in range(10)])
+            self.added.update(int(job.id) for job in added)
+            self.to_come -= len(added)
+            await asyncio.sleep(self.rng.random() * 0.02)
+
+    async def work(self, store: Store, runner: int) -> None:
+        handed: list[ClaimedJob] = []
+        while self.to_come > 0 or self.added - self.done:
+            for job in handed or (await store.claim(runner, 3, 1)).jobs:
+                assert {id for id in self.added - self.done if id < int(job.id)} == set(), "passed"
+                handed = await self._run(store, runner, job)
+            await asyncio.sleep(self.rng.random() * 0.003)
+
+    async def _run(self, store: Store, runner: int, job: ClaimedJob) -> list[ClaimedJob]:
+        """Run a job, and return the one that was handed on."""
+        await asyncio.sleep(self.rng.random() * 0.003)
+        end = SUCCEEDED if self.rng.random() < 0.8 else RELEASED
+        next_of = job.queue if self.rng.random() < 0.5 else None
+        if end is SUCCEEDED:
+            self.done.add(int(job.id))  # before it is written: the next one may start from then on
+        (settled,) = await store.settle(runner, [Settlement(job.id, job.lease, end, next_of=next_of)])
+        while settled.later:
+            (settled,) = await store.settle(runner, [Settlement(job.id, job.lease, end)])
+        return [settled.next] if settled.next is not None else []
+
+
+async def keep_order(stage: Stage, number: int, seed: int) -> None:
+    kinds = [info(*tasks, queues={"one": Queue("one", 1)}, config="one") for tasks in ("ab", "ab", "a", "b")]
+    stores = [stage.store, *[await stage.another() for _ in kinds[1:]]]
+    runners = [await store.join(kind) for store, kind in zip(stores, kinds, strict=True)]
+    turns = Turns(random.Random(seed), number)
+    working = [turns.work(store, runner) for store, runner in zip(stores, runners, strict=True)]
+    await asyncio.gather(turns.produce(stage.store), *working)
+    assert await stage.sql(f"select count(*) from {stage.table('job')}") == 0
+
+
+async def test_a_serial_queue_keeps_its_order_among_runners_that_contend_for_it(stage: Stage) -> None:
+    await keep_order(stage, 50, seed=1)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(5))
+async def test_a_serial_queue_keeps_its_order_for_longer(stage: Stage, seed: int) -> None:
+    await keep_order(stage, 500, seed)
 
 
 @pytest.mark.slow

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
 
 from kongflow.core.job import ClaimedJob
 from kongflow.errors import StoreError
@@ -16,26 +15,23 @@ MOST_ROUNDS = 8
 """Rounds without a job in one claim: each blocks up to 2,000 jobs."""
 _HOW_THINGS_STAND = slice(-4, None)
 """The columns that only the last row of a claim has, which is no job: more, next_due, chores, contended."""
-_A_CLAIM, _LOOKS = 0.005, 3
-"""Seconds that another claim may take, which holds a better job of the same queue; and how often a queue is left to it,
-each time for twice as long: on a busy host a claim takes longer, but a user may hold a job for ever.
-"""
+_A_CLAIM = 0.005
+"""Seconds that a claim takes, more or less: another one holds a better job of a queue."""
 
 
 async def claim_jobs(access: Access, runner: int, info: RunnerInfo, limit: int, suspects: int) -> Claimed:
     """Claim in rounds, each a transaction of its own, until there are enough, there is nothing more, or MOST_ROUNDS
-    have passed: then the next call goes on, for what is leased must start.
+    have passed: then the next call goes on, for what is leased must start. Nor does that wait for another queue,
+    of which somebody else is about to take a better job.
 
     What was leased is returned, also where a later round fails. Raises: StoreError.
     """
     jobs = list[ClaimedJob]()
-    more, next_due, chores, rounds = True, None, None, 0
-    left = Counter[str]()
+    more, next_due, chores, rounds, looks = True, None, None, 0, 0
     while more and len(jobs) < limit and rounds < MOST_ROUNDS:
         wanted = {"runner": runner, "limit": limit - len(jobs), "suspects": suspects, "first": rounds == 0}
         try:
-            passed = [queue for queue, looks in left.items() if looks == _LOOKS]
-            rows = await access.rows("claim", **wanted, passed=passed, shift=access.shift)
+            rows = await access.rows("claim", **wanted, shift=access.shift)
         except StoreError:
             if jobs:
                 break
@@ -44,10 +40,12 @@ async def claim_jobs(access: Access, runner: int, info: RunnerInfo, limit: int, 
         jobs += leased
         more, next_due, chores, contended = rows[-1][_HOW_THINGS_STAND] if rows else (False, None, None, None)
         rounds += 1
-        if contended:
-            left.update(contended)
-            await asyncio.sleep(_A_CLAIM * 2 ** (max(left[queue] for queue in contended) - 1))
         suspects -= sum(0 < job.crashes >= info.tasks[job.task].crash_limit - 1 for job in leased)
+        if contended:
+            if jobs:
+                break
+            await asyncio.sleep(_A_CLAIM * (2**looks - 1))  # at once first: a settle may have made it ready meanwhile
+            looks += 1
     if more:
         next_due = 0.0
     return Claimed(

@@ -25,6 +25,7 @@ from kongflow.store.sqlite.lanes import (
     free_of_queue,
     normalise_all,
     normalise_noted,
+    ready_by_name,
     ready_of_pattern,
 )
 from kongflow.store.sqlite.roster import LiveRunner, Roster
@@ -116,7 +117,8 @@ def claim_jobs(
     _count_starts(tx, roster, picked)
     leased = lease_jobs(tx, joined, runner, picked)
     has_time = len(leased) < limit and not unfinished
-    return Claim(leased, unfinished, _seconds_to_next(tx), _chores(tx, joined) if has_time else None)
+    next_due = 0.0 if unfinished else _seconds_to_next(tx)
+    return Claim(leased, unfinished, next_due, _chores(tx, joined) if has_time else None)
 
 
 def claimed_job(taken: ClaimedJobRow) -> ClaimedJob:
@@ -180,10 +182,14 @@ def _pick(
                     return picked
         else:
             return picked
-    kinds = [row[0] for row in tx.all("ready_kinds") if roster.kind_is_mine(runner, row[0])]
+    kinds = {row[0] for row in tx.all("ready_kinds") if roster.kind_is_mine(runner, row[0])}
+    patterns = runner.filter.patterns
+    told = {kind for kind in kinds if "*" in patterns or roster.rule_of_kind(kind) in patterns}
+    named = ready_by_name(tx, patterns, kinds - told, runner.serves)
     picked = []
     with ExitStack() as reading:
-        mine = [reading.enter_context(tx.reading("ready_of_kind", kind=kind)) for kind in kinds]
+        mine = [reading.enter_context(tx.reading("ready_of_kind", kind=kind)) for kind in sorted(told)]
+        mine += [reading.enter_context(tx.reading("ready_of_name", queue=queue, kind=kind)) for queue, kind in named]
         for row in merge(*mine, key=_place):
             if roster.mine(runner, *row[1:4]) and _counts(joined, row, suspects, picked):
                 picked.append(row)

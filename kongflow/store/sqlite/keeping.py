@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from kongflow.core.job import Reason
 from kongflow.store.records import Pending
@@ -13,7 +13,7 @@ from kongflow.store.sqlite.lanes import normalise_all, normalise_noted
 from kongflow.store.sqlite.roster import Roster
 from kongflow.store.sqlite.transaction import Transaction
 
-MOST_BURIED = 1_000
+MOST_BURIED = 200
 """Jobs of removed tasks moved or cancelled in one transaction."""
 LOST = 0
 """In place of the id of a runner that has not renewed for a lease."""
@@ -32,9 +32,14 @@ def repair_queues(tx: Transaction, roster: Roster, after: str, limit: int) -> tu
     return filled, lanes[-1] if len(lanes) == limit else ""
 
 
-def bury_tasks(tx: Transaction, tombstones: Mapping[str, str | None]) -> int:
-    """Move up to MOST_BURIED waiting jobs of tasks that are gone to their new name, or cancel them; return how many."""
-    waiting = tx.all("jobs_of_tasks", tasks=json.dumps(sorted(tombstones)), limit=MOST_BURIED)
+def jobs_to_bury(tx: Transaction, tombstones: Mapping[str, str | None]) -> list[int]:
+    """Return up to MOST_BURIED waiting jobs of tasks that are gone; a read, which keeps nobody out: it may be long."""
+    return [row[0] for row in tx.all("jobs_of_tasks", tasks=json.dumps(sorted(tombstones)), limit=MOST_BURIED)]
+
+
+def bury_jobs(tx: Transaction, ids: Sequence[int], tombstones: Mapping[str, str | None]) -> int:
+    """Move those of some jobs that still wait for tasks that are gone to their new name, or cancel them: how many."""
+    waiting = tx.all("jobs_to_bury", ids=json.dumps(ids), tasks=json.dumps(sorted(tombstones)))
     for job_id, task, queue in waiting:
         renamed_to = tombstones[task]
         if renamed_to is None:
@@ -53,11 +58,6 @@ def prune_finished(tx: Transaction, limit: int) -> int:
     tx.run("prune_configs")
     starts = tx.run("prune_starts", now=tx.now, limit=10 * limit)
     return starts + tx.run("prune_history", now=tx.now, limit=limit)
-
-
-def any_to_bury(tx: Transaction, tombstones: Mapping[str, str | None]) -> bool:
-    """Say whether any job of a task that is gone waits; a read, which keeps nobody out."""
-    return tx.one("jobs_of_tasks", tasks=json.dumps(sorted(tombstones)), limit=1) is not None
 
 
 def count_pending(tx: Transaction, roster: Roster, id: int) -> Pending:

@@ -7,7 +7,7 @@ blocked. A job that no live runner may take holds neither slot nor place.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from heapq import merge
@@ -16,13 +16,16 @@ from itertools import islice
 from kongflow.core.queue import RateLimit
 from kongflow.store.rows import BLOCKED, READY, Row
 from kongflow.store.sqlite.roster import NO_LIMIT, Limits, Roster
+from kongflow.store.sqlite.sweeping import is_sweeping, sweep
 from kongflow.store.sqlite.transaction import Transaction
 
 MOST_MOVED, LEAST_MOVED = 2_000, 20
 """Jobs moved between ready and blocked in one go, which the lanes share, and those of one lane that are worth the look:
 bounds the time that the file is locked.
 """
-MOST_LANES = 1_000
+MOST_NAMES = 200
+"""Queues of a pattern that are looked at by their names in one go."""
+MOST_LANES = 100
 """Noted lanes looked at in one transaction."""
 
 
@@ -91,18 +94,19 @@ def normalise_touched(tx: Transaction, roster: Roster) -> dict[str, Lane]:
 
 
 def normalise_noted(tx: Transaction, roster: Roster, most: int = MOST_LANES) -> bool:
-    """Put noted lanes right, and those whose rate limit is filled again, up to `most`; return whether any is left for
-    the next time.
+    """Put noted lanes right, those whose rate limit is filled again and, where few are noted, the next ones of a sweep,
+    up to `most` of each; return whether any is left for the next time.
     """
     noted = [row[0] for row in tx.all("noted_lanes", now=tx.now, limit=most)]
     left = len(noted) == most
-    for lane, right in normalise_all(tx, roster, _with_patterns(roster, noted)).items():
+    swept = [] if left else sweep(tx, roster, most)
+    for lane, right in normalise_all(tx, roster, _with_patterns(roster, [*noted, *swept])).items():
         if right.more:
             tx.run("check_lane", lane=lane)
             left = True
         else:
             tx.run("checked_lane", lane=lane)
-    return left
+    return left or is_sweeping(tx)
 
 
 def block(tx: Transaction, lane: str, ids: Iterable[int]) -> None:
@@ -121,12 +125,36 @@ def free_of_pattern(tx: Transaction, roster: Roster, pattern: str) -> int | None
 
 def ready_of_pattern(tx: Transaction, roster: Roster, pattern: str) -> Iterator[Row]:
     """Yield the ready jobs of a pattern's queues that some live runner may take, best: place and queue of each."""
-    kinds = [row[0] for row in tx.all("ready_kinds") if roster.takeable_kind(row[0], of_rule=pattern)]
+    kinds = {row[0] for row in tx.all("ready_kinds") if roster.takeable_kind(row[0], of_rule=pattern)}
+    told = {kind for kind in kinds if roster.rule_of_kind(kind) == pattern}
+    named = ready_by_name(tx, [pattern], kinds - told, lambda queue: roster.limits(queue).pattern == pattern)
     with ExitStack() as stack:
-        rows = [stack.enter_context(tx.reading("ready_of_kind", kind=kind)) for kind in kinds]
+        rows = [stack.enter_context(tx.reading("ready_of_kind", kind=kind)) for kind in sorted(told)]
+        rows += [stack.enter_context(tx.reading("ready_of_name", queue=queue, kind=kind)) for queue, kind in named]
         for job_id, task, flags, queue, _, _, _, priority, run_at in merge(*rows, key=_place_of_ready):
             if roster.takeable(task, flags, queue) and roster.limits(queue).pattern == pattern:
                 yield priority, run_at, job_id, READY, queue
+
+
+def ready_by_name(
+    tx: Transaction, patterns: Iterable[str], kinds: Collection[str], is_meant: Callable[[str], bool]
+) -> list[tuple[str, str]]:
+    """Return the queues of ready jobs that are named so or match a pattern, and are meant; each with a kind of these.
+
+    These kinds do not tell whether their jobs are meant, and may hold a million for others. Of each pattern it looks at
+    the first MOST_NAMES names; those behind them come when these are gone.
+    """
+    found: set[str] = set()
+    for pattern in patterns if kinds else ():
+        prefix, star, _ = pattern.partition("*")
+        queues = [row[0] for row in tx.all("ready_names", prefix=prefix, limit=MOST_NAMES)] if star else [pattern]
+        found.update(filter(is_meant, queues))
+    return [
+        (queue, row[0])
+        for queue in sorted(found)
+        for row in tx.all("ready_kinds_of_queue", queue=queue)
+        if row[0] in kinds
+    ]
 
 
 def free_of_queue(tx: Transaction, queue: str, limits: Limits) -> int:
@@ -137,13 +165,6 @@ def free_of_queue(tx: Transaction, queue: str, limits: Limits) -> int:
     if limits.pattern is not None:
         free -= _count(tx, "waiting_for_pattern", queue)
     return max(free, 0)
-
-
-def release_moved(tx: Transaction, roster: Roster) -> None:
-    """Let jobs that wait for a slot of a pattern wait for their queue, where the queue has another rule now."""
-    for queue, lane in tx.all("waiting_for_patterns"):
-        if roster.limits(queue).pattern != lane:
-            tx.run("move_to_queue", queue=queue, lane=lane)
 
 
 def _normalise_pattern(tx: Transaction, roster: Roster, pattern: str) -> Lane:

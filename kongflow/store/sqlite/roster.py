@@ -74,6 +74,10 @@ class Roster:
         task, flags, rule = _parts_of(kind)
         return runner in self._takers_of(task, flags) and runner.filter.may_serve(rule)
 
+    def rule_of_kind(self, kind: str) -> str:
+        """Return the declared queue of a kind: empty for jobs without a queue, `?` where nobody knows."""
+        return _parts_of(kind)[2]
+
     def takeable_kind(self, kind: str, of_rule: str | None = None) -> bool:
         """Say whether any live runner may take jobs of a kind, which belong to a declared queue or pattern where one
         is given; `takeable` has the last word on each job.
@@ -84,7 +88,7 @@ class Roster:
             task, flags, rule = _parts_of(kind)
             takers = self._takers_of(task, flags)
             self._kinds[kind] = any(runner.filter.may_serve(rule) for runner in takers)
-        return self._kinds[kind] and (of_rule is None or _parts_of(kind)[2] in (of_rule, "?"))
+        return self._kinds[kind] and (of_rule is None or self.rule_of_kind(kind) in (of_rule, "?"))
 
     def limits(self, queue: str) -> Limits:
         """Return what limits a queue by the config in force."""
@@ -100,6 +104,12 @@ class Roster:
         if pattern in self.paused:
             return 0
         return None if rule is None else rule.max_active
+
+    @property
+    def shared_patterns(self) -> list[str]:
+        """The patterns whose queues share a limit."""
+        rules = self.rules or QueueRules()
+        return [rule.name for rule in rules.queues.values() if rule.is_pattern and rule.max_active is not None]
 
     def _limits_of(self, queue: str) -> Limits:
         rule = (self.rules or QueueRules()).effective(queue)

@@ -12,8 +12,8 @@ from kongflow.store.records import Pause, Rescued, RunnerInfo, RunnerView
 from kongflow.store.rows import Row, names
 from kongflow.store.sqlite.claiming import terms_of
 from kongflow.store.sqlite.ending import finish, retention_text, run_again
-from kongflow.store.sqlite.lanes import release_moved
-from kongflow.store.sqlite.roster import current_roster, rules_text
+from kongflow.store.sqlite.roster import rules_text
+from kongflow.store.sqlite.sweeping import begin_sweep
 from kongflow.store.sqlite.transaction import Transaction
 from kongflow.store.suspects import Suspects
 
@@ -90,8 +90,7 @@ def paused(tx: Transaction) -> list[Pause]:
 def roster_changed(tx: Transaction) -> None:
     """Who may take what, or a limit, may have changed: all processes read the roster anew, all queues are looked at."""
     tx.run("next_generation")
-    release_moved(tx, current_roster(tx, None))
-    tx.run("check_blocked_lanes")
+    begin_sweep(tx)
 
 
 def rescue(tx: Transaction, suspects: Suspects, retention: Retention) -> list[Rescued]:

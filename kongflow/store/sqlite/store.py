@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from datetime import datetime
+from functools import partial
 
 from sqlalchemy.engine import Connection
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -218,14 +219,12 @@ class SqliteStore:
     async def bury(self, tombstones: Mapping[str, str | None]) -> int:
         """See Store.bury."""
 
-        def any_waits(connection: Connection) -> bool:
-            return keeping.any_to_bury(self._access.reading(connection), tombstones)
+        def waiting(connection: Connection) -> list[int]:
+            return keeping.jobs_to_bury(self._access.reading(connection), tombstones)
 
         buried = 0
-        any_left = bool(tombstones) and await self._access.read(any_waits)
-        while any_left:
-            buried += await self._access.write(lambda tx: keeping.bury_tasks(tx, tombstones))
-            any_left = await self._access.read(any_waits)
+        while tombstones and (ids := await self._access.read(waiting)):
+            buried += await self._access.write(partial(keeping.bury_jobs, ids=ids, tombstones=tombstones))
         return buried
 
     async def prune(self, limit: int) -> int:

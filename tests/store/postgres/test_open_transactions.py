@@ -256,22 +256,6 @@ async def test_a_due_job_that_a_user_holds_makes_no_runner_spin(stage: Stage) ->
     assert await stage.claim_ids(runner) == [added.id]
 
 
-async def test_a_claim_looks_twice_before_it_passes_a_better_job_that_somebody_holds(stage: Stage) -> None:
-    runner = await stage.runner("work", queues={"mail": 1})
-    first, second = [await stage.add(queue="mail", rule="mail") for _ in range(2)]
-
-    async def one_round(*passed: str) -> tuple[list[int], list[str] | None]:
-        access = stage.store._access  # type: ignore[attr-defined]
-        wanted = {"runner": runner, "limit": 1, "suspects": 0, "first": not passed, "passed": list(passed)}
-        *leased, stand = await access.rows("claim", **wanted, shift=access.shift)
-        return [row[0] for row in leased], stand[-1]
-
-    async with stage.store.transaction() as connection:
-        await connection.execute(text(f"select from kongflow.job where id = {first.id} for update"))
-        assert await soon(one_round()) == ([], ["mail"])
-        assert await soon(one_round("mail")) == ([int(second.id)], [])
-
-
 async def test_what_a_repair_promotes_that_was_noted_while_it_waited_is_no_repair(stage: Stage) -> None:
     runner = await stage.runner("work", queues={"mail": 2})
     _, head, last = [await stage.add(queue="mail", rule="mail") for _ in range(3)]

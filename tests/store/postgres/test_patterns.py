@@ -14,7 +14,7 @@ from tests.store.stage import Stage
 pytestmark = pytest.mark.anyio
 
 ONE_AT_A_TIME = {"t:*": Queue("t:*", 1, max_active=1)}
-CLAIM = "select count(*) from kongflow.claim(:runner, :limit, 0, false, cast(:passed as text[]), interval '0')"
+CLAIM = "select count(*) from kongflow.claim(:runner, :limit, 0, false, interval '0')"
 
 
 async def add(stage: Stage, queue: str, priority: int = 0) -> str:
@@ -32,7 +32,7 @@ async def test_a_repair_of_a_queue_waits_for_a_claim_that_takes_slots_of_its_pat
     waiting = "select count(*) from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'"
 
     async with stage.store.transaction() as connection:
-        await connection.execute(text(CLAIM), {"runner": runner, "limit": 1, "passed": "{}"})
+        await connection.execute(text(CLAIM), {"runner": runner, "limit": 1})
         repair = asyncio.ensure_future(stage.store.repair(runner, 100))
 
         async def it_waits() -> bool:
@@ -49,7 +49,7 @@ async def test_a_job_ahead_of_one_that_was_refused_waits_for_the_pattern_where_i
     running = await stage.claim_one(runner)
     ahead, refused, first = await add(stage, "t:a", 1), await add(stage, "t:a", 2), await add(stage, "t:b", 0)
     await stage.sql("update kongflow.job set crashes = 2 where id = :id", id=int(ahead))
-    await stage.sql(CLAIM, runner=runner, limit=10, passed="{t:a}")
+    await stage.sql(CLAIM, runner=runner, limit=10)
     await stage.end(runner, running)
     for expected in (first, ahead, refused):
         job = await stage.claim_one(runner)

@@ -192,3 +192,26 @@ async def test_small_tables_are_worked_on_too(stage: Stage, rows: int) -> None:
         claimed += jobs
         await stage.store.settle(runner, [Settlement(job.id, job.lease, SUCCEEDED) for job in jobs])
     assert len(claimed) == 10 + 4 * rows * 9 // 10
+
+
+OTHERS = """
+insert into kongflow.job (task, state, queue, rule, priority, run_at, ready_at)
+select 'work', 2, 'runs:' || n, :rule, -1, now(), now() from generate_series(1, :rows) as n
+"""
+
+
+@pytest.mark.parametrize("rule", [None, "runs:*"], ids=["undeclared", "of a wider pattern"])
+async def test_a_runner_of_some_queues_reads_no_ready_jobs_of_others(stage: Stage, rule: str | None) -> None:
+    await stage.sql(OTHERS, rows=20_000, rule=rule)
+    await stage.sql("analyze kongflow.job")
+    queues = {"mail": 1, "runs:*": 1, "runs:vip:*": 1}
+    runner = await stage.runner("work", queues=queues, serves=("mail", "runs:vip:*"))
+    mine = [
+        await stage.add(queue="mail", rule="mail"),
+        await stage.add(queue="runs:vip:1", rule=rule),
+        await stage.add(queue="runs:vip:2", rule="runs:vip:*"),
+    ]
+    before = await rows_read(stage)
+    assert await stage.claim_ids(runner, limit=10) == [job.id for job in mine]
+    assert await stage.claim_ids(runner, limit=10) == []
+    assert await rows_read(stage) - before < 500

@@ -15,13 +15,12 @@ STATEMENTS = load_statements("kongflow.store.sqlite", lambda sql: with_prefix(sq
 
 MAY_SCAN = {
     "pending": "counts everything, on the reader's connection",
-    "jobs_of_tasks": "only where a task has a tombstone, on the reader's connection first",
+    "jobs_of_tasks": "only where a task has a tombstone, on the reader's connection",
 }
 MAY_SORT = {
     "pending": "as above",
     "unrouted_jobs": "sorts the unrouted jobs of known tasks, which are few at any time",
     "config_in_force": "sorts the published configs",
-    "waiting_for_patterns": "sorts the jobs that wait for a pattern, where the runners or their config have changed",
     "published_retention": "as above",
 }
 
@@ -56,13 +55,19 @@ def test_a_statement_reads_no_more_than_it_needs(connection: sqlite3.Connection,
         ("ready_of_kind", "kongflow_job_ready_kind"),
         ("ready_kinds_of_queue", "kongflow_job_ready_queue"),
         ("ready_of_queue", "kongflow_job_ready_queue"),
+        ("ready_of_name", "kongflow_job_ready_queue"),
+        ("ready_names", "kongflow_job_ready_queue"),
         ("blocked_kinds", "kongflow_job_blocked"),
         ("blocked_of_lane", "kongflow_job_blocked"),
         ("any_blocked", "kongflow_job_blocked"),
         ("waiting_for_pattern", "kongflow_job_blocked_by_pattern"),
         ("running_of_queue", "kongflow_job_running_queue"),
         ("running_queues", "kongflow_job_running_queue"),
-        ("waiting_for_patterns", "kongflow_job_blocked_by_pattern"),
+        ("names_of_waiting", "kongflow_job_blocked"),
+        ("names_of_waiting", "kongflow_job_blocked_by_pattern"),
+        ("expired_runners", "kongflow_job_running"),
+        ("expired_runners", "kongflow_runner_alive"),
+        ("live_runners", "kongflow_runner_alive"),
         ("move_to_queue", "kongflow_job_blocked_by_pattern"),
         ("counted_starts", "kongflow_start_window"),
         ("prune_starts", "kongflow_start_forget"),
@@ -76,7 +81,6 @@ def test_a_statement_reads_no_more_than_it_needs(connection: sqlite3.Connection,
         ("key_claimed", "kongflow_job_claimed_key"),
         ("prune_history", "kongflow_history_purge"),
         ("blocked_lanes", "kongflow_job_blocked"),
-        ("check_blocked_lanes", "kongflow_job_blocked"),
     ],
 )
 def test_a_statement_goes_by_its_index(connection: sqlite3.Connection, name: str, index: str) -> None:

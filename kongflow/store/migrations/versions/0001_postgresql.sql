@@ -235,13 +235,13 @@ create type kongflow.picked_job as (
 );
 
 -- A leased job. The last row of a claim has no id and says how things stand: `more`: come again at once; `next_due`: the
--- seconds until something may start by itself; `chores`: what somebody should do, by name; `contended`: queues that were left
--- for the next round.
+-- seconds until something may start by itself; `chores`: what somebody should do, by name; `contended`: queues were left to
+-- others, who are about to take better jobs of theirs.
 create type kongflow.claimed_job as (
     id bigint, lease bigint, task text, queue text, priority smallint, payload text, attempt integer, max_attempts integer,
     claims integer, crashes integer, run_at timestamptz, created_at timestamptz, age double precision, key text,
     flags text[], tags text[], more boolean, next_due double precision, chores text[],
-    contended text[]
+    contended boolean
 );
 
 -- What limits a lane. `slots`: how many jobs may run at once; null is unlimited. `pattern`: the lane that it shares with
@@ -253,8 +253,8 @@ create type kongflow.lane_limit as (
 -- A lane with freed slots and the kind of the jobs that wait in it; `mixed`: there are more kinds.
 create type kongflow.freed_lane as (lane text, slots integer, kind bigint, mixed boolean);
 
--- What a claim may lease, and the queues that it left for its next round.
-create type kongflow.taken_slots as (ids bigint[], contended text[]);
+-- What a claim may lease, and whether it left queues for its next round.
+create type kongflow.taken_slots as (ids bigint[], contended boolean);
 
 -- How many slots of a lane a claim got, and how many of them it may use by the lane's rate limit.
 create type kongflow.lane_grant as (lane text, granted integer, usable integer);

@@ -50,7 +50,7 @@ create index kongflow_job_ready on kongflow_job (priority, run_at) where state =
 create index kongflow_job_ready_kind on kongflow_job (kind, priority, run_at) where state = 2;
 create index kongflow_job_ready_queue on kongflow_job (queue, kind, priority, run_at) where state = 2 and queue is not null;
 create index kongflow_job_blocked on kongflow_job (lane, kind, priority, run_at) where state = 3;
-create index kongflow_job_blocked_by_pattern on kongflow_job (queue) where state = 3 and lane <> queue;
+create index kongflow_job_blocked_by_pattern on kongflow_job (queue, lane) where state = 3 and lane <> queue;
 create index kongflow_job_running_queue on kongflow_job (queue) where state = 4 and queue is not null;
 create index kongflow_job_due on kongflow_job (run_at) where state = 1;
 create index kongflow_job_unrouted on kongflow_job (task) where state = 0;
@@ -108,6 +108,8 @@ create table kongflow_runner (
     has_left integer not null default 0
 ) strict;
 
+create index kongflow_runner_alive on kongflow_runner (id) where alive;
+
 -- What runners published. The one with the highest `came` that has a live runner is in force.
 create table kongflow_config (
     hash text primary key,
@@ -127,6 +129,13 @@ create table kongflow_lane_check (
     id integer primary key,
     lane text not null unique
 ) strict;
+
+-- Who takes what, or a limit, has changed: all lanes with blocked jobs whose names come after `place`, and not after `up_to`,
+-- must be looked at by the next claims; they may be a million.
+create table kongflow_sweep (
+    place text primary key,
+    up_to text
+) strict, without rowid;
 
 -- Lanes whose rate limit is used up while jobs wait, until it is filled again.
 create table kongflow_refill (

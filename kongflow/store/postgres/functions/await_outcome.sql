@@ -1,16 +1,21 @@
 -- Purpose: return a job whose outcome will stay readable for 10 minutes after its end, because somebody waits for it.
--- It writes only the first time. Caller: await_outcome. Locks: the job, the first time, without waiting: who waits comes again.
+-- It writes only the first time. Caller: await_outcome. Locks: the job, the first time, and the roster, shared, so that no
+-- claim passes the job meanwhile; both without waiting: who waits comes again.
 create or replace function kongflow.await_outcome(p_id bigint) returns setof kongflow.job_row
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
-    v_job record;
+    v_state integer;
+    v_queue text;
 begin
-    update kongflow.job set awaited = true
-    where id = (select id from kongflow.job where id = p_id and not awaited for update skip locked)
-    returning state, queue into v_job;
-    if v_job.state = 3 then
+    if exists (select from kongflow.job where id = p_id and not awaited) then
+        perform pg_try_advisory_xact_lock_shared(1262898255, 'kongflow.runner'::regclass::oid::integer);
+        update kongflow.job set awaited = true
+        where id = (select id from kongflow.job where id = p_id and not awaited for update skip locked)
+        returning state, queue into v_state, v_queue;
+    end if;
+    if v_state = 3 then
         -- A slot may have been freed meanwhile, which passed the job because it was locked.
-        insert into kongflow.lane_check (lane) values (v_job.queue);
+        insert into kongflow.lane_check (lane) values (v_queue);
     end if;
     perform from kongflow.job where id = p_id;
     if not found then

@@ -1,11 +1,11 @@
 -- Purpose: lease up to `p_limit` jobs to a runner, best first; at most `p_suspects` of them are jobs that their next
 -- crash would fail. One round: jobs that find no free slot of their queue are blocked. The last row has no job and says
 -- how things stand; `more`: there was something to put right first, or more may be claimed now. `p_first`: the first
--- round of a call; `p_passed`: queues that earlier rounds found contended. Caller: claim.
+-- round of a call. Caller: claim.
 -- Locks: the roster, shared; the runner, where its last renewal is not fresh; jobs, without waiting; then the lanes of
 -- their queues, in the order of the names.
 create or replace function kongflow.claim(
-    p_runner bigint, p_limit integer, p_suspects integer, p_first boolean, p_passed text[], p_shift interval
+    p_runner bigint, p_limit integer, p_suspects integer, p_first boolean, p_shift interval
 ) returns setof kongflow.claimed_job
 language plpgsql set lock_timeout = '5s' as $$
 declare
@@ -41,7 +41,7 @@ begin
             return;
         end if;
     end if;
-    if v_runner.by_kind then
+    if v_runner.by_kind or v_runner.serves is not null then
         select picked, not exhausted into v_picked, v_more from kongflow.pick_by_kind(v_runner, p_limit, p_suspects);
     else
         v_picked := kongflow.pick(v_runner, p_limit, p_suspects);
@@ -49,7 +49,7 @@ begin
     v_found := coalesce(cardinality(v_picked), 0);
     if v_found > 0 then
         v_taken := kongflow.take_slots(
-            kongflow.without_surplus(v_picked, p_suspects, v_runner.terms, v_now), v_runner, p_passed, p_shift
+            kongflow.without_surplus(v_picked, p_suspects, v_runner.terms, v_now), v_runner, p_shift
         );
         return query select * from kongflow.lease_jobs(v_taken.ids, p_runner, v_now);
     end if;

@@ -1,24 +1,43 @@
--- Purpose: list queues of which a job that is better than the picked ones is ready and was not picked: another claim has
--- just locked it, or a user has. Caller: take_slots. Locks: nothing.
-create or replace function kongflow.contended(p_ranked kongflow.picked_job[]) returns text[]
-language sql stable set enable_seqscan = off set enable_bitmapscan = off as $$
-    with last as materialized (
-        -- The worst of those that would get a slot, and how many picked ones of its kind are as good.
-        select distinct on (queue) queue, kind, priority, run_at, id, place
-        from (
-            select *, row_number() over (partition by queue, kind order by n) as place from unnest(p_ranked)
-        ) as r
-        where rank <= slots
-        order by queue, n desc
-    )
-    select coalesce(array_agg(last.queue), '{}')
-    from last
-    where (
-        select count(*) from (
-            select from kongflow.job j
-            where j.queue = last.queue and j.state = 2 and j.kind = last.kind
-                and (j.priority, j.run_at, j.id) < (last.priority, last.run_at, last.id)
-            limit last.place
-        ) as better
-    ) >= last.place
+-- Purpose: list queues in which picked jobs would take slots from better ones: that have become ready since they were
+-- picked, or that another statement of ours holds, and somebody may take. One that a user's transaction holds has no
+-- place. Ours shares the roster, and locks a job alone; of who shares a job or has just gone, nothing is in pg_locks.
+-- Caller: take_slots, which has locked the lanes: nobody else takes slots of theirs meanwhile.
+-- Locks: better jobs that nobody holds, without waiting.
+create or replace function kongflow.contended(p_ranked kongflow.picked_job[], p_grants kongflow.lane_grant[])
+returns text[]
+language plpgsql as $$
+declare
+    v_queues text[];
+    v_ids bigint[];
+    v_free bigint[];
+    v_ours bigint[];
+begin
+    select array_agg(queue), array_agg(id) into v_queues, v_ids from kongflow.not_picked(p_ranked, p_grants);
+    if v_ids is null then
+        return '{}';
+    end if;
+    v_free := array(select id from kongflow.job where id = any (v_ids) and state = 2 for update skip locked);
+    v_ours := array(
+        select id from kongflow.job
+        where id = any (v_ids) and id <> all (v_free) and xmax = any (array(
+            select held.transactionid from pg_locks as held join pg_locks as roster using (virtualtransaction)
+            where held.locktype = 'transactionid' and held.granted and roster.granted
+                and roster.locktype = 'advisory' and roster.objsubid = 2 and roster.classid = 1262898255
+                and roster.objid = 'kongflow.runner'::regclass::oid
+        ))
+    );
+    return array(
+        select better.queue
+        from unnest(v_queues, v_ids) as better (queue, id)
+        join (
+            -- What a rate or a pattern lets start is not counted here: it is short.
+            select queue, max(slots) filter (where pattern is null and rate_limit is null) as slots
+            from unnest(p_ranked) group by queue
+        ) as of_queue on of_queue.queue = better.queue
+        left join kongflow.lane l on l.name = better.queue
+        where better.id = any (v_free || v_ours)
+        group by better.queue, of_queue.slots, l.running
+        having count(*) > coalesce(of_queue.slots - l.running, 0)
+    );
+end
 $$

@@ -16,6 +16,6 @@ language sql as $$
         returning j.*
     )
     select id, lease, task, queue, priority, payload::text, attempt, max_attempts, claims, crashes, run_at, created_at,
-        greatest(extract(epoch from p_now - ready_at), 0)::double precision, claimed_key, flags, tags, null::boolean, null::double precision, null::text[], null::text[]
+        greatest(extract(epoch from p_now - ready_at), 0)::double precision, claimed_key, flags, tags, null::boolean, null::double precision, null::text[], null::boolean
     from leased order by lease
 $$

@@ -1,4 +1,4 @@
--- Purpose: lock the best ready jobs that a runner may take. Caller: claim. Locks: the jobs, without waiting.
+-- Purpose: lock the best ready jobs that a runner may take which serves every queue. Caller: claim. Locks: the jobs, without waiting.
 -- The index has them in order, and the planner must not be of another mind because its statistics are old: it would read
 -- and sort all that are ready. The limit is written into the statement for the same reason: for a parameter it plans with a
 -- tenth of the table.
@@ -19,8 +19,7 @@ begin
                 select id, queue, priority, run_at, task, kind, crashes, job_key, claimed_key
                 from kongflow.job
                 where state = 2 and priority is not null and task = any ($1) and not coalesce(flags && $2, false)
-                    and ($3 is null or queue like any ($7) and kongflow.serves($3, $4, queue))
-                    and (crashes = 0 or $5 > 0 or not kongflow.is_suspect($6, task, crashes))
+                    and (crashes = 0 or $3 > 0 or not kongflow.is_suspect($4, task, crashes))
                 order by priority, run_at, id
                 limit %s
                 for update skip locked
@@ -29,11 +28,7 @@ begin
         $pick$,
         p_limit
     ) into v_picked
-    using p_runner.tasks, p_runner.forbidden_flags, p_runner.serves, p_runner.config, p_suspects, p_runner.terms,
-        -- What a name must look like to be served at all: a quick no for all others.
-        array(
-            select replace(regexp_replace(name, '([\\%_])', '\\\1', 'g'), '*', '%') from unnest(p_runner.serves) as s (name)
-        );
+    using p_runner.tasks, p_runner.forbidden_flags, p_suspects, p_runner.terms;
     return v_picked;
 end
 $$

@@ -1,5 +1,6 @@
 -- Purpose: as pick, where ready jobs are about that the runner does not take, perhaps a million: it looks at the best of
--- each kind that it takes. May find fewer than there are; `exhausted` says that there are no more. Caller: claim.
+-- each kind that it takes; of kinds that do not tell whether it serves their queues, at the best of each queue that it does.
+-- May find fewer than there are; `exhausted` says that there are no more. Caller: claim.
 -- Locks: the best jobs of each kind, without waiting.
 create or replace function kongflow.pick_by_kind(
     p_runner kongflow.runner, p_limit integer, p_suspects integer,
@@ -10,6 +11,9 @@ declare
     v_job record;
     v_kind bigint := -9223372036854775808;
     v_kinds bigint[] := '{}';
+    v_queues text[] := '{}';
+    v_doubtful bigint[] := '{}';
+    v_named record;
     v_each integer;
 begin
     loop
@@ -18,28 +22,51 @@ begin
         exit when not found;
         v_kind := v_job.kind;
         if kongflow.takes_kind(p_runner, v_job.task, v_job.flags, v_job.queue, v_job.rule) then
-            v_kinds := v_kinds || v_kind;
+            if p_runner.serves is null or v_job.rule = any (p_runner.serves) then
+                v_kinds := v_kinds || v_kind;
+                v_queues := v_queues || null::text;
+            else
+                v_doubtful := v_doubtful || v_kind;
+            end if;
         end if;
     end loop;
+    if v_doubtful <> '{}' then
+        for v_named in select * from kongflow.served_names(p_runner, v_doubtful) loop
+            v_kinds := v_kinds || v_named.kind;
+            v_queues := v_queues || v_named.queue;
+        end loop;
+    end if;
     -- As many of each kind as make twice the limit together: all of them are locked until the claim ends.
     v_each := least(p_limit, greatest(2 * p_limit / greatest(cardinality(v_kinds), 1), 10));
     execute format(
         $pick$
         with heads as materialized (
-            select best.* from unnest($1) as kinds (kind)
+            select best.* from unnest($1, $8) as kinds (kind, queue)
             cross join lateral (
-                select id, queue, priority, run_at, task, kind, crashes, job_key, claimed_key,
-                    row_number() over () as place
+                select *, row_number() over () as place
                 from (
-                    select id, queue, priority, run_at, task, kind, crashes, job_key, claimed_key
-                    from kongflow.job
-                    where state = 2 and run_at is not null and kind = kinds.kind
-                        and task = any ($2) and not coalesce(flags && $3, false)
-                        and ($4 is null or kongflow.serves($4, $5, queue))
-                        and (crashes = 0 or $6 > 0 or not kongflow.is_suspect($7, task, crashes))
-                    order by priority, run_at, id
-                    limit %1$s
-                    for update skip locked
+                    select * from (
+                        select id, queue, priority, run_at, task, kind, crashes, job_key, claimed_key
+                        from kongflow.job
+                        where kinds.queue is null and state = 2 and run_at is not null and kind = kinds.kind
+                            and task = any ($2) and not coalesce(flags && $3, false)
+                            and ($4 is null or kongflow.serves($4, $5, queue))
+                            and (crashes = 0 or $6 > 0 or not kongflow.is_suspect($7, task, crashes))
+                        order by priority, run_at, id
+                        limit %1$s
+                        for update skip locked
+                    ) as of_kind
+                    union all
+                    select * from (
+                        select id, queue, priority, run_at, task, kind, crashes, job_key, claimed_key
+                        from kongflow.job
+                        where state = 2 and queue = kinds.queue and kind = kinds.kind
+                            and task = any ($2) and not coalesce(flags && $3, false)
+                            and (crashes = 0 or $6 > 0 or not kongflow.is_suspect($7, task, crashes))
+                        order by priority, run_at, id
+                        limit %1$s
+                        for update skip locked
+                    ) as of_queue
                 ) as locked
             ) as best
         ), known as (
@@ -56,6 +83,7 @@ begin
         $pick$,
         v_each, p_limit
     ) into picked, exhausted
-    using v_kinds, p_runner.tasks, p_runner.forbidden_flags, p_runner.serves, p_runner.config, p_suspects, p_runner.terms;
+    using v_kinds, p_runner.tasks, p_runner.forbidden_flags, p_runner.serves, p_runner.config, p_suspects, p_runner.terms,
+        v_queues;
 end
 $$

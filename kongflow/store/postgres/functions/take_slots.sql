@@ -1,11 +1,11 @@
 -- Purpose: take slots of their lanes for picked jobs and return those that got them, best first; the others,
 -- and with them what waits behind them, are blocked. A better job of the queue that another live runner may take, or
--- that is suspect, keeps its slot. A queue of which somebody else has locked a better job is left for the next rounds: a
--- claim is over by then, and has taken the slot for the better one; a user's transaction holds nobody up for longer.
--- `p_passed`: queues that were left before. Caller: claim. Locks: the lanes, in the order of their names; it waits for claims and
+-- that is suspect, keeps its slot. A queue in which they would pass a job that another statement of ours holds is left to it:
+-- its jobs stay as they are until the next round. Only with its lane locked can that be told: who held the lane before may
+-- have made a better job ready. Caller: claim. Locks: the lanes, in the order of their names; it waits for claims and
 -- settles, never for a user. Ready jobs behind the last slot, without waiting.
 create or replace function kongflow.take_slots(
-    p_picked kongflow.picked_job[], p_runner kongflow.runner, p_passed text[], p_shift interval
+    p_picked kongflow.picked_job[], p_runner kongflow.runner, p_shift interval
 ) returns kongflow.taken_slots
 language plpgsql as $$
 declare
@@ -24,16 +24,16 @@ begin
         where l.slots is not null or l.pattern is not null
     );
     if cardinality(v_ranked) > 0 then
-        v_contended := array(select unnest(kongflow.contended(v_ranked)) except select unnest(p_passed));
-        v_ranked := array(
-            select r::kongflow.picked_job from unnest(v_ranked) as r where r.queue <> all (v_contended) order by n
-        );
-    end if;
-    if cardinality(v_ranked) > 0 then
         if kongflow.others_may_be_ahead(p_runner) then
             v_ranked := kongflow.behind_others(v_ranked);
         end if;
         v_grants := kongflow.grant_slots(v_ranked, p_shift);
+        v_contended := kongflow.contended(v_ranked, v_grants);
+        if v_contended <> '{}' then
+            v_ranked := array(
+                select r::kongflow.picked_job from unnest(v_ranked) as r where r.queue <> all (v_contended) order by n
+            );
+        end if;
         with by_queue as (
             select r.*, r.slots is null or r.rank <= coalesce(g.usable, 0) as passes
             from unnest(v_ranked) as r left join unnest(v_grants) as g on g.lane = r.queue
@@ -56,7 +56,7 @@ begin
             where (v_refused is null or id <> all (v_refused)) and (queue is null or queue <> all (v_contended))
             order by n
         ),
-        v_contended
+        v_contended <> '{}'
     );
 end
 $$
