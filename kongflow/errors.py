@@ -142,6 +142,10 @@ class SchemaOutOfDate(StoreError):
     exit_code = 4
 
 
+class SchemaMissing(SchemaOutOfDate):
+    """There are no tables yet, and none are made: `migrate` is manual, or the call only looks."""
+
+
 class WrongDatabase(StoreError):
     """The connection that was passed belongs to another database than the one that this KongFlow works on."""
 

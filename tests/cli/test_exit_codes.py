@@ -108,6 +108,7 @@ def test_every_command_may_be_used_wrongly(path: Name, invoke: Invoke) -> None:
         (("jobs", "reschedule"), ["17", "--in", "1h"]),
     ],
 )
+@pytest.mark.usefixtures("tables")
 def test_a_name_that_nothing_has_is_exit_5(path: Name, args: list[str], invoke: Invoke) -> None:
     invoke(*path, *args, exit_code=5)
 

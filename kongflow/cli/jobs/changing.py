@@ -53,7 +53,7 @@ def change_jobs(change: Change, selection: Selection) -> int:
 async def _change(change: Change, selection: Selection) -> int:
     from kongflow.cli.jobs.matching import Matching, count_ids
 
-    async with opened(selection["config"]) as flow:
+    async with opened(selection["config"], looking=selection["dry_run"]) as flow:
         if selection["filter"] is not None:
             matching = Matching(flow, change, selection["filter"], selection["as_json"])
             return await (matching.count() if selection["dry_run"] else matching.change_all(yes=selection["yes"]))
