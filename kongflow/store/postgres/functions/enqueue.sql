@@ -38,7 +38,8 @@ begin
         'run_at and delay are finite; leave them out for a job that may start at once');
     perform kongflow.require(delay between interval '-36500 days' and interval '36500 days',
         format('a delay of %s is not within a hundred years', delay));
-    v_start := coalesce(run_at, v_now + delay);
+    -- As in Python, a delay below 0 is none: the job goes before nobody who waits already.
+    v_start := coalesce(run_at, v_now + nullif(greatest(delay, interval '0'), interval '0'));
     perform kongflow.require(v_start <= v_now + interval '36500 days',
         format('%s is more than a hundred years away', v_start));
     perform kongflow.require(priority between -32768 and 32767,
