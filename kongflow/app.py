@@ -124,7 +124,8 @@ class KongFlow:
 
         `connection`: an SQLAlchemy Session, AsyncSession, Connection or AsyncConnection of the same database, with any
         driver, or a psycopg Connection or AsyncConnection; the job then exists when its transaction commits.
-        Raises: UnknownTask, InvalidPayload, InvalidOption, UnknownQueue, TemplateError, WrongDatabase, StoreBusy.
+        Raises: UnknownTask, InvalidPayload, InvalidOption, UnknownQueue, TemplateError, WrongDatabase, StoreBusy;
+        TransactionAborted where a statement of the caller's transaction has failed before.
         """
         self._check_initialized()
         return await self.client.enqueue(task, payload, job_options(options), connection)

@@ -116,6 +116,10 @@ class StoreBusy(StoreError):
     """Another transaction held the database longer than the time that we wait for it."""
 
 
+class TransactionAborted(StoreError):
+    """A statement of the transaction in `connection=` has failed before, so it takes no more; nothing was written."""
+
+
 class StoreUnavailable(StoreError):
     """The database cannot be reached, opened, read or written."""
 
