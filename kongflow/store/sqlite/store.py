@@ -230,7 +230,9 @@ class SqliteStore:
 
     async def prune(self, limit: int) -> int:
         """See Store.prune."""
-        return await self._access.write(lambda tx: keeping.prune_finished(tx, limit))
+        return await self._access.write(
+            lambda tx: keeping.prune_finished(tx, self._access.clock.no_later_than(), limit)
+        )
 
     async def pending(self, runner: int) -> Pending:
         """See Store.pending."""
