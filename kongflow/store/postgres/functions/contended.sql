@@ -1,5 +1,5 @@
--- Purpose: list queues of which a job that is better than the picked ones is ready and was not picked: another claim has
--- just locked it, or a user has. Caller: take_slots. Locks: nothing.
+-- Purpose: list queues of which a job that is better than the picked ones is ready and was not picked: another claim
+-- has just locked it, or a user has. Caller: take_slots. Locks: nothing.
 create or replace function kongflow.contended(p_ranked kongflow.picked_job[]) returns text[]
 language sql stable set enable_seqscan = off set enable_bitmapscan = off as $$
     with last as materialized (

@@ -1,6 +1,6 @@
--- Purpose: find the job that holds a key: the waiting one that was never claimed, else the newest that was claimed before
--- and is not finished. Caller: add_keyed, retry. Locks: nothing. The order by both columns leaves the planner no way but
--- the index on them.
+-- Purpose: find the job that holds a key: the waiting one that was never claimed, else the newest that was claimed
+-- before and is not finished. Caller: add_keyed, retry. Locks: nothing. The order by both columns leaves the planner no
+-- way but the index on them.
 create or replace function kongflow.holder_of(p_key text) returns bigint
 language sql stable as $$
     select coalesce(

@@ -1,8 +1,8 @@
 -- Purpose: note whether ready jobs of kinds that a runner does not take are about: then it looks for its own kind by
 -- kind, and does not read all of theirs. Returns whether a ready job is about that it takes, as far as the best of each
 -- kind tells; a suspect only where it may take any. Caller: repair, claim.
--- Locks: the runner, where the answer has changed, and without waiting: its callers hold lanes, and a claim that waits for
--- one of these may hold the runner.
+-- Locks: the runner, where the answer has changed, and without waiting: its callers hold lanes, and a claim that waits
+-- for one of these may hold the runner.
 create or replace function kongflow.look_by_kind(p_runner bigint, p_suspects integer) returns boolean
 language plpgsql as $$
 declare

@@ -1,7 +1,7 @@
 -- Purpose: lock the best ready jobs that a runner may take. Caller: claim. Locks: the jobs, without waiting.
--- The index has them in order, and the planner must not be of another mind because its statistics are old: it would read
--- and sort all that are ready. The limit is written into the statement for the same reason: for a parameter it plans with a
--- tenth of the table.
+-- The index has them in order, and the planner must not be of another mind because its statistics are old: it would
+-- read and sort all that are ready. The limit is written into the statement for the same reason: for a parameter it
+-- plans with a tenth of the table.
 create or replace function kongflow.pick(p_runner kongflow.runner, p_limit integer, p_suspects integer)
 returns kongflow.picked_job[]
 language plpgsql set enable_sort = off set enable_bitmapscan = off as $$
@@ -32,7 +32,8 @@ begin
     using p_runner.tasks, p_runner.forbidden_flags, p_runner.serves, p_runner.config, p_suspects, p_runner.terms,
         -- What a name must look like to be served at all: a quick no for all others.
         array(
-            select replace(regexp_replace(name, '([\\%_])', '\\\1', 'g'), '*', '%') from unnest(p_runner.serves) as s (name)
+            select replace(regexp_replace(name, '([\\%_])', '\\\1', 'g'), '*', '%')
+                from unnest(p_runner.serves) as s (name)
         );
     return v_picked;
 end

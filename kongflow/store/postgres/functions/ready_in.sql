@@ -1,4 +1,5 @@
--- Purpose: count the ready jobs of a lane that somebody may take, whoever has locked them, up to `p_most`. Caller: fill_lane. Locks: nothing.
+-- Purpose: count the ready jobs of a lane that somebody may take, whoever has locked them, up to `p_most`. Caller:
+-- fill_lane. Locks: nothing.
 create or replace function kongflow.ready_in(p_lane text, p_most integer) returns integer
 language sql stable as $$
     select count(*)::integer

@@ -1,5 +1,5 @@
--- Purpose: read jobs that were added by SQL, of tasks that a runner knows, in id order; what a user's transaction holds is
--- left. Caller: unrouted. Locks: the rows, to the end of the statement.
+-- Purpose: read jobs that were added by SQL, of tasks that a runner knows, in id order; what a user's transaction holds
+-- is left. Caller: unrouted. Locks: the rows, to the end of the statement.
 select id, task, payload::text, run_at, queue, priority, max_attempts, job_key, job_key_mode, flags, tags,
     ready_at is not null
 from kongflow.job

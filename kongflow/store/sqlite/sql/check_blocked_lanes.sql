@@ -1,5 +1,5 @@
--- Purpose: note every lane with blocked jobs for the next claim. Caller: join, leave, rescue, pause: who may take what, or
--- the limits, have changed. Locks: nothing beyond the transaction.
+-- Purpose: note every lane with blocked jobs for the next claim. Caller: join, leave, rescue, pause: who may take what,
+-- or the limits, have changed. Locks: nothing beyond the transaction.
 with recursive lanes (lane) as (
     select (select lane from kongflow_job where state = 3 order by lane limit 1)
     union all
