@@ -319,6 +319,11 @@ MUTANTS = [
         postgres=(Change(FUNCTIONS + "drop_partition.sql", "least(clock_timestamp(), p_latest)", "clock_timestamp()"),),
     ),
     Mutant(
+        "a host's clock that is set ahead costs the history",
+        ("tests/store/sqlite/test_clock.py",),
+        sqlite=(Change("store/sqlite/keeping.py", "min(tx.now, latest)", "tx.now"),),
+    ),
+    Mutant(
         "of many attempts the first are forgotten",
         (CONTRACT + "test_ended_attempts.py",),
         sqlite=(
