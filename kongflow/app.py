@@ -39,11 +39,12 @@ from kongflow.engine.logs import log_event
 from kongflow.engine.runner import Runner
 from kongflow.engine.shift import RunSummary
 from kongflow.engine.status import Status, status_of
-from kongflow.errors import JobNotFound, NotInitialized, SchemaOutOfDate, WaitTimedOut
+from kongflow.errors import JobNotFound, NotInitialized, WaitTimedOut
 from kongflow.store.base import Store
 from kongflow.store.connections import run_in
 from kongflow.store.open import open_store
 from kongflow.store.records import JobFilter, Page, QueueCounts
+from kongflow.store.releases import refuse_incompatible
 
 # A waiting caller looks often at first, when most jobs end, and once a second later.
 _FIRST_LOOK, _LAST_LOOK = 0.02, 1.0
@@ -77,18 +78,19 @@ class KongFlow:
 
     # --- life ---
 
-    async def initialize(self) -> None:
+    async def initialize(self, *, looking: bool = False) -> None:
         """Connect, bring the tables up to date, and claim them for this `name`. Calling it again does nothing.
 
-        Raises: StoreUnavailable; SchemaOutOfDate where `migrate` is manual; WrongName.
+        `looking`: for one who only looks; nothing is written, not even tables or a file.
+        Raises: StoreUnavailable; SchemaOutOfDate where `migrate` is manual, or one only looks; WrongName.
         """
         async with self._changing:
             if self._initialized:
                 return
             try:
-                await self.store.open()
-                await self._check_schema()
-                await self.store.check_name(self.catalog.name)
+                await self.store.open(looking=looking)
+                await self._check_schema(looking)
+                await self.store.check_name(self.catalog.name, claim=not looking)
             except BaseException:
                 await self.store.close()
                 raise
@@ -122,7 +124,8 @@ class KongFlow:
 
         `connection`: an SQLAlchemy Session, AsyncSession, Connection or AsyncConnection of the same database, with any
         driver, or a psycopg Connection or AsyncConnection; the job then exists when its transaction commits.
-        Raises: UnknownTask, InvalidPayload, InvalidOption, UnknownQueue, TemplateError, WrongDatabase, StoreBusy.
+        Raises: UnknownTask, InvalidPayload, InvalidOption, UnknownQueue, TemplateError, WrongDatabase, StoreBusy;
+        TransactionAborted where a statement of the caller's transaction has failed before.
         """
         self._check_initialized()
         return await self.client.enqueue(task, payload, job_options(options), connection)
@@ -337,17 +340,14 @@ class KongFlow:
                 "this KongFlow is not connected: call `await flow.initialize()` first, or use `async with`"
             )
 
-    async def _check_schema(self) -> None:
+    async def _check_schema(self, looking: bool) -> None:
         status = await self.store.schema_status()
         if status.up_to_date:
             return
-        if self.catalog.database.migrate == "auto":
+        if self.catalog.database.migrate == "auto" and not looking:
             await self.store.migrate()
-        elif not status.compatible:
-            raise SchemaOutOfDate(
-                f"the tables are at revision {status.current or 'none'} and this release needs {status.head}; "
-                "`database.migrate` is manual, so run `kongflow db upgrade`"
-            )
+        else:
+            refuse_incompatible(status, self.store.place)
 
     async def _ended(self, id: str) -> Job:
         pause = _FIRST_LOOK

@@ -116,6 +116,10 @@ class StoreBusy(StoreError):
     """Another transaction held the database longer than the time that we wait for it."""
 
 
+class TransactionAborted(StoreError):
+    """A statement of the transaction in `connection=` has failed before, so it takes no more; nothing was written."""
+
+
 class StoreUnavailable(StoreError):
     """The database cannot be reached, opened, read or written."""
 
@@ -140,6 +144,10 @@ class SchemaOutOfDate(StoreError):
     """The tables are older than this release and `migrate` is manual, or newer than this release works with."""
 
     exit_code = 4
+
+
+class SchemaMissing(SchemaOutOfDate):
+    """There are no tables yet, and none are made: `migrate` is manual, or the call only looks."""
 
 
 class WrongDatabase(StoreError):

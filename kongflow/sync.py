@@ -59,7 +59,7 @@ class SyncKongFlow:
 
     # --- life ---
 
-    def initialize(self) -> None:
+    def initialize(self, *, looking: bool = False) -> None:
         """As `KongFlow.initialize`; in a forked child it connects anew."""
         with self._changing:
             if self._portal is not None and self._portal.is_ours:
@@ -67,7 +67,7 @@ class SyncKongFlow:
             portal = _Portal()
             flow = KongFlow(self.catalog)
             try:
-                portal.call(flow.initialize())
+                portal.call(flow.initialize(looking=looking))
             except BaseException:
                 portal.close()
                 raise

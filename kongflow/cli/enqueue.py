@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, TypedDict, Unpack
+from typing import TypedDict, Unpack
 
 import click
 
@@ -17,9 +17,6 @@ from kongflow.cli.output import emit_items, emit_json, emit_json_line, hint, iso
 from kongflow.cli.payload import payload_arguments, read_payload
 from kongflow.core.job import Job, JobOptions, JobState
 from kongflow.core.task import JobKeyMode
-
-if TYPE_CHECKING:  # only for an annotation: it loads the database's libraries
-    from kongflow.app import KongFlow
 
 
 class Given(TypedDict):
@@ -135,12 +132,13 @@ async def _add(
     as_json: bool,
 ) -> int:
     from kongflow.cli.jobs.waiting import AWAITED_EXIT_CODES, WaitInterrupted, wait_and_tell
+    from kongflow.cli.serving import warn_if_unserved
 
     async with opened(config) as flow:
         value = read_payload(flow.catalog.task(task), payload, args)
         (job,) = await flow.client.add([flow.client.prepare(task, value, options, awaited=waits)])
         _tell(job)
-        await _warn_if_unserved(flow, [job])
+        await warn_if_unserved(flow, [job])
         if waits:
             try:
                 job = await wait_and_tell(flow, job.id, patience)
@@ -159,13 +157,14 @@ async def _add(
 
 async def _add_batch(config: Path, source: str, as_json: bool) -> int:
     from kongflow.cli.batch import read_batch
+    from kongflow.cli.serving import warn_if_unserved
 
     async with opened(config) as flow:
         jobs = await flow.client.add(read_batch(source, flow.client))
         created = sum(job.created for job in jobs)
         there = f"; {len(jobs) - created} had a job of their key already" if created < len(jobs) else ""
         note(f"added {created} {'job' if created == 1 else 'jobs'}{there}")
-        await _warn_if_unserved(flow, jobs)
+        await warn_if_unserved(flow, jobs)
     with _added_all_the_same(jobs):
         if as_json:
             emit_items([job_json(job, flow.catalog) for job in jobs])
@@ -192,11 +191,3 @@ def _tell(job: Job) -> None:
         note(f"added {job.task} as job {job.id} {where}{when}")
     else:
         note(f"the key {job.key} has job {job.id} already; it is {job.state}")
-
-
-async def _warn_if_unserved(flow: KongFlow, jobs: Sequence[Job]) -> None:
-    """Say why jobs will wait for a runner that is not there: the most common first mistake."""
-    from kongflow.cli.serving import unserved
-
-    for reason in await unserved(flow, jobs):
-        note(reason)

@@ -31,7 +31,7 @@ EXIT_CODES = {
     1: "findings, or the operation failed",
     2: "wrong usage",
     3: "could not check: a file or the database cannot be read",
-    4: "the tables of the database are out of date",
+    4: "the tables of the database are out of date, or not there yet",
     5: "no such job, task, queue, policy or finding",
     10: "the awaited job failed",
     11: "the awaited job was cancelled",
@@ -147,12 +147,18 @@ def load_catalog(config: Path) -> Catalog:
 
 
 @asynccontextmanager
-async def opened(config: Path) -> AsyncIterator[KongFlow]:
-    """Open the KongFlow of a configuration: its database is connected and its tables checked."""
+async def opened(config: Path, *, looking: bool = False) -> AsyncIterator[KongFlow]:
+    """Open the KongFlow of a configuration: its database is connected and its tables checked, or made unless the
+    command is only `looking`.
+    """
     from kongflow.app import KongFlow
 
-    async with KongFlow.from_config(config) as flow:
+    flow = KongFlow.from_config(config)
+    await flow.initialize(looking=looking)
+    try:
         yield flow
+    finally:
+        await flow.stop()
 
 
 def masked_url(url: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from kongflow.app import KongFlow
+from kongflow.cli.output import note
 from kongflow.core.job import Job, JobState
 from kongflow.engine.serving import why_unserved
 from kongflow.errors import StoreForbidden
@@ -22,3 +23,9 @@ async def unserved(flow: KongFlow, jobs: Sequence[Job]) -> list[str]:
         return []
     reasons = [why_unserved(job, living, rules, flow.catalog) for job in waiting]
     return list(dict.fromkeys(reason for reason in reasons if reason))
+
+
+async def warn_if_unserved(flow: KongFlow, jobs: Sequence[Job]) -> None:
+    """Say why jobs will wait for a runner that is not there: the most common first mistake."""
+    for reason in await unserved(flow, jobs):
+        note(reason)

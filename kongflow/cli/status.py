@@ -50,7 +50,7 @@ def command(as_json: bool, config: Path) -> int:
 
 
 async def _status(config: Path) -> Status:
-    async with opened(config) as flow:
+    async with opened(config, looking=True) as flow:
         return await flow.status()
 
 

@@ -6,6 +6,8 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from kongflow.config.postgresql_url import postgresql_url_problem
+
 _POSTGRESQL = re.compile(r"(postgresql|postgres)(\+psycopg)?://[^\s]+")
 _SQLITE = re.compile(r"sqlite:///(?P<path>[^?]*)(?P<query>\?.*)?")
 _QUERIES = ("", "?synchronous=full", "?synchronous=normal")
@@ -42,7 +44,8 @@ def url_problem(url: str, root: Path) -> UrlProblem | None:
 
 def _postgresql_problem(url: str) -> UrlProblem | None:
     if _POSTGRESQL.fullmatch(url):
-        return None
+        found = postgresql_url_problem(url)
+        return found and UrlProblem("database-url", *found)
     driver = url.partition(":")[0].partition("+")[2]
     if driver not in ("", "psycopg"):
         message = f"KongFlow connects with psycopg 3, not with {driver!r}"

@@ -132,10 +132,15 @@ class Catalog:
         return f" in {self.file}" if self.file else ""
 
     def published(self) -> Json:
-        """Return what a runner publishes of this catalog: queue rules and task names, the same for equal catalogs."""
+        """Return what a runner does to the jobs of others by this catalog, the same for equal ones: queue rules, which
+        tasks it knows, where those of removed tasks go, and how long finished jobs stay.
+        """
+        kept = self.retention
         return {
             "queues": {name: queue.published() for name, queue in sorted(self.queues.queues.items())},
             "tasks": sorted(self.tasks),
+            "tombstones": {name: grave.renamed_to for name, grave in sorted(self.tombstones.items())},
+            "retention": {"succeeded": kept.succeeded, "failed": kept.failed, "cancelled": kept.cancelled},
         }
 
 

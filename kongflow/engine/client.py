@@ -65,7 +65,7 @@ class Client:
             try:
                 prepared.append(self.prepare(task, payload, options))
             except KongFlowError as error:
-                error.args = (f"entry {number} of {len(additions)}, task {task!r}: {error}",)
+                error.args = (f"entry {number} of {len(additions)}: {error}",)
                 raise
         return prepared
 

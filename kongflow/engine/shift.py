@@ -193,7 +193,7 @@ class Shift:
         running, queues = self.worker.running, self._catalog.runner.queues
         self._events.emit(RunnerStopping(self._stopping.why, running, queues, within=timeout - window))
         await drain(self.worker, working, self._stopping, timeout - window)
-        running_on = await give_back(self.worker, working, self._settler, window - last_acts)
+        running_on = await give_back(self.worker, working, self._settler, self._stopping, window - last_acts)
         left = await self._last_look(last_acts / 2) if until_idle else NOTHING_LEFT
         await first_of(time.monotonic() + last_acts / 2, self._leave())
         return self._summary(until_idle, left, running_on)

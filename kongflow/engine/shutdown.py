@@ -15,6 +15,12 @@ CANCEL_WINDOW = 5.0
 """Seconds at the end of `shutdown_timeout` in which jobs are cancelled and released; half of a shorter timeout."""
 
 
+OBEYING = 0.25
+"""Seconds that a hurried stop gives handlers to obey, and once more for child processes to die: a coroutine unwinds in
+less, and nothing stops a thread.
+"""
+
+
 async def drain(worker: Worker, working: asyncio.Task[None], stopping: Stopping, seconds: float) -> None:
     """Claim no more and wait for the running jobs, at most so long, and not at all where the stop is hurried."""
     worker.stop_claiming()
@@ -25,19 +31,22 @@ async def drain(worker: Worker, working: asyncio.Task[None], stopping: Stopping,
     await first_of(deadline, worker.drained(), stopping.hurried.wait())
 
 
-async def give_back(worker: Worker, working: asyncio.Task[None], settler: Settler, seconds: float) -> int:
+async def give_back(
+    worker: Worker, working: asyncio.Task[None], settler: Settler, stopping: Stopping, seconds: float
+) -> int:
     """Cancel what still runs and write every end, within so many seconds; return how many jobs run on regardless.
 
-    A claim under way is waited for: what it still brings is given back, too, and counts as no crash.
+    A claim under way is waited for: what it still brings is given back, too, and counts as no crash. Handlers that do
+    not obey are waited for unless the stop is hurried.
     """
     deadline = time.monotonic() + seconds
     if worker.is_claiming:
         await first_of(deadline - seconds / 2, _ended(working))
     if worker.running:
         worker.release_all()
-        await first_of(deadline - seconds / 2, worker.drained())
+        await first_of(deadline - seconds / 2, worker.drained(), _out_of_patience(stopping))
         worker.kill_all()
-        await first_of(deadline - seconds / 4, worker.drained())
+        await first_of(deadline - seconds / 4, worker.drained(), _out_of_patience(stopping))
     running_on = worker.running
     worker.abandon_all()
     await first_of(deadline, settler.flush())
@@ -54,6 +63,11 @@ async def first_of(deadline: float, *waits: Coroutine[Any, Any, object]) -> None
         task.cancel()
     for task in done:
         task.result()
+
+
+async def _out_of_patience(stopping: Stopping) -> None:
+    await stopping.hurried.wait()
+    await asyncio.sleep(OBEYING)
 
 
 async def _ended(task: asyncio.Task[None]) -> None:

@@ -71,8 +71,11 @@ class Store(Protocol):
         """Where the jobs are kept, as it is shown: without a password."""
         ...
 
-    async def open(self) -> None:
-        """Connect. Raises: StoreUnavailable with the reason in words (not a database, read-only, disk full…)."""
+    async def open(self, *, looking: bool = False) -> None:
+        """Connect; for one who only looks without making or changing anything, and methods that write raise.
+        Raises: StoreUnavailable with the reason in words (not a database, read-only, disk full…); SchemaMissing where
+        there is not even a file to look at.
+        """
         ...
 
     async def close(self) -> None:
@@ -89,8 +92,10 @@ class Store(Protocol):
         """
         ...
 
-    async def check_name(self, name: str) -> None:
-        """Claim the tables for a deployment `name`, once. Raises: WrongName where they belong to another."""
+    async def check_name(self, name: str, *, claim: bool = True) -> None:
+        """Claim the tables for a deployment `name`, once; without `claim`, only compare. Raises: WrongName where they
+        belong to another.
+        """
         ...
 
     # --- adding ---

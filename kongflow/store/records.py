@@ -39,7 +39,7 @@ class RunnerInfo:
     host: str
     pid: int
     config_hash: str
-    """Of name, queue rules and task names: runners of one hash run the same config."""
+    """Of name, queue rules, task names, tombstones and retention: runners of one hash do the same to others' jobs."""
     rules: QueueRules
     tasks: Mapping[str, TaskTerms]
     lease: float

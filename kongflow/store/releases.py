@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from kongflow.errors import SchemaOutOfDate, WrongName
+from kongflow.errors import SchemaMissing, SchemaOutOfDate, WrongName
 from kongflow.store.records import SchemaStatus
 from kongflow.version import __version__
 
@@ -28,9 +28,29 @@ def refuse_newer(status: SchemaStatus) -> None:
         )
 
 
-def refuse_other_name(name: str, found: str, tables: str) -> None:
-    """Raises: WrongName where tables belong to another deployment."""
-    if found != name:
+def refuse_incompatible(status: SchemaStatus, place: str) -> None:
+    """Raises: SchemaOutOfDate, or SchemaMissing, where this release does not work with the tables as they are."""
+    refuse_newer(status)
+    if status.current is None:
+        raise no_tables(place)
+    if not status.compatible:
+        raise SchemaOutOfDate(
+            f"the tables at {place} have revision {status.current} and this release needs {status.head}: "
+            "run `kongflow db upgrade`"
+        )
+
+
+def no_tables(place: str) -> SchemaMissing:
+    """Return the error of a database in which nobody has made our tables."""
+    return SchemaMissing(
+        f"there are no tables yet at {place}: `kongflow db upgrade` makes them; with database.migrate: auto, so does "
+        "the first `kongflow enqueue` or `kongflow run`"
+    )
+
+
+def refuse_other_name(name: str, found: str | None, tables: str) -> None:
+    """Raises: WrongName where tables belong to another deployment; None is nobody's."""
+    if found not in (None, name):
         raise WrongName(
             f"the tables {tables} of this database belong to the deployment {found!r}, and this kongflow.yaml says "
             f"name: {name}. Give this one tables of its own with another database.schema"

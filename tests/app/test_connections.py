@@ -18,7 +18,7 @@ from sqlalchemy.orm import Session, scoped_session, sessionmaker
 from kongflow import KongFlow, SyncKongFlow, WrongDatabase
 from kongflow.core.catalog import DatabaseSettings
 from kongflow.core.job import JobState
-from kongflow.errors import InvalidOption, JobNotFound, StoreBusy
+from kongflow.errors import InvalidOption, JobNotFound, StoreBusy, TransactionAborted
 from tests.app.conftest import engine_url
 from tests.postgres import Server
 
@@ -181,6 +181,20 @@ async def test_a_database_without_our_tables_is_another_one_too(flow: KongFlow, 
             await flow.enqueue("anything", connection=caller.connection)
         await caller.execute("select 1")
     server.drop(name)
+
+
+async def test_a_transaction_that_has_failed_before_is_told_apart_from_an_outage(
+    caller: Caller, flow: KongFlow, url: str
+) -> None:
+    with suppress(Exception):
+        await caller.execute("select 1 / 0")
+    with pytest.raises(TransactionAborted, match="roll it back"):
+        await flow.enqueue("anything", connection=caller.connection)
+    await caller.rollback()
+    await flow.enqueue("anything", connection=caller.connection)
+    await caller.commit()
+
+    assert count(url, "kongflow.job") == 1
 
 
 async def test_who_waits_for_a_producer_of_the_same_key_is_told_that_it_is_busy(

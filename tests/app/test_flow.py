@@ -199,9 +199,9 @@ async def test_many_jobs_are_added_in_order_in_one_transaction(flow: KongFlow) -
 @pytest.mark.parametrize(
     ("bad", "kind", "words"),
     [
-        (("greet", {"name": 5}), InvalidPayload, r"entry 2 of 3, task 'greet': .*\$\.name"),
-        (("gret", {}), UnknownTask, "entry 2 of 3, task 'gret'"),
-        (("anything", {}, {"queue": "nowhere"}), UnknownQueue, "entry 2 of 3"),
+        (("greet", {"name": 5}), InvalidPayload, r"^entry 2 of 3: task 'greet': .*\$\.name"),
+        (("gret", {}), UnknownTask, "^entry 2 of 3: no task 'gret'"),
+        (("anything", {}, {"queue": "nowhere"}), UnknownQueue, "^entry 2 of 3: no queue"),
         (("anything",), InvalidOption, "entry 2 .* must be"),
         (("anything", {}, {"prority": 1}), InvalidOption, "prority"),
     ],

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import logging
+import shutil
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -30,6 +31,12 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     root.handlers[:], root.level = handlers, level
     for module in ("job_handlers", "tasks"):
         sys.modules.pop(module, None)
+
+
+@pytest.fixture
+def tables(project: Path, migrated_file: Path) -> None:
+    """Our tables in the project's database, and nothing in them."""
+    shutil.copy(migrated_file, project / "jobs.db")
 
 
 @pytest.fixture

@@ -134,6 +134,7 @@ def test_json_is_the_whole_job(invoke: Invoke) -> None:
         (["start_run", '{"id": ""}'], 1, "$.id"),
     ],
 )
+@pytest.mark.usefixtures("tables")
 def test_a_mistake_is_one_clear_message_and_no_job(
     arguments: list[str], exit_code: int, words: str, invoke: Invoke
 ) -> None:

@@ -87,6 +87,19 @@ def test_the_help_lists_every_exit_code_that_comes(
         assert code == expected.get(situation, code)
 
 
+@pytest.mark.parametrize(
+    "args", [["validate"], ["config"], ["jobs", "list"], ["db", "status"], ["enqueue", "anything"], ["run", "--once"]]
+)
+def test_a_url_that_cannot_work_is_a_finding_of_every_command(
+    args: list[str], invoke: Invoke, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KONGFLOW_DATABASE_URL", "postgresql://db:99999/shop")
+
+    result = invoke(*args, exit_code=1)
+
+    assert "kongflow.yaml:3:17: error[database-url]: a port" in result.stdout + result.stderr
+
+
 @pytest.mark.parametrize("path", COMMANDS, ids=" ".join)
 def test_every_command_may_be_used_wrongly(path: Name, invoke: Invoke) -> None:
     invoke(*path, "--no-such-option", exit_code=2)
@@ -108,6 +121,7 @@ def test_every_command_may_be_used_wrongly(path: Name, invoke: Invoke) -> None:
         (("jobs", "reschedule"), ["17", "--in", "1h"]),
     ],
 )
+@pytest.mark.usefixtures("tables")
 def test_a_name_that_nothing_has_is_exit_5(path: Name, args: list[str], invoke: Invoke) -> None:
     invoke(*path, *args, exit_code=5)
 

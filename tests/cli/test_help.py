@@ -101,6 +101,7 @@ def test_the_version_is_that_of_the_package(invoke: Invoke) -> None:
     assert invoke("--version").stdout == f"kongflow {declared}\n"
 
 
+@pytest.mark.usefixtures("tables")
 def test_colour_is_on_with_force_color_and_off_with_no_color(invoke: Invoke) -> None:
     forced = invoke("jobs", "show", "17", exit_code=5, env={"FORCE_COLOR": "1"})
     refused = invoke("jobs", "show", "17", exit_code=5, env={"FORCE_COLOR": "1", "NO_COLOR": "1"})

@@ -86,6 +86,7 @@ def test_the_filter_language_combines_with_the_options(invoke: Invoke, enqueue: 
     assert listed(invoke, "-f", "task:any* since:0s") == []
 
 
+@pytest.mark.usefixtures("tables")
 def test_a_mistake_in_a_filter_is_pointed_at(invoke: Invoke) -> None:
     told = invoke("jobs", "list", "--filter", "task:mail stat:failed", exit_code=2).stderr
 
@@ -125,6 +126,7 @@ def test_the_table_says_how_to_see_more(invoke: Invoke, enqueue: Enqueue) -> Non
     assert "there are more: --cursor" in result.stderr
 
 
+@pytest.mark.usefixtures("tables")
 def test_nothing_found_is_said_on_stderr(invoke: Invoke) -> None:
     result = invoke("jobs", "list")
 
@@ -149,6 +151,7 @@ def test_an_error_cannot_drive_the_terminal(invoke: Invoke, enqueue: Enqueue) ->
         (["--cursor", "nonsense"], "cursor"),
     ],
 )
+@pytest.mark.usefixtures("tables")
 def test_a_filter_that_means_nothing_is_refused(arguments: list[str], words: str, invoke: Invoke) -> None:
     result = invoke("jobs", "list", *arguments, exit_code=2)
 
@@ -350,6 +353,7 @@ def test_of_several_jobs_each_is_tried_and_the_unknown_one_gives_the_exit_code(
 
 
 @pytest.mark.parametrize("id", ["999", "0", "-1", "abc", "99999999999999999999999999", "1; drop table", "\x00"])
+@pytest.mark.usefixtures("tables")
 def test_an_id_that_no_job_has_is_not_found(id: str, invoke: Invoke) -> None:
     result = invoke("jobs", "show", "--", id, exit_code=5)
 

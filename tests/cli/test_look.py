@@ -7,6 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tests.cli.conftest import Invoke
 from tests.project_folder import CONFIG
 
@@ -21,6 +23,7 @@ def rule(name: str, concurrency: object, **limits: object) -> dict[str, object]:
     return {"rule": name, "concurrency": concurrency, "max_active": None, "rate_limit": None, **limits}
 
 
+@pytest.mark.usefixtures("tables")
 def test_declared_queues_are_listed_before_any_runner_has_come(invoke: Invoke) -> None:
     result = invoke("queues", "list")
 
@@ -67,6 +70,7 @@ def test_what_is_declared_may_differ_from_what_is_in_force(invoke: Invoke, proje
     assert fresh.split() == ["fresh", "fresh", "1", "1", "(undeclared)"]
 
 
+@pytest.mark.usefixtures("tables")
 def test_the_description_of_a_queue_is_shown_where_any_has_one(invoke: Invoke, enqueue: Enqueue, project: Path) -> None:
     assert "DESCRIPTION" not in invoke("queues", "list").stdout
     assert {item["description"] for item in queues(invoke).values()} == {None}
@@ -83,6 +87,7 @@ def test_the_description_of_a_queue_is_shown_where_any_has_one(invoke: Invoke, e
     assert (queues(invoke)["fast"]["description"], queues(invoke)[None]["description"]) == (None, None)
 
 
+@pytest.mark.usefixtures("tables")
 def test_no_runner_is_said_on_stderr(invoke: Invoke) -> None:
     assert "no runner is registered" in invoke("workers", "list").stderr
     assert json.loads(invoke("workers", "list", "--json").stdout)["items"] == []
@@ -91,7 +96,6 @@ def test_no_runner_is_said_on_stderr(invoke: Invoke) -> None:
 def test_db_status_changes_nothing_and_upgrade_makes_the_tables(invoke: Invoke) -> None:
     before = json.loads(invoke("db", "status", "--json", exit_code=4).stdout)
     assert (before["current"], before["up_to_date"]) == (None, False)
-    assert "run `kongflow db upgrade`" in invoke("db", "status", exit_code=4).stderr
 
     assert "upgraded the tables from nothing to" in invoke("db", "upgrade").stderr
     assert "the tables are up to date" in invoke("db", "upgrade").stderr
@@ -104,7 +108,7 @@ def test_with_manual_migrations_missing_tables_are_exit_4_until_the_upgrade(invo
     (project / "kongflow.yaml").write_text(CONFIG.replace(url, f"{url}, migrate: manual"))
 
     for arguments in (["enqueue", "anything"], ["jobs", "list"], ["run", "--once"]):
-        assert "run `kongflow db upgrade`" in invoke(*arguments, exit_code=4).stderr
+        assert "`kongflow db upgrade` makes them" in invoke(*arguments, exit_code=4).stderr
 
     invoke("db", "upgrade")
     invoke("enqueue", "anything")

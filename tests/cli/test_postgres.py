@@ -41,5 +41,5 @@ def test_a_server_that_is_away_is_3_in_words_without_the_password(
 
     told = invoke("jobs", "list", exit_code=3).stderr
 
-    assert told.startswith("error: postgresql://127.0.0.1/shop cannot be reached")
+    assert told.startswith("error: postgresql://127.0.0.1:1/shop cannot be reached")
     assert "hunter2" not in told

@@ -8,6 +8,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tests.cli.conftest import Invoke
 from tests.project_folder import CONFIG
 
@@ -98,5 +100,6 @@ def test_a_database_that_cannot_be_read_is_exit_code_3(invoke: Invoke, project: 
     assert "jobs.db" in result.stderr
 
 
+@pytest.mark.usefixtures("tables")
 def test_before_anything_was_added_all_is_well(invoke: Invoke) -> None:
     assert "runners  0 alive, 0 jobs running" in invoke("status").stdout

@@ -53,8 +53,9 @@ def test_a_broken_pipe_keeps_the_outcome_of_an_awaited_job(
     assert unread("jobs", "wait", job, stderr_too=True, PYTHONUNBUFFERED=unbuffered) == (10, b"")
 
 
-def test_a_broken_pipe_keeps_the_other_exit_codes() -> None:
+def test_a_broken_pipe_keeps_the_other_exit_codes(invoke: Invoke) -> None:
     assert unread("db", "status")[0] == 4
+    invoke("db", "upgrade")
     assert unread("jobs", "show", "17", stderr_too=True)[0] == 5
     assert unread("jobs", "lst", stderr_too=True)[0] == 2
     assert unread("config", "-c", "nowhere.yaml", stderr_too=True)[0] == 3

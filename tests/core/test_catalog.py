@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 
 from kongflow.core.attempts import AttemptError, AttemptOutcome, EndedAttempt
-from kongflow.core.catalog import Catalog, DatabaseSettings, content_hash
+from kongflow.core.catalog import Catalog, DatabaseSettings, Retention, content_hash
 from kongflow.core.job import Job, JobState
 from kongflow.core.queue import Queue, QueueRules, RateLimit
 from kongflow.core.retry import RetryPolicy
 from kongflow.core.spelling import did_you_mean, nearest
-from kongflow.core.task import Task
+from kongflow.core.task import Task, Tombstone
 from kongflow.errors import UnknownQueue, UnknownRetryPolicy, UnknownTask
 from tests.core.test_outcome import NOW
 
@@ -26,6 +26,7 @@ CATALOG = Catalog(
     queues=QueueRules({"executions": Queue("executions"), "runs:*": RUNS}),
     retry_policies={"default": RetryPolicy(), "patient": RetryPolicy(max_attempts=100)},
     tasks={"startRun": TASK},
+    tombstones={name: Tombstone(name, new) for name, new in (("reports", None), ("oldRun", "startRun"))},
 )
 
 
@@ -57,15 +58,29 @@ def test_only_what_other_runners_must_know_is_published() -> None:
             "runs:*": {"concurrency": None, "max_active": 50, "rate_limit": 10, "rate_per": 1.0},
         },
         "tasks": ["startRun"],
+        "tombstones": {"oldRun": "startRun", "reports": None},
+        "retention": {"succeeded": 604_800.0, "failed": 2_592_000.0, "cancelled": 604_800.0},
     }
 
 
 def test_equal_meaning_has_one_hash() -> None:
     reordered = replace(CATALOG, queues=QueueRules(dict(reversed(CATALOG.queues.queues.items()))))
-    changed = replace(CATALOG, queues=QueueRules({"executions": Queue("executions", concurrency=2)}))
     assert content_hash(reordered.published()) == content_hash(CATALOG.published())
-    assert content_hash(changed.published()) != content_hash(CATALOG.published())
     assert content_hash({"a": 1}) == content_hash({"a": 1.0}) != content_hash({"a": 2})
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        replace(CATALOG, queues=QueueRules({"executions": Queue("executions", concurrency=2)})),
+        replace(CATALOG, tasks={"startRun": TASK, "endRun": replace(TASK, name="endRun")}),
+        replace(CATALOG, tombstones={}),
+        replace(CATALOG, tombstones={**CATALOG.tombstones, "oldRun": Tombstone("oldRun", None)}),
+        replace(CATALOG, retention=Retention(succeeded=60.0)),
+    ],
+)
+def test_whatever_is_done_differently_to_the_jobs_of_others_is_another_hash(changed: Catalog) -> None:
+    assert content_hash(changed.published()) != content_hash(CATALOG.published())
 
 
 def test_three_states_are_final() -> None:

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from kongflow.core.job import JobState, Reason
-from kongflow.engine import overruns
+from kongflow.engine import overruns, shift
 from kongflow.engine.context import SyncJobContext
 from kongflow.engine.events import JobAbandoned, JobOverrunning, JobReleased, JobStarted, RunnerStopping
 from kongflow.engine.maintenance import Maintenance
@@ -108,6 +108,29 @@ async def test_a_thread_that_goes_on_is_released_as_the_last_act(tmp_path: Path,
     (abandoned,) = site.of(JobAbandoned)
     assert abandoned.job.task == "work"
     assert "gate.wait" in abandoned.stacks, "it says what hangs"
+
+
+async def test_a_hurried_stop_does_not_wait_for_a_thread_that_goes_on(
+    tmp_path: Path, gate: threading.Event, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def work(payload: Any) -> None:
+        gate.wait()
+
+    monkeypatch.setattr(shift, "CANCEL_WINDOW", 3600.0)
+    patient = replace(QUICK, shutdown_timeout=7200.0)
+    async with open_site(tmp_path, {"work": {"run": work}}, runner=patient) as site:
+        (added,) = await start_with(site, "work")
+        site.runner.request_stop()
+        await site.until_told(RunnerStopping)
+        site.runner.request_stop(hurry=True)
+        assert site.running is not None
+        ended, _ = await asyncio.wait({site.running}, timeout=20)
+        gate.set()
+        summary = await site.running
+        job = await site.job(added)
+
+    assert ended
+    assert (job.state, job.attempt, job.crashes, summary.running_on) == (JobState.READY, 0, 0, 1)
 
 
 async def test_a_thread_that_sees_the_stop_and_returns_nothing_is_released(tmp_path: Path) -> None:

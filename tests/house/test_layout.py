@@ -29,6 +29,17 @@ def test_no_file_is_longer_than_400_lines() -> None:
     assert {str(path): length for path, length in lengths.items() if length > 400} == {}
 
 
+def test_no_line_of_sql_is_longer_than_120_columns() -> None:
+    long = [
+        f"{path.relative_to(ROOT)}:{number}"
+        for path in tracked(".sql")
+        for number, line in enumerate(path.read_text().splitlines(), 1)
+        if len(line) > 120
+    ]
+
+    assert long == []
+
+
 def test_no_module_is_called_manager_helper_or_util() -> None:
     assert [path.name for path in tracked(".py") if re.search(r"manager|helper|util", path.stem)] == []
 

@@ -41,7 +41,7 @@ MUTANTS = [
         "progress accepts a stale lease",
         FENCES,
         sqlite=(Change(SQLITE_SQL + "progress.sql", "lease = :lease and ", ""),),
-        postgres=(Change(POSTGRES_SQL + "progress.sql", "lease = cast(:lease as bigint) and ", ""),),
+        postgres=(Change(POSTGRES_SQL + "progress.sql", " and lease = cast(:lease as bigint)", ""),),
     ),
     Mutant(
         "a job's transaction commits without its lease",
@@ -317,6 +317,11 @@ MUTANTS = [
         "a server's clock that is set ahead costs the history",
         ("tests/store/postgres/test_partitions.py",),
         postgres=(Change(FUNCTIONS + "drop_partition.sql", "least(clock_timestamp(), p_latest)", "clock_timestamp()"),),
+    ),
+    Mutant(
+        "a host's clock that is set ahead costs the history",
+        ("tests/store/sqlite/test_clock.py",),
+        sqlite=(Change("store/sqlite/keeping.py", "min(tx.now, latest)", "tx.now"),),
     ),
     Mutant(
         "of many attempts the first are forgotten",

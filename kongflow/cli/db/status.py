@@ -9,7 +9,7 @@ import click
 
 from kongflow.cli.options import DATABASE, config_option, epilogue, json_option, load_catalog
 from kongflow.cli.output import emit_json, note
-from kongflow.errors import SchemaOutOfDate
+from kongflow.errors import SchemaMissing, SchemaOutOfDate
 from kongflow.store.records import SchemaStatus
 
 
@@ -46,11 +46,14 @@ def command(as_json: bool, config: Path) -> int:
 
 async def _status(config: Path) -> SchemaStatus:
     from kongflow.store.open import open_store
+    from kongflow.store.releases import status_of
 
     store = open_store(load_catalog(config).database)
-    await store.open()
     try:
+        await store.open(looking=True)
         return await store.schema_status()
+    except SchemaMissing:
+        return status_of(None, None)
     finally:
         await store.close()
 
@@ -60,4 +63,6 @@ def _verdict(status: SchemaStatus) -> str:
         return "the tables are up to date"
     if status.compatible:
         return "the tables differ from this release, and it works with them"
+    if status.current is None:
+        return "there are no tables yet: `kongflow db upgrade` makes them"
     return "the tables are out of date: run `kongflow db upgrade`"

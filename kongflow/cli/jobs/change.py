@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from kongflow.core.job import Job
 from kongflow.core.json import Json
 
 if TYPE_CHECKING:  # only for an annotation: it loads the database's libraries
@@ -20,6 +21,8 @@ class Changed:
     """What is counted, such as `asked_to_stop`."""
     line: str
     job: dict[str, Json]
+    waits: Job | None = None
+    """The job, where it is to start now or later: some runner must take it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from kongflow.cli.jobs.change import Change
 from kongflow.cli.jobs.several import for_each
 from kongflow.cli.options import config_option, filter_option, json_option, opened
 from kongflow.cli.output import note
+from kongflow.core.job import Job
 from kongflow.core.json import Json
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -52,17 +53,24 @@ def change_jobs(change: Change, selection: Selection) -> int:
 
 async def _change(change: Change, selection: Selection) -> int:
     from kongflow.cli.jobs.matching import Matching, count_ids
+    from kongflow.cli.serving import warn_if_unserved
 
-    async with opened(selection["config"]) as flow:
+    async with opened(selection["config"], looking=selection["dry_run"]) as flow:
         if selection["filter"] is not None:
             matching = Matching(flow, change, selection["filter"], selection["as_json"])
             return await (matching.count() if selection["dry_run"] else matching.change_all(yes=selection["yes"]))
         if selection["dry_run"]:
             return await count_ids(flow, change, selection["ids"], selection["as_json"])
 
+        waiting: list[Job] = []
+
         async def act(id: str) -> Json:
             changed = await change.act(flow, id)
             note(changed.line)
+            if changed.waits is not None:
+                waiting.append(changed.waits)
             return changed.job
 
-        return await for_each(selection["ids"], act, selection["as_json"])
+        code = await for_each(selection["ids"], act, selection["as_json"])
+        await warn_if_unserved(flow, waiting)
+        return code

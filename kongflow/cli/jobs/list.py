@@ -81,7 +81,7 @@ def command(config: Path, as_json: bool, **filters: Unpack[Filters]) -> None:
 
 
 async def _list(config: Path, as_json: bool, filters: Filters) -> None:
-    async with opened(config) as flow:
+    async with opened(config, looking=True) as flow:
         page = await flow.jobs(**filters)
     if as_json:
         emit_items([job_json(job, flow.catalog) for job in page.items], page.next_cursor)

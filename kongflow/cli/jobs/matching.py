@@ -17,7 +17,8 @@ from kongflow.app import KongFlow
 from kongflow.cli.jobs.change import Change
 from kongflow.cli.jobs.shape import job_json, state_word
 from kongflow.cli.output import emit_json, error, escape, note, print_table
-from kongflow.core.job import JobState
+from kongflow.cli.serving import warn_if_unserved
+from kongflow.core.job import Job, JobState
 from kongflow.core.json import Json
 from kongflow.engine.arguments import filter_terms
 from kongflow.errors import JobNotFound, KongFlowError, StoreBusy, StoreError
@@ -69,6 +70,8 @@ class Matching:
         self._matched = 0
         self._outcomes: Counter[str] = Counter()
         self._refused: list[tuple[str, str]] = []
+        self._waiting: dict[tuple[object, ...], Job] = {}
+        """One of each kind that is to start."""
         self._slots = asyncio.Semaphore(AT_ONCE)
 
     async def count(self) -> int:
@@ -91,6 +94,7 @@ class Matching:
         if counts:
             await self._change_batches()
         self._tell()
+        await warn_if_unserved(self._flow, list(self._waiting.values())[:SHOWN])
         return 1 if self._outcomes["refused"] or self._outcomes["busy"] else 0
 
     async def _change_batches(self) -> None:
@@ -123,7 +127,10 @@ class Matching:
         """Change one job; what keeps the database from all of them is returned."""
         async with self._slots:
             try:
-                outcome = (await self._change.act(self._flow, id)).outcome
+                changed = await self._change.act(self._flow, id)
+                outcome = changed.outcome
+                if (job := changed.waits) is not None:
+                    self._waiting.setdefault((job.task, job.queue, job.flags), job)
             except JobNotFound:
                 outcome = "gone"
             except StoreBusy as busy:

@@ -45,6 +45,6 @@ def command(delay: float | None, at: datetime | None, **selection: Unpack[Select
     async def reschedule(flow: KongFlow, id: str) -> Changed:
         job = await flow.reschedule(id, when)
         line = f"job {job.id} ({job.task}) is {job.state}, starts at {iso(job.run_at)}"
-        return Changed("rescheduled", line, job_json(job, flow.catalog))
+        return Changed("rescheduled", line, job_json(job, flow.catalog), job)
 
     return change_jobs(Change("reschedule", reschedule, live_only=True), selection)

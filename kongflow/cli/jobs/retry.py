@@ -41,4 +41,4 @@ def command(**selection: Unpack[Selection]) -> int:
 
 async def _retry(flow: KongFlow, id: str) -> Changed:
     job = await flow.retry(id)
-    return Changed("retried", f"job {job.id} ({job.task}) is {job.state} again", job_json(job, flow.catalog))
+    return Changed("retried", f"job {job.id} ({job.task}) is {job.state} again", job_json(job, flow.catalog), job)

@@ -38,4 +38,4 @@ def command(**selection: Unpack[Selection]) -> int:
 
 async def _run_now(flow: KongFlow, id: str) -> Changed:
     job = await flow.run_now(id)
-    return Changed("may_start", f"job {job.id} ({job.task}) is {job.state}", job_json(job, flow.catalog))
+    return Changed("may_start", f"job {job.id} ({job.task}) is {job.state}", job_json(job, flow.catalog), job)

@@ -44,7 +44,7 @@ def command(id: str, with_payload: bool, as_json: bool, config: Path) -> None:
 
 
 async def _show(id: str, with_payload: bool, as_json: bool, config: Path) -> None:
-    async with opened(config) as flow:
+    async with opened(config, looking=True) as flow:
         job = await flow.get(id)
         waits_for = await _waits_for(flow, job)
     if as_json:

@@ -80,7 +80,7 @@ def command(as_json: bool, config: Path) -> None:
 
 
 async def _rows(config: Path) -> list[Row]:
-    async with opened(config) as flow:
+    async with opened(config, looking=True) as flow:
         return await _gather(flow)
 
 

@@ -38,7 +38,7 @@ def command(as_json: bool, config: Path) -> None:
 
 
 async def _runners(config: Path) -> list[RunnerView]:
-    async with opened(config) as flow:
+    async with opened(config, looking=True) as flow:
         return await flow.store.runners()
 
 

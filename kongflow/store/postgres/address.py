@@ -111,8 +111,18 @@ def parse_address(url: str, pooler: str = "none") -> Address:
     hosts = str(given.get("host") or given.get("hostaddr") or "localhost")
     attributes = {"target_session_attrs": "read-write"} if "," in hosts else {}
     parameters = {name: str(value) for name, value in {**CONNECT, **attributes, **given}.items() if value is not None}
-    place = f"postgresql://{hosts}/{given.get('dbname') or ''}"
+    place = f"postgresql://{_with_ports(hosts, str(given.get('port') or ''))}/{given.get('dbname') or ''}"
     return Address(make_conninfo("", **parameters), place, pooled=pooler == "transaction")
+
+
+def _with_ports(hosts: str, ports: str) -> str:
+    """Return the hosts as they are shown, with each port that is not PostgreSQL's own; one port may be that of all."""
+    names, numbers = hosts.split(","), ports.split(",")
+    numbers = numbers * len(names) if len(numbers) == 1 else numbers
+    return ",".join(
+        f"{name}:{number}" if number not in ("", "5432") else name
+        for name, number in zip((f"[{name}]" if ":" in name else name for name in names), numbers, strict=False)
+    )
 
 
 def _flags(settings: Mapping[str, str]) -> str:

@@ -14,12 +14,16 @@ from kongflow.errors import (
     StoreRefused,
     StoreTimedOut,
     StoreUnavailable,
+    TransactionAborted,
 )
 from kongflow.store.postgres.patience import NoAnswer
 
 POOLER_HINT = (
     "A pooler such as pgbouncer seems to be in between: set `database.pooler: transaction`, or connect to the server"
 )
+
+
+_IN_THE_WAY = (errors.LockNotAvailable, errors.QueryCanceled, errors.DeadlockDetected, errors.SerializationFailure)
 
 
 def explain(error: BaseException, place: str) -> StoreError | None:
@@ -31,14 +35,9 @@ def explain(error: BaseException, place: str) -> StoreError | None:
 
 def _in_words(error: psycopg.Error, place: str) -> StoreError:
     text = str(error).strip().partition("\n")[0]
+    if isinstance(error, (*_IN_THE_WAY, errors.InFailedSqlTransaction)):
+        return _of_transaction(error, place, text)
     match error:
-        case (
-            errors.LockNotAvailable()
-            | errors.QueryCanceled()
-            | errors.DeadlockDetected()
-            | errors.SerializationFailure()
-        ):
-            return StoreBusy(f"another transaction was in the way at {place} ({text}); nothing was written: try again")
         case NoAnswer():
             return StoreTimedOut(f"{place} did not do it in time: {text}")
         case (
@@ -66,6 +65,15 @@ def _in_words(error: psycopg.Error, place: str) -> StoreError:
         case psycopg.OperationalError() | psycopg.InterfaceError():
             return StoreUnavailable(f"{place} cannot be reached: {text}")
     return StoreUnavailable(f"PostgreSQL at {place} refused a statement: {text}")
+
+
+def _of_transaction(error: psycopg.Error, place: str, text: str) -> StoreError:
+    if isinstance(error, _IN_THE_WAY):
+        return StoreBusy(f"another transaction was in the way at {place} ({text}); nothing was written: try again")
+    return TransactionAborted(
+        f"an earlier statement of this transaction on {place} has failed, and PostgreSQL takes no more of it: roll it "
+        "back, or to a savepoint before that statement, and try again"
+    )
 
 
 def _is_poolers(error: psycopg.Error) -> bool:

@@ -81,7 +81,7 @@ class PostgresStore:
 
     # --- life ---
 
-    async def open(self) -> None:
+    async def open(self, *, looking: bool = False) -> None:
         """See Store.open."""
         await self._access.open()
 
@@ -108,10 +108,10 @@ class PostgresStore:
         await self._access.learn_identity()
         return await self.schema_status()
 
-    async def check_name(self, name: str) -> None:
+    async def check_name(self, name: str, *, claim: bool = True) -> None:
         """See Store.check_name."""
         ((_, _, found, _),) = await self._access.rows("deployment")
-        if found is None:
+        if found is None and claim:
             found = await self._access.value("claim_name", name=name)
         refuse_other_name(name, found, f"of the schema {self._schema}")
 

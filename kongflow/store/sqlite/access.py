@@ -16,6 +16,7 @@ from sqlalchemy.pool import NullPool
 
 from kongflow.errors import NotInitialized
 from kongflow.store.connections import CallersConnection
+from kongflow.store.releases import no_tables
 from kongflow.store.sqlite.address import Address
 from kongflow.store.sqlite.clock import Clock
 from kongflow.store.sqlite.faults import explain, forked
@@ -47,13 +48,19 @@ class Access:
         self._pid = 0
         self._connection: Connection | None = None
 
-    async def open(self) -> None:
-        """Connect. Raises: StoreUnavailable, StoreBusy."""
+    async def open(self, *, looking: bool = False) -> None:
+        """Connect; for one who only looks without the writer. Raises: StoreUnavailable, StoreBusy; SchemaMissing where
+        one who only looks finds no file.
+        """
         if self._reader is not None:
             return
-        await self.writer.start()
-        self.file = file_id(self.address.path)
-        engine = create_engine("sqlite://", creator=self.address.connect, poolclass=NullPool)
+        address = self.address.looking if looking else self.address
+        if looking and not address.path.exists():
+            raise no_tables(f"sqlite:///{address.path}")
+        if not looking:
+            await self.writer.start()
+        self.file = file_id(address.path)
+        engine = create_engine("sqlite://", creator=address.connect, poolclass=NullPool)
         reader = ThreadPoolExecutor(max_workers=1, thread_name_prefix="kongflow-reads")
         try:
             self._connection = await asyncio.get_running_loop().run_in_executor(reader, engine.connect)

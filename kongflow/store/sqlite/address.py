@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -29,15 +29,22 @@ _lenient_text = partial(str, encoding="utf-8", errors="replace")
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """One SQLite file. `busy_timeout` is seconds; `mode` as in SQLite's own URIs: rwc, rw or ro."""
+    """One SQLite file. `busy_timeout` is seconds; `mode` as in SQLite's own URIs: rwc, rw or ro. Only `rwc`, which may
+    make the file, makes it one with a WAL.
+    """
 
     path: Path
     synchronous: str = "full"
     busy_timeout: float = BUSY_TIMEOUT
     mode: str = "rwc"
 
+    @property
+    def looking(self) -> Address:
+        """The same file for one who only looks: not made, and not changed. With `ro` a reader's -wal would stay."""
+        return replace(self, mode="rw") if self.mode == "rwc" else self
+
     def connect(self, *, lock_slice: float = LOCK_SLICE) -> Connection:
-        """Open a connection for one thread, in WAL mode, without Python's own transactions.
+        """Open a connection for one thread, without Python's own transactions.
 
         Raises: StoreUnavailable, StoreBusy.
         """
@@ -79,7 +86,7 @@ class Address:
             connection.text_factory = _lenient_text
             connection.execute(f"pragma synchronous = {self.synchronous}")
             connection.execute(f"pragma cache_size = -{_PAGE_CACHE_KIB}")
-            if self.mode != "ro" and connection.execute("pragma journal_mode").fetchone()[0] != "wal":
+            if self.mode == "rwc" and connection.execute("pragma journal_mode").fetchone()[0] != "wal":
                 connection.execute("pragma journal_mode = wal")
             connection.execute("select count(*) from sqlite_master").fetchone()
             connection.count(self.path)

@@ -17,6 +17,7 @@ class Clock:
     def __init__(self) -> None:
         self._wall_offset = 0
         self._monotonic_offset = 0
+        self._ahead = self.wall() - self.monotonic()
 
     @property
     def boot(self) -> str:
@@ -30,6 +31,12 @@ class Clock:
     def monotonic(self) -> int:
         """Return the monotonic clock, which nobody sets and which stands still while the host is suspended."""
         return time.monotonic_ns() // 1_000_000 + self._monotonic_offset
+
+    def no_later_than(self) -> int:
+        """Return the earlier of what the wall clock says, and what it would had nobody set it since this was made: what
+        is thrown away is gone, so it must be over by both.
+        """
+        return min(self.wall(), self._ahead + self.monotonic())
 
     def advance(self, seconds: float, *, wall_only: bool) -> None:
         """Move the clocks."""

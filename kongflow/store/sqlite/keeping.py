@@ -50,14 +50,15 @@ def bury_jobs(tx: Transaction, ids: Sequence[int], tombstones: Mapping[str, str 
     return len(waiting)
 
 
-def prune_finished(tx: Transaction, limit: int) -> int:
+def prune_finished(tx: Transaction, latest: int, limit: int) -> int:
     """Delete finished jobs whose retention has passed, and rows of starts, runners and configs that nobody needs.
-    Return how many jobs and starts.
+    Return how many jobs and starts. It is `latest` at most, whatever the host's clock says.
     """
-    tx.run("prune_runners", before=tx.now - RUNNER_ROWS_KEPT)
+    now = min(tx.now, latest)
+    tx.run("prune_runners", before=now - RUNNER_ROWS_KEPT)
     tx.run("prune_configs")
-    starts = tx.run("prune_starts", now=tx.now, limit=10 * limit)
-    return starts + tx.run("prune_history", now=tx.now, limit=limit)
+    starts = tx.run("prune_starts", now=now, limit=10 * limit)
+    return starts + tx.run("prune_history", now=now, limit=limit)
 
 
 def count_pending(tx: Transaction, roster: Roster, id: int) -> Pending:

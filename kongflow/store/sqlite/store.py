@@ -77,9 +77,9 @@ class SqliteStore:
 
     # --- life ---
 
-    async def open(self) -> None:
+    async def open(self, *, looking: bool = False) -> None:
         """See Store.open."""
-        await self._access.open()
+        await self._access.open(looking=looking)
 
     async def close(self) -> None:
         """See Store.close."""
@@ -98,10 +98,10 @@ class SqliteStore:
         await asyncio.to_thread(schema.apply_migrations, self._access.address, self._schema)
         return await self.schema_status()
 
-    async def check_name(self, name: str) -> None:
+    async def check_name(self, name: str, *, claim: bool = True) -> None:
         """See Store.check_name."""
         found = await self._access.read(lambda connection: schema.deployment_name(self._access.reading(connection)))
-        if found is None:
+        if found is None and claim:
             found = await self._access.write(lambda tx: schema.claim_name(tx, name))
         refuse_other_name(name, found, f"{self._schema}_…")
 
@@ -229,7 +229,9 @@ class SqliteStore:
 
     async def prune(self, limit: int) -> int:
         """See Store.prune."""
-        return await self._access.write(lambda tx: keeping.prune_finished(tx, limit))
+        return await self._access.write(
+            lambda tx: keeping.prune_finished(tx, self._access.clock.no_later_than(), limit)
+        )
 
     async def pending(self, runner: int) -> Pending:
         """See Store.pending."""

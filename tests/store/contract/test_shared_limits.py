@@ -161,6 +161,33 @@ async def test_jobs_that_wait_for_a_pattern_follow_their_queue_to_another_rule(s
     assert len(await polled(stage, deployed)) == 3
 
 
+@pytest.mark.parametrize("rest", [1, 40])
+async def test_ready_jobs_obey_the_rule_that_a_deploy_gives_their_queue(stage: Stage, rest: int) -> None:
+    before = {"t:*": Queue("t:*", concurrency=1), "t:vip:*": Queue("t:vip:*", concurrency=1, max_active=2)}
+    await stage.runner("work", queues={"t:*": before["t:*"]})
+    jobs = await stage.store.insert([new(queue=f"t:vip:{number}", rule="t:*") for number in range(2 + rest)])
+    deployed = await stage.runner("work", queues=before)
+    running = await polled(stage, deployed)
+    started = [job.id for job in running]
+    while running:
+        assert len(running) <= 2
+        await stage.end(deployed, running.pop(0))
+        more = await polled(stage, deployed)
+        started += [job.id for job in more]
+        running += more
+    assert started == [job.id for job in jobs]
+
+
+async def test_ready_jobs_go_to_who_serves_the_rule_that_a_deploy_gives_their_queue(stage: Stage) -> None:
+    await stage.runner("work", queues={"t:*": Queue("t:*", concurrency=1)})
+    job = await stage.add(queue="t:vip:a", rule="t:*")
+    rules = {"t:*": Queue("t:*", concurrency=1), "t:vip:*": Queue("t:vip:*", concurrency=1)}
+    plain = await stage.runner("work", queues=rules, serves=("t:*",))
+    vip = await stage.runner("work", queues=rules, serves=("t:vip:*",))
+    assert await polled(stage, plain) == []
+    assert [each.id for each in await polled(stage, vip)] == [job.id]
+
+
 async def test_a_slot_that_is_handed_to_a_job_of_another_rule_is_not_lost_to_the_pattern(stage: Stage) -> None:
     old = await stage.runner("work", queues={"t:*": Queue("t:*", concurrency=1, max_active=1)})
     await stage.add(queue="t:busy", rule="t:*")

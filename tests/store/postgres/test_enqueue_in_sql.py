@@ -69,7 +69,16 @@ async def test_a_delay_counts_from_the_databases_clock(stage: Stage, caller: psy
     caller.commit()
     late, early = [(await stage.job(id)).run_at - (await stage.job(id)).created_at for id in ids]
     assert timedelta(minutes=4) < late < timedelta(minutes=6)
-    assert timedelta(minutes=-6) < early < timedelta(minutes=-4)
+    assert early == timedelta()
+
+
+async def test_a_delay_below_0_is_now_as_in_python(stage: Stage, caller: psycopg.Connection[Any]) -> None:
+    waiting = await stage.add()
+    late = await stage.add(delay=-3600.0)
+    from_sql = enqueue(caller, "anything", delay=timedelta(hours=-1))
+    caller.commit()
+    jobs = [await stage.job(id) for id in (waiting.id, late.id, str(from_sql))]
+    assert [job.run_at - job.created_at for job in jobs] == [timedelta()] * 3
 
 
 async def test_what_has_passed_long_ago_is_due_now(stage: Stage, caller: psycopg.Connection[Any]) -> None:

@@ -33,7 +33,7 @@ pytestmark = pytest.mark.anyio
 
 async def test_a_server_that_is_not_there_is_named_without_the_password() -> None:
     store = open_store(DatabaseSettings("postgresql://me:hunter2@127.0.0.1:1/shop"))
-    with pytest.raises(StoreUnavailable, match=r"postgresql://127\.0\.0\.1/shop cannot be reached") as caught:
+    with pytest.raises(StoreUnavailable, match=r"postgresql://127\.0\.0\.1:1/shop cannot be reached") as caught:
         await store.open()
     assert "hunter2" not in str(caught.value)
     with pytest.raises(NotInitialized):
@@ -46,6 +46,23 @@ def test_a_url_that_cannot_work_is_refused_and_not_repeated(url: str) -> None:
     with pytest.raises(InvalidOption, match=r"database\.url") as caught:
         open_store(DatabaseSettings(url))
     assert "hunter2" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("url", "place"),
+    [
+        ("postgresql://me:secret@h/x?sslmode=require", "postgresql://h/x"),
+        ("postgresql://h:5432/x", "postgresql://h/x"),
+        ("postgresql://h:6432/x", "postgresql://h:6432/x"),
+        ("postgresql://[::1]:6432/x", "postgresql://[::1]:6432/x"),
+        ("postgresql://a:5432,b:5433,c/x", "postgresql://a,b:5433,c/x"),
+        ("postgresql://a,b/x?port=5433", "postgresql://a:5433,b:5433/x"),
+        ("postgresql:///x?host=/run/postgresql&port=5433", "postgresql:///run/postgresql:5433/x"),
+        ("postgresql:///x", "postgresql://localhost/x"),
+    ],
+)
+def test_a_place_is_host_port_and_database(url: str, place: str) -> None:
+    assert open_store(DatabaseSettings(url)).place == place
 
 
 def test_what_a_url_says_wins_over_our_defaults_for_connections() -> None:

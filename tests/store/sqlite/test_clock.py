@@ -9,7 +9,7 @@ import time
 import pytest
 
 from kongflow.store.sqlite.clock import Clock
-from tests.store.stage import LEASE, POLL, Stage, new
+from tests.store.stage import LEASE, POLL, SUCCEEDED, Stage, new
 
 pytestmark = pytest.mark.anyio
 
@@ -111,3 +111,26 @@ async def test_a_monotonic_clock_that_went_back_is_another_boot_whatever_its_nam
     assert await stage.store.rescue(after) == []
     stage.advance(POLL + 0.1)
     assert [rescued.id for rescued in await stage.store.rescue(after)] == [job.id]
+
+
+async def test_a_clock_that_is_set_ahead_costs_no_history(stage: Stage) -> None:
+    runner = await stage.runner("work")
+    added = await stage.add()
+    await stage.end(runner, await stage.claim_one(runner), SUCCEEDED)
+    stage.advance(400 * 86_400.0, wall_only=True)
+    assert await stage.store.prune(10) == 0
+    assert await stage.state(added.id) == "succeeded"
+    stage.advance(-400 * 86_400.0, wall_only=True)
+    stage.advance(8 * 86_400.0)
+    assert await stage.store.prune(10) == 1
+
+
+async def test_a_clock_that_is_set_back_keeps_the_history_for_longer(stage: Stage) -> None:
+    runner = await stage.runner("work")
+    await stage.add()
+    await stage.end(runner, await stage.claim_one(runner), SUCCEEDED)
+    stage.advance(-86_400.0, wall_only=True)
+    stage.advance(7.5 * 86_400.0)
+    assert await stage.store.prune(10) == 0
+    stage.advance(86_400.0)
+    assert await stage.store.prune(10) == 1

@@ -54,8 +54,8 @@ create table kongflow.job (
     autovacuum_analyze_scale_factor = 0, autovacuum_analyze_threshold = 2000
 );
 
--- Each index over ready jobs has a condition of its own that is always true: a statement repeats that of the one it means
--- (docs/decisions/0013).
+-- Each index over ready jobs has a condition of its own that is always true: a statement repeats that of the one it
+-- means (docs/decisions/0013).
 create index job_ready on kongflow.job (priority, run_at, id) where state = 2 and priority is not null;
 create index job_ready_kind on kongflow.job (kind, priority, run_at, id) where state = 2 and run_at is not null;
 create index job_ready_queue on kongflow.job (queue, kind, priority, run_at, id) where state = 2 and queue is not null;
@@ -72,9 +72,10 @@ create index job_claimed_key on kongflow.job (claimed_key, id) where claimed_key
 -- Fencing tokens: one for every claim of a job, growing.
 create sequence kongflow.lease;
 
--- Finished jobs, until purge_at. A partition is for jobs of one state that may go within the same days: `make_partition` makes
--- it ahead, `drop_partition` drops it. What finds none is in history_default, and is deleted row by row; so is, in every
--- partition, what is kept for less than a day. A job has one row, whatever its key: it comes from `job` in the same statement.
+-- Finished jobs, until purge_at. A partition is for jobs of one state that may go within the same days:
+-- `make_partition` makes it ahead, `drop_partition` drops it. What finds none is in history_default, and is deleted row
+-- by row; so is, in every partition, what is kept for less than a day. A job has one row, whatever its key: it comes
+-- from `job` in the same statement.
 create table kongflow.history (
     id bigint not null,
     task text not null,
@@ -163,8 +164,8 @@ create table kongflow.taker (
 
 create index taker_task on kongflow.taker (task);
 
--- A lane with running jobs; no row where nothing runs. `granted` and `slots` are those of the last claim. `refill_at`: its
--- rate limit is used up until then, and jobs wait.
+-- A lane with running jobs; no row where nothing runs. `granted` and `slots` are those of the last claim. `refill_at`:
+-- its rate limit is used up until then, and jobs wait.
 create table kongflow.lane (
     name text collate "C" primary key,
     running integer not null,
@@ -175,8 +176,9 @@ create table kongflow.lane (
 
 create index lane_refill on kongflow.lane (refill_at) where refill_at is not null;
 
--- Lanes that the next claims must put right. Rows are only added and deleted, so that nobody waits for anybody. `sweep`: all
--- lanes with blocked jobs whose names come after this one, and not after `up_to`; after a deploy these may be a million.
+-- Lanes that the next claims must put right. Rows are only added and deleted, so that nobody waits for anybody.
+-- `sweep`: all lanes with blocked jobs whose names come after this one, and not after `up_to`; after a deploy these may
+-- be a million.
 create table kongflow.lane_check (
     lane text collate "C" not null,
     sweep boolean not null default false,
@@ -231,21 +233,23 @@ create type kongflow.added_job as (
 -- those that compete for the queue's slots.
 create type kongflow.picked_job as (
     n integer, id bigint, queue text, priority smallint, run_at timestamptz, task text, kind bigint, crashes integer,
-    job_key text, claimed_key text, slots integer, pattern text, rate_limit integer, rate_per double precision, rank integer
+    job_key text, claimed_key text, slots integer, pattern text, rate_limit integer, rate_per double precision,
+    rank integer
 );
 
--- A leased job. The last row of a claim has no id and says how things stand: `more`: come again at once; `next_due`: the
--- seconds until something may start by itself; `chores`: what somebody should do, by name; `contended`: queues were left to
--- others, who are about to take better jobs of theirs.
+-- A leased job. The last row of a claim has no id and says how things stand: `more`: come again at once; `next_due`:
+-- the seconds until something may start by itself; `chores`: what somebody should do, by name; `contended`: queues were
+-- left to others, who are about to take better jobs of theirs.
 create type kongflow.claimed_job as (
-    id bigint, lease bigint, task text, queue text, priority smallint, payload text, attempt integer, max_attempts integer,
+    id bigint, lease bigint, task text, queue text, priority smallint, payload text, attempt integer,
+        max_attempts integer,
     claims integer, crashes integer, run_at timestamptz, created_at timestamptz, age double precision, key text,
     flags text[], tags text[], more boolean, next_due double precision, chores text[],
     contended boolean
 );
 
--- What limits a lane. `slots`: how many jobs may run at once; null is unlimited. `pattern`: the lane that it shares with
--- other queues, null where it shares none.
+-- What limits a lane. `slots`: how many jobs may run at once; null is unlimited. `pattern`: the lane that it shares
+-- with other queues, null where it shares none.
 create type kongflow.lane_limit as (
     lane text, slots integer, pattern text, rate_limit integer, rate_per double precision
 );
@@ -259,9 +263,9 @@ create type kongflow.taken_slots as (ids bigint[], contended boolean);
 -- How many slots of a lane a claim got, and how many of them it may use by the lane's rate limit.
 create type kongflow.lane_grant as (lane text, granted integer, usable integer);
 
--- The end of one attempt. `ended` is what its runner says of it. `state` is a final one, or 1: the job runs again after `delay` seconds. What became of it:
--- `verdict` 0 the lease was lost, 1 it was written, 2 somebody had asked for a cancel, 3 a newer job had its key, 4 nothing
--- was written yet, because somebody's open transaction holds the job.
+-- The end of one attempt. `ended` is what its runner says of it. `state` is a final one, or 1: the job runs again after
+-- `delay` seconds. What became of it: `verdict` 0 the lease was lost, 1 it was written, 2 somebody had asked for a
+-- cancel, 3 a newer job had its key, 4 nothing was written yet, because somebody's open transaction holds the job.
 create type kongflow.attempt_end as (
     n integer, id bigint, lease bigint, state smallint, reason text, detail text, result text, ended jsonb,
     delay double precision, gives_back boolean, clears_crashes boolean, crashed boolean, keep text
@@ -271,9 +275,10 @@ create type kongflow.attempt_verdict as (n integer, verdict integer, queue text)
 -- Every job, live or finished, in the order of rows.FIELDS; texts of JSON as they were given.
 create view kongflow.job_row as
 select j.id, j.task, j.state, j.queue, j.priority, j.payload::text as payload, j.run_at, j.created_at, j.attempt,
-    j.max_attempts, j.claims, j.crashes, coalesce(j.job_key, j.claimed_key) as key, j.tags, j.flags, null::text as reason,
-    null::text as detail, null::text as result, j.attempts::text as attempts, j.progress::text as progress,
-    j.cancel_requested, j.overrunning, r.host || ':' || r.pid as runner, j.claimed_at, null::timestamptz as finished_at
+    j.max_attempts, j.claims, j.crashes, coalesce(j.job_key, j.claimed_key) as key, j.tags, j.flags,
+    null::text as reason, null::text as detail, null::text as result, j.attempts::text as attempts,
+    j.progress::text as progress, j.cancel_requested, j.overrunning, r.host || ':' || r.pid as runner, j.claimed_at,
+    null::timestamptz as finished_at
 from kongflow.job j left join kongflow.runner r on r.id = j.runner
 union all
 select h.id, h.task, h.state, h.queue, h.priority, h.payload::text, h.run_at, h.created_at, h.attempt, h.max_attempts,

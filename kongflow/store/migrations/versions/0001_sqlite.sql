@@ -40,7 +40,8 @@ create table kongflow_job (
     attempts text check (json_type(attempts) = 'array'),
     -- Jobs of one kind are for the same runners, but for what a change of the declared queues makes of single names.
     kind text generated always as (
-        task || char(31) || coalesce(flags, '') || char(31) || case when queue is null then '' else coalesce(rule, '?') end
+        task || char(31) || coalesce(flags, '') || char(31)
+            || case when queue is null then '' else coalesce(rule, '?') end
     ) virtual,
     check ((state = 3) = (lane is not null)),
     check (state = 0 or (priority is not null and run_at is not null and ready_at is not null))
@@ -48,7 +49,8 @@ create table kongflow_job (
 
 create index kongflow_job_ready on kongflow_job (priority, run_at) where state = 2;
 create index kongflow_job_ready_kind on kongflow_job (kind, priority, run_at) where state = 2;
-create index kongflow_job_ready_queue on kongflow_job (queue, kind, priority, run_at) where state = 2 and queue is not null;
+create index kongflow_job_ready_queue on kongflow_job (queue, kind, priority, run_at)
+    where state = 2 and queue is not null;
 create index kongflow_job_blocked on kongflow_job (lane, kind, priority, run_at) where state = 3;
 create index kongflow_job_blocked_by_pattern on kongflow_job (queue, lane) where state = 3 and lane <> queue;
 create index kongflow_job_running_queue on kongflow_job (queue) where state = 4 and queue is not null;
@@ -124,14 +126,15 @@ create table kongflow_meta (
     value any
 ) strict, without rowid;
 
--- Lanes whose blocked jobs must be looked at by the next claims, in the order of the ids. Noted again, one keeps its place.
+-- Lanes whose blocked jobs must be looked at by the next claims, in the order of the ids. Noted again, one keeps its
+-- place.
 create table kongflow_lane_check (
     id integer primary key,
     lane text not null unique
 ) strict;
 
--- Who takes what, or a limit, has changed: all lanes with blocked jobs whose names come after `place`, and not after `up_to`,
--- must be looked at by the next claims; they may be a million.
+-- Who takes what, or a limit, has changed: all lanes with blocked jobs whose names come after `place`, and not after
+-- `up_to`, must be looked at by the next claims; they may be a million.
 create table kongflow_sweep (
     place text primary key,
     up_to text

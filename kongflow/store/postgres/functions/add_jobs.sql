@@ -18,17 +18,17 @@ begin
             coalesce(e.run_at, kongflow.later(v_now, e.delay)), e.max_attempts, e.key, e.mode, kongflow.names(e.flags),
             kongflow.names(e.tags), e.awaited
         )::kongflow.new_job
-        from unnest(p_tasks, p_payloads, p_queues, p_rules, p_priorities, p_run_ats, p_delays, p_max_attempts, p_keys, p_modes,
-            p_flags, p_tags, p_awaited) with ordinality
+        from unnest(p_tasks, p_payloads, p_queues, p_rules, p_priorities, p_run_ats, p_delays, p_max_attempts, p_keys,
+            p_modes, p_flags, p_tags, p_awaited) with ordinality
             as e (task, payload, queue, rule, priority, run_at, delay, max_attempts, key, mode, flags, tags, awaited, n)
         order by e.n
     );
     return query
     with added as (
-        insert into kongflow.job (id, task, state, queue, rule, priority, run_at, ready_at, created_at, max_attempts, flags,
-            tags, awaited, payload)
-        select id, task, case when run_at <= v_now then 2 else 1 end, queue, rule, priority, run_at, greatest(run_at, v_now),
-            v_now, max_attempts, flags, tags, awaited, payload::json
+        insert into kongflow.job (id, task, state, queue, rule, priority, run_at, ready_at, created_at, max_attempts,
+            flags, tags, awaited, payload)
+        select id, task, case when run_at <= v_now then 2 else 1 end, queue, rule, priority, run_at,
+            greatest(run_at, v_now), v_now, max_attempts, flags, tags, awaited, payload::json
         from unnest(v_jobs) where key is null
         returning id, state
     )

@@ -1,6 +1,6 @@
--- Purpose: add a job with a key, by its mode: give the waiting, never-claimed job of the key everything anew, return the
--- one that waits or runs (unsafe_dedupe, which looks without a lock), or add another. Caller: add_jobs.
--- Locks: the never-claimed job of the key and the key's note; waits for a producer of the same key and for a claim.
+-- Purpose: add a job with a key, by its mode: give the waiting, never-claimed job of the key everything anew, return
+-- the one that waits or runs (unsafe_dedupe, which looks without a lock), or add another. Caller: add_jobs. Locks: the
+-- never-claimed job of the key and the key's note; waits for a producer of the same key and for a claim.
 create or replace function kongflow.add_keyed(p_job kongflow.new_job, p_now timestamptz) returns kongflow.added_job
 language plpgsql as $$
 declare
@@ -29,9 +29,9 @@ begin
         end if;
         insert into kongflow.job (id, task, state, queue, rule, priority, run_at, ready_at, created_at, max_attempts,
             job_key, flags, tags, awaited, payload)
-        values (p_job.id, p_job.task, case when p_job.run_at <= p_now then 2 else 1 end, p_job.queue, p_job.rule, p_job.priority,
-            p_job.run_at, greatest(p_job.run_at, p_now), p_now, p_job.max_attempts, p_job.key, p_job.flags, p_job.tags,
-            p_job.awaited, p_job.payload::json)
+        values (p_job.id, p_job.task, case when p_job.run_at <= p_now then 2 else 1 end, p_job.queue, p_job.rule,
+            p_job.priority, p_job.run_at, greatest(p_job.run_at, p_now), p_now, p_job.max_attempts, p_job.key,
+            p_job.flags, p_job.tags, p_job.awaited, p_job.payload::json)
         on conflict (job_key) where job_key is not null and state > 0 do nothing
         returning state into v_state;
         if found then

@@ -1,6 +1,6 @@
 -- Purpose: return a job whose outcome will stay readable for 10 minutes after its end, because somebody waits for it.
--- It writes only the first time. Caller: await_outcome. Locks: the job, the first time, and the roster, shared, so that no
--- claim passes the job meanwhile; both without waiting: who waits comes again.
+-- It writes only the first time. Caller: await_outcome. Locks: the job, the first time, and the roster, shared, so that
+-- no claim passes the job meanwhile; both without waiting: who waits comes again.
 create or replace function kongflow.await_outcome(p_id bigint) returns setof kongflow.job_row
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare

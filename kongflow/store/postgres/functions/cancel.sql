@@ -1,5 +1,5 @@
--- Purpose: cancel a waiting job, or ask for the cancel of a running one; a finished one is left as it is. Caller: cancel.
--- Locks: the job, for which it waits.
+-- Purpose: cancel a waiting job, or ask for the cancel of a running one; a finished one is left as it is. Caller:
+-- cancel. Locks: the job, for which it waits.
 create or replace function kongflow.cancel(p_id bigint, p_shift interval) returns setof kongflow.job_row
 language plpgsql set lock_timeout = '5s' as $$
 begin

@@ -1,8 +1,8 @@
--- Purpose: do the next step of dropping the partitions of the history whose days are over: empty one, which only those feel
--- who read it, or drop an empty one; true where a step was done. It is `p_latest` at most, whatever the server's clock says.
--- Caller: prune, until there is none.
--- With the rights of its owner: it is DDL. Locks: the partition; to drop it, also the history and its default partition, for
--- some milliseconds. It waits for none who holds them for long: then they are for the next time.
+-- Purpose: do the next step of dropping the partitions of the history whose days are over: empty one, which only those
+-- feel who read it, or drop an empty one; true where a step was done. It is `p_latest` at most, whatever the server's
+-- clock says. Caller: prune, until there is none. With the rights of its owner: it is DDL. Locks: the partition; to
+-- drop it, also the history and its default partition, for some milliseconds. It waits for none who holds them for
+-- long: then they are for the next time.
 create or replace function kongflow.drop_partition(p_latest timestamptz, p_shift interval) returns boolean
 language plpgsql security definer set search_path = pg_catalog, pg_temp set lock_timeout = '100ms' as $$
 declare

@@ -1,15 +1,18 @@
 -- Purpose: write the ends of attempts whose leases hold, and return for each of these what was written and the queue
--- whose slot is free now. One that somebody's open transaction holds is left for later. `p_retention` are the seconds for succeeded, failed and cancelled. Caller: settle, settle_in.
--- Locks: the jobs, in the order of their ids, without waiting.
-create or replace function kongflow.end_attempts(p_ends kongflow.attempt_end[], p_retention double precision[], p_now timestamptz)
+-- whose slot is free now. One that somebody's open transaction holds is left for later. `p_retention` are the seconds
+-- for succeeded, failed and cancelled. Caller: settle, settle_in. Locks: the jobs, in the order of their ids, without
+-- waiting.
+create or replace function kongflow.end_attempts(
+    p_ends kongflow.attempt_end[], p_retention double precision[], p_now timestamptz
+)
 returns setof kongflow.attempt_verdict
 language plpgsql as $$
 declare
     v_locked bigint[];
     v_ends kongflow.attempt_end[];
 begin
-    -- In the order of their ids, and without waiting. From here on nobody can ask for a cancel any more: it either counts
-    -- or comes too late.
+    -- In the order of their ids, and without waiting. From here on nobody can ask for a cancel any more: it either
+    -- counts or comes too late.
     v_locked := array(
         select j.id from kongflow.job j join unnest(p_ends) as e on j.id = e.id and j.lease = e.lease
         where j.id = any (array(select id from unnest(p_ends)))

@@ -1,5 +1,5 @@
--- Purpose: end jobs of a key that wait, were claimed before and are older than another. Caller: supersede_older, and the
--- claim, which must not touch the note: a user's transaction may hold it. Locks: the jobs, without waiting.
+-- Purpose: end jobs of a key that wait, were claimed before and are older than another. Caller: supersede_older, and
+-- the claim, which must not touch the note: a user's transaction may hold it. Locks: the jobs, without waiting.
 create or replace function kongflow.end_older(p_key text, p_newest bigint, p_now timestamptz) returns void
 language plpgsql as $$
 declare

@@ -1,6 +1,6 @@
--- Purpose: add a job from any language, a trigger or psql, and return its id. It is unrouted until a runner that knows the
--- task has checked the payload and rendered queue, key and priority, within a poll interval. A null option is not given.
--- Caller: users, with EXECUTE and nothing else. Locks: nothing, also where it has a key.
+-- Purpose: add a job from any language, a trigger or psql, and return its id. It is unrouted until a runner that knows
+-- the task has checked the payload and rendered queue, key and priority, within a poll interval. A null option is not
+-- given. Caller: users, with EXECUTE and nothing else. Locks: nothing, also where it has a key.
 create or replace function kongflow.enqueue(
     task text,
     payload jsonb default '{}',
@@ -38,12 +38,14 @@ begin
         'run_at and delay are finite; leave them out for a job that may start at once');
     perform kongflow.require(delay between interval '-36500 days' and interval '36500 days',
         format('a delay of %s is not within a hundred years', delay));
-    v_start := coalesce(run_at, v_now + delay);
+    -- As in Python, a delay below 0 is none: the job goes before nobody who waits already.
+    v_start := coalesce(run_at, v_now + nullif(greatest(delay, interval '0'), interval '0'));
     perform kongflow.require(v_start <= v_now + interval '36500 days',
         format('%s is more than a hundred years away', v_start));
     perform kongflow.require(priority between -32768 and 32767,
         format('a priority is -32768 to 32767, not %s', priority));
-    perform kongflow.require(max_attempts between 1 and 32767, format('max_attempts is 1 to 32767, not %s', max_attempts));
+    perform kongflow.require(max_attempts between 1 and 32767,
+        format('max_attempts is 1 to 32767, not %s', max_attempts));
     perform kongflow.require(length(job_key) between 1 and 512,
         format('a job key has 1 to 512 characters, this one has %s', length(job_key)));
     perform kongflow.require(job_key !~ v_control, format('the job key %L holds a control character', job_key));
@@ -52,8 +54,8 @@ begin
     perform kongflow.require_labels('flags', flags);
     perform kongflow.require_labels('tags', tags);
     insert into kongflow.job (task, payload, queue, run_at, priority, max_attempts, job_key, job_key_mode, flags, tags)
-    values (task, coalesce(payload, '{}')::json, queue, case when v_start < 'epoch' then 'epoch' else v_start end, priority,
-        max_attempts, job_key, job_key_mode, flags, tags)
+    values (task, coalesce(payload, '{}')::json, queue, case when v_start < 'epoch' then 'epoch' else v_start end,
+        priority, max_attempts, job_key, job_key_mode, flags, tags)
     returning id into v_id;
     return v_id;
 end

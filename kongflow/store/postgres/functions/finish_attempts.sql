@@ -19,16 +19,18 @@ begin
         where j.id = any (array(select id from unnest(p_ends)))
     ), ended as (
         delete from kongflow.job j using judged
-        where j.id = any (array(select id from judged)) and j.id = judged.id and j.lease = judged.lease and (judged.state <> 1 or judged.verdict <> 1)
-        returning j.*, judged.n, judged.verdict, judged.detail, judged.result, judged.ended, judged.crashed, judged.keep,
+        where j.id = any (array(select id from judged)) and j.id = judged.id and j.lease = judged.lease
+            and (judged.state <> 1 or judged.verdict <> 1)
+        returning j.*, judged.n, judged.verdict, judged.detail, judged.result, judged.ended, judged.crashed,
+            judged.keep,
             case when judged.verdict = 1 then judged.state else 7 end as final_state,
             case judged.verdict when 1 then judged.reason when 2 then 'request' else 'superseded' end as final_reason
     ), kept as (
         insert into kongflow.history (id, task, state, reason, detail, queue, priority, run_at, created_at, claimed_at,
-            finished_at, purge_at, max_attempts, key, flags, tags, attempt, claims, crashes, runner, progress, payload, result,
-            attempts)
-        select id, task, final_state, final_reason, case when verdict = 1 then detail end, queue, priority, run_at, created_at,
-            claimed_at, p_now,
+            finished_at, purge_at, max_attempts, key, flags, tags, attempt, claims, crashes, runner, progress, payload,
+            result, attempts)
+        select id, task, final_state, final_reason, case when verdict = 1 then detail end, queue, priority, run_at,
+            created_at, claimed_at, p_now,
             greatest(
                 case when keep = 'all' or keep = 'failed' and final_state = 6
                     then kongflow.later(p_now, p_retention[final_state - 4]) end,
@@ -43,7 +45,8 @@ begin
         ) as ran_on on true
         where keep = 'all' or keep = 'failed' and final_state = 6 or awaited
     )
-    select array_agg((n, verdict, queue)::kongflow.attempt_verdict), array_agg(claimed_key) filter (where claimed_key is not null)
+    select array_agg((n, verdict, queue)::kongflow.attempt_verdict),
+        array_agg(claimed_key) filter (where claimed_key is not null)
     into v_verdicts, v_keys
     from ended;
     if v_keys is not null then

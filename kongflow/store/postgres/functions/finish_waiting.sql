@@ -1,8 +1,10 @@
 -- Purpose: end a job that nobody runs: to the history and out of the live ones; false where there is none. Its queue is
--- left to the next claim. `p_ended` is what is kept of it as of an attempt, null where there is nothing. Caller: every end outside an attempt. Locks: the job, for which it waits; use it on locked rows
--- where a user's transaction may hold it.
+-- left to the next claim. `p_ended` is what is kept of it as of an attempt, null where there is nothing. Caller: every
+-- end outside an attempt. Locks: the job, for which it waits; use it on locked rows where a user's transaction may hold
+-- it.
 create or replace function kongflow.finish_waiting(
-    p_id bigint, p_state integer, p_reason text, p_ended jsonb, p_keep boolean, p_purge_at timestamptz, p_now timestamptz
+    p_id bigint, p_state integer, p_reason text, p_ended jsonb, p_keep boolean, p_purge_at timestamptz,
+    p_now timestamptz
 ) returns boolean
 language plpgsql as $$
 declare
@@ -13,12 +15,14 @@ begin
         return false;
     end if;
     if p_keep or v_job.awaited then
-        insert into kongflow.history (id, task, state, reason, queue, priority, run_at, created_at, claimed_at, finished_at,
-            purge_at, max_attempts, key, flags, tags, attempt, claims, crashes, runner, progress, payload, attempts)
+        insert into kongflow.history (id, task, state, reason, queue, priority, run_at, created_at, claimed_at,
+            finished_at, purge_at, max_attempts, key, flags, tags, attempt, claims, crashes, runner, progress, payload,
+            attempts)
         select v_job.id, v_job.task, p_state, p_reason, v_job.queue, coalesce(v_job.priority, 0),
             coalesce(v_job.run_at, v_job.created_at), v_job.created_at, v_job.claimed_at, p_now,
             greatest(
-                case when p_keep then coalesce(p_purge_at, kongflow.later(p_now, (kongflow.published_retention())[p_state - 4])) end,
+                case when p_keep
+                    then coalesce(p_purge_at, kongflow.later(p_now, (kongflow.published_retention())[p_state - 4])) end,
                 case when v_job.awaited then p_now + interval '10 minutes' end
             ),
             v_job.max_attempts, coalesce(v_job.job_key, v_job.claimed_key), v_job.flags, v_job.tags, v_job.attempt,

@@ -1,7 +1,7 @@
--- Purpose: hand the freed slots of queues on: one name for each slot; the best blocked jobs that may start become ready,
--- of the queue and of a pattern whose slots it shared. Those of the queues `p_next_of` that `p_runner` may have
--- at once stay as they are, and keep their slots: they are returned, for the caller to lease. Caller: settle.
--- Locks: the lanes, in the order of their names; blocked jobs, without waiting.
+-- Purpose: hand the freed slots of queues on: one name for each slot; the best blocked jobs that may start become
+-- ready, of the queue and of a pattern whose slots it shared. Those of the queues `p_next_of` that `p_runner` may have
+-- at once stay as they are, and keep their slots: they are returned, for the caller to lease. Caller: settle. Locks:
+-- the lanes, in the order of their names; blocked jobs, without waiting.
 create or replace function kongflow.free_slots(
     p_queues text[], p_next_of text[], p_runner bigint, p_now timestamptz
 ) returns bigint[]
@@ -40,8 +40,8 @@ begin
             else kongflow.takeable_kind(first.task, first.flags, first.queue, first.rule)
         end
     );
-    -- Most lanes free one slot and hold jobs of one kind: all of these in one statement. Its limit is a constant for the
-    -- plan's sake.
+    -- Most lanes free one slot and hold jobs of one kind: all of these in one statement. Its limit is a constant for
+    -- the plan's sake.
     v_next := array(
         select next.id from unnest(v_freed) as freed
         cross join lateral (
@@ -81,7 +81,8 @@ begin
         update kongflow.lane l set running = greatest(running - freed.slots, 0)
         from freed where l.name = freed.lane and (l.running > freed.slots or l.refill_at is not null)
     )
-    delete from kongflow.lane l using freed where l.name = freed.lane and l.running <= freed.slots and l.refill_at is null;
+    delete from kongflow.lane l using freed where l.name = freed.lane and l.running <= freed.slots
+        and l.refill_at is null;
     return v_handed;
 end
 $$

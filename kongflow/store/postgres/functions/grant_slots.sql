@@ -13,7 +13,9 @@ begin
         from unnest(p_ranked) where slots > 0 group by queue
         union all
         select w.pattern collate "C", w.number, l.slots
-        from (select pattern, count(*)::integer as number from unnest(p_ranked) where pattern is not null group by pattern) as w
+        from (
+            select pattern, count(*)::integer as number from unnest(p_ranked) where pattern is not null group by pattern
+        ) as w
         join kongflow.limits_of(array(select distinct pattern from unnest(p_ranked) where pattern is not null)) as l
             on l.lane = w.pattern
         where l.slots > 0
@@ -29,7 +31,8 @@ begin
     )
     select array_agg((name, granted, granted)::kongflow.lane_grant) into v_grants from granted;
     if exists (select from unnest(p_ranked) where rate_limit is not null) then
-        -- Now that the lanes are locked: who held them before has written his starts, and they are older than this moment.
+        -- Now that the lanes are locked: who held them before has written his starts, and they are older than this
+        -- moment.
         v_now := clock_timestamp() + p_shift;
         with rated as materialized (
             select g.lane, g.granted, t.tokens, t.refill_at

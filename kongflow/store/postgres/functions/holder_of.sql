@@ -1,5 +1,5 @@
--- Purpose: find the job that holds a key: the waiting one that was never claimed, else the newest that was claimed before
--- and is not finished. Caller: add_keyed, retry. Locks: nothing.
+-- Purpose: find the job that holds a key: the waiting one that was never claimed, else the newest that was claimed
+-- before and is not finished. Caller: add_keyed, retry. Locks: nothing.
 create or replace function kongflow.holder_of(p_key text) returns bigint
 language sql stable as $$
     select coalesce(

@@ -9,6 +9,7 @@ language sql as $$
         or exists (
             select from kongflow.rule r join kongflow.lane_check c
                 on not c.sweep and starts_with(c.lane, r.prefix) and right(c.lane, length(r.suffix)) = r.suffix
-            where r.config = (select value from kongflow.meta where name = 'in_force') and r.is_pattern and r.name = p_lane
+            where r.config = (select value from kongflow.meta where name = 'in_force') and r.is_pattern
+                and r.name = p_lane
         )
 $$

@@ -1,4 +1,5 @@
--- Purpose: say whether a queue is paused, itself or with the pattern that it belongs to. Caller: pending. Locks: nothing.
+-- Purpose: say whether a queue is paused, itself or with the pattern that it belongs to. Caller: pending. Locks:
+-- nothing.
 create or replace function kongflow.is_paused(p_queue text) returns boolean
 language sql stable as $$
     select exists (select from kongflow.pause)

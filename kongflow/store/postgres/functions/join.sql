@@ -1,8 +1,8 @@
 -- Purpose: register a runner and publish its config, which comes last unless a live runner has it already; returns the
 -- runner's id. `p_rules` are the names of queues with their limits. Caller: join. Locks: the roster.
 create or replace function kongflow.join(
-    p_host text, p_pid integer, p_config text, p_rules jsonb, p_retention double precision[], p_serves text[], p_tasks text[],
-    p_forbidden_flags text[], p_terms jsonb, p_lease double precision, p_shift interval
+    p_host text, p_pid integer, p_config text, p_rules jsonb, p_retention double precision[], p_serves text[],
+    p_tasks text[], p_forbidden_flags text[], p_terms jsonb, p_lease double precision, p_shift interval
 ) returns bigint
 language plpgsql as $$
 declare

@@ -24,7 +24,8 @@ begin
     where strpos(lanes.name, '*') = 0;
     return query
     select lanes.name,
-        case when v_pauses and exists (select from kongflow.pause p where p.name = lanes.name) then 0 else rule.max_active end,
+        case when v_pauses and exists (select from kongflow.pause p where p.name = lanes.name)
+            then 0 else rule.max_active end,
         null::text, null::integer, null::double precision
     from unnest(p_lanes) as lanes (name)
     left join kongflow.rule on rule.config = v_config and rule.name = lanes.name

@@ -1,8 +1,8 @@
 -- Purpose: note whether ready jobs of kinds that a runner does not take are about: then it looks for its own kind by
 -- kind, and does not read all of theirs. Returns whether a ready job is about that it takes, as far as the best of each
 -- kind tells; a suspect only where it may take any. Caller: repair, claim.
--- Locks: the runner, where the answer has changed, and without waiting: its callers hold lanes, and a claim that waits for
--- one of these may hold the runner.
+-- Locks: the runner, where the answer has changed, and without waiting: its callers hold lanes, and a claim that waits
+-- for one of these may hold the runner.
 create or replace function kongflow.look_by_kind(p_runner bigint, p_suspects integer) returns boolean
 language plpgsql set enable_sort = off set enable_bitmapscan = off as $$
 declare
@@ -22,7 +22,8 @@ begin
             v_others := true;
         elsif kongflow.serves(v_runner.serves, v_runner.config, v_job.queue) then
             v_mine := v_mine or p_suspects > 0 or not kongflow.is_suspect(v_runner.terms, v_job.task, v_job.crashes)
-                or exists (select from kongflow.job where state = 2 and run_at is not null and kind = v_kind and crashes = 0);
+                or exists (select from kongflow.job where state = 2 and run_at is not null and kind = v_kind
+                    and crashes = 0);
         end if;
     end loop;
     update kongflow.runner set by_kind = v_others

@@ -1,10 +1,12 @@
--- Purpose: make one partition of the history that jobs will need which finish within three days; true where one was made.
--- It covers whole days (UTC), an eighth of the retention or one day, less those that another partition or rows of the default
--- one have already. Caller: prune, until nothing is missing. With the rights of its owner: it is DDL.
--- Locks: the history, against writers, and its default partition, for some milliseconds: nobody is to write a row into the one
--- that belongs into the other. It waits for none who holds them for long: then jobs go into the default one meanwhile.
+-- Purpose: make one partition of the history that jobs will need which finish within three days; true where one was
+-- made. It covers whole days (UTC), an eighth of the retention or one day, less those that another partition or rows of
+-- the default one have already. Caller: prune, until nothing is missing. With the rights of its owner: it is DDL.
+-- Locks: the history, against writers, and its default partition, for some milliseconds: nobody is to write a row into
+-- the one that belongs into the other. It waits for none who holds them for long: then jobs go into the default one
+-- meanwhile.
 create or replace function kongflow.make_partition(p_shift interval) returns boolean
-language plpgsql security definer set search_path = pg_catalog, pg_temp set timezone = 'UTC' set lock_timeout = '100ms' as $$
+language plpgsql security definer set search_path = pg_catalog, pg_temp set timezone = 'UTC'
+    set lock_timeout = '100ms' as $$
 declare
     v_now timestamptz := clock_timestamp() + p_shift;
     v_new record;
@@ -38,7 +40,8 @@ begin
     where bounds.since < bounds.until and bounds.until > at
     order by at
     limit 1;
-    -- To attach one is to search the default partition, some 3 s for five million rows: more make everybody wait in vain.
+    -- To attach one is to search the default partition, some 3 s for five million rows: more make everybody wait in
+    -- vain.
     if not found
         or (select reltuples > 5000000 from pg_class where oid = 'kongflow.history_default'::regclass)
         or not pg_try_advisory_xact_lock(1262898255, 'kongflow.history'::regclass::oid::integer)
@@ -46,14 +49,16 @@ begin
     then
         return false;
     end if;
-    v_name := 'history_' || (array['succeeded', 'failed', 'cancelled'])[v_new.state - 4] || to_char(v_new.since, '_YYYYMMDD');
+    v_name := 'history_' || (array['succeeded', 'failed', 'cancelled'])[v_new.state - 4]
+        || to_char(v_new.since, '_YYYYMMDD');
     execute format('create table kongflow.%I (like kongflow.history including all)', v_name);
     lock table kongflow.history in share row exclusive mode;
-    execute format('alter table kongflow.history attach partition kongflow.%I for values from (%s, %L) to (%s, %L)', v_name,
-        v_new.state, v_new.since, v_new.state, v_new.until);
+    execute format('alter table kongflow.history attach partition kongflow.%I for values from (%s, %L) to (%s, %L)',
+        v_name, v_new.state, v_new.since, v_new.state, v_new.until);
     return true;
 exception
-    -- Somebody was quicker with a lock, with a row for the default partition or with this one; or it would take too long.
+    -- Somebody was quicker with a lock, with a row for the default partition or with this one; or it would take too
+    -- long.
     when lock_not_available or check_violation or duplicate_table or query_canceled then
         return false;
 end

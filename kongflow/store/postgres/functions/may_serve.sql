@@ -5,5 +5,8 @@ create or replace function kongflow.may_serve(p_serves text[], p_queue text, p_r
 language sql immutable as $$
     select p_serves is null
         or p_queue is not null
-            and (p_rule is null or exists (select from unnest(p_serves) as s (name) where kongflow.overlap(s.name, p_rule)))
+            and (
+                p_rule is null
+                or exists (select from unnest(p_serves) as s (name) where kongflow.overlap(s.name, p_rule))
+            )
 $$

@@ -21,8 +21,10 @@ begin
         join kongflow.job j using (id)
         join kongflow.lane l on l.name = j.queue
         join kongflow.limits_of(array(select distinct unnest(p_queues))) as limits on limits.lane = j.queue
-        where j.id = any (p_ids) and limits.slots = 1 and limits.pattern is null and limits.rate_limit is null and l.running = 1
-            and j.lane = j.queue and j.task = any (v_runner.tasks) and not coalesce(j.flags && v_runner.forbidden_flags, false)
+        where j.id = any (p_ids) and limits.slots = 1 and limits.pattern is null and limits.rate_limit is null
+            and l.running = 1
+            and j.lane = j.queue and j.task = any (v_runner.tasks)
+                and not coalesce(j.flags && v_runner.forbidden_flags, false)
             and kongflow.serves(v_runner.serves, v_runner.config, j.queue)
             and j.crashes = 0
             and not exists (select from kongflow.newest w where w.key = coalesce(j.job_key, j.claimed_key))

@@ -1,5 +1,5 @@
--- Purpose: list ready jobs that somebody may take and that are better than picked ones of their queues which got slots, up
--- to 2,000 for all queues together; without those that this claim has picked or locked itself. Caller: contended.
+-- Purpose: list ready jobs that somebody may take and that are better than picked ones of their queues which got slots,
+-- up to 2,000 for all queues together; without those that this claim has picked or locked itself. Caller: contended.
 -- Locks: nothing.
 create or replace function kongflow.not_picked(p_ranked kongflow.picked_job[], p_grants kongflow.lane_grant[])
 returns table (queue text, id bigint)

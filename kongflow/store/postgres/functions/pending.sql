@@ -1,5 +1,5 @@
--- Purpose: count what is left as one runner sees it: what it could take now, once a running job ends, or once the runner
--- that holds it is called lost; what waits for its time or for the end of a pause; and what is for others.
+-- Purpose: count what is left as one runner sees it: what it could take now, once a running job ends, or once the
+-- runner that holds it is called lost; what waits for its time or for the end of a pause; and what is for others.
 -- Caller: pending. Locks: nothing.
 create or replace function kongflow.pending(
     p_runner bigint, p_shift interval, out now bigint, out later bigint, out others bigint

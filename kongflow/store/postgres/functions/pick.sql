@@ -1,7 +1,7 @@
--- Purpose: lock the best ready jobs that a runner may take which serves every queue. Caller: claim. Locks: the jobs, without waiting.
--- The index has them in order, and the planner must not be of another mind because its statistics are old: it would read
--- and sort all that are ready. The limit is written into the statement for the same reason: for a parameter it plans with a
--- tenth of the table.
+-- Purpose: lock the best ready jobs that a runner may take which serves every queue. Caller: claim. Locks: the jobs,
+-- without waiting. The index has them in order, and the planner must not be of another mind because its statistics are
+-- old: it would read and sort all that are ready. The limit is written into the statement for the same reason: for a
+-- parameter it plans with a tenth of the table.
 create or replace function kongflow.pick(p_runner kongflow.runner, p_limit integer, p_suspects integer)
 returns kongflow.picked_job[]
 language plpgsql set enable_sort = off set enable_bitmapscan = off as $$

@@ -1,7 +1,7 @@
--- Purpose: as pick, where ready jobs are about that the runner does not take, perhaps a million: it looks at the best of
--- each kind that it takes; of kinds that do not tell whether it serves their queues, at the best of each queue that it does.
--- May find fewer than there are; `exhausted` says that there are no more. Caller: claim.
--- Locks: the best jobs of each kind, without waiting.
+-- Purpose: as pick, where ready jobs are about that the runner does not take, perhaps a million: it looks at the best
+-- of each kind that it takes; of kinds that do not tell whether it serves their queues, at the best of each queue that
+-- it does. May find fewer than there are; `exhausted` says that there are no more. Caller: claim. Locks: the best jobs
+-- of each kind, without waiting.
 create or replace function kongflow.pick_by_kind(
     p_runner kongflow.runner, p_limit integer, p_suspects integer,
     out picked kongflow.picked_job[], out exhausted boolean
@@ -71,19 +71,23 @@ begin
             ) as best
         ), known as (
             -- Behind the last head of a kind there may be more of it: what is worse than that is not known to be next.
-            select *, bool_or(place = %1$s) over (order by priority, run_at, id rows between unbounded preceding and 1 preceding)
-                as is_doubtful, row_number() over (order by priority, run_at, id) as n
+            select *,
+                bool_or(place = %1$s)
+                    over (order by priority, run_at, id rows between unbounded preceding and 1 preceding)
+                    as is_doubtful,
+                row_number() over (order by priority, run_at, id) as n
             from heads
         )
-        select coalesce(array_agg((n, id, queue, priority, run_at, task, kind, crashes, job_key, claimed_key, null, null, null,
-                null, null)::kongflow.picked_job order by n)
+        select coalesce(array_agg((n, id, queue, priority, run_at, task, kind, crashes, job_key, claimed_key, null,
+                null, null, null, null)::kongflow.picked_job order by n)
             filter (where is_doubtful is not true and n <= %2$s), '{}'),
             count(*) filter (where is_doubtful is not true and n <= %2$s) >= %2$s or bool_and(place < %1$s) is not false
         from known
         $pick$,
         v_each, p_limit
     ) into picked, exhausted
-    using v_kinds, p_runner.tasks, p_runner.forbidden_flags, p_runner.serves, p_runner.config, p_suspects, p_runner.terms,
+    using v_kinds, p_runner.tasks, p_runner.forbidden_flags, p_runner.serves, p_runner.config, p_suspects,
+        p_runner.terms,
         v_queues;
 end
 $$

@@ -1,6 +1,6 @@
--- Purpose: put noted lanes right, those whose rate limit is filled again, and, where few are noted, the next ones of a sweep,
--- up to `p_most` of each, with the patterns that their queues share; returns how many there were. Caller: claim, repair.
--- Locks: the notes, without waiting; the lanes, in the order of their names.
+-- Purpose: put noted lanes right, those whose rate limit is filled again, and, where few are noted, the next ones of a
+-- sweep, up to `p_most` of each, with the patterns that their queues share; returns how many there were. Caller: claim,
+-- repair. Locks: the notes, without waiting; the lanes, in the order of their names.
 create or replace function kongflow.put_right(p_most integer, p_now timestamptz) returns integer
 language plpgsql set enable_seqscan = off as $$
 declare

@@ -1,5 +1,5 @@
--- Purpose: let jobs of some queues that wait for a slot of a pattern wait in the lane of their queue, where the config in
--- force gives the queue to another rule now: up to 2,000 of them; returns how many. Caller: sweep. Locks: the jobs,
+-- Purpose: let jobs of some queues that wait for a slot of a pattern wait in the lane of their queue, where the config
+-- in force gives the queue to another rule now: up to 2,000 of them; returns how many. Caller: sweep. Locks: the jobs,
 -- without waiting.
 create or replace function kongflow.release_moved(p_queues text[]) returns integer
 language plpgsql set enable_seqscan = off set enable_bitmapscan = off as $$

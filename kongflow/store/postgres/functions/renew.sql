@@ -1,5 +1,5 @@
--- Purpose: write that a runner is alive, and return its leases and whether somebody asked to cancel their jobs; before them
--- a row without a lease that tells the time of the server, with the runner's id where its row is still there.
+-- Purpose: write that a runner is alive, and return its leases and whether somebody asked to cancel their jobs; before
+-- them a row without a lease that tells the time of the server, with the runner's id where its row is still there.
 -- Caller: the heartbeat. Locks: the runner; the roster where it was called dead and comes back.
 create or replace function kongflow.renew(p_runner bigint, p_shift interval)
 returns table (id bigint, lease bigint, cancel_requested boolean, server_time timestamptz)

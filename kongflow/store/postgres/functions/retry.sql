@@ -1,7 +1,9 @@
--- Purpose: run a finished job again under its id, from attempt 0, or a waiting one now. Returns an empty conflict and the
--- job; or why not: 'running', 'missing', or the id of the job that holds its key. Caller: retry.
--- Locks: the job, for which it waits.
-create or replace function kongflow.retry(p_id bigint, p_payload text, p_shift interval, out conflict text, out key text)
+-- Purpose: run a finished job again under its id, from attempt 0, or a waiting one now. Returns an empty conflict and
+-- the job; or why not: 'running', 'missing', or the id of the job that holds its key. Caller: retry. Locks: the job,
+-- for which it waits.
+create or replace function kongflow.retry(
+    p_id bigint, p_payload text, p_shift interval, out conflict text, out key text
+)
 language plpgsql set lock_timeout = '5s' as $$
 declare
     v_now timestamptz := date_trunc('milliseconds', clock_timestamp() + p_shift);
@@ -35,11 +37,12 @@ begin
         return;
     end if;
     delete from kongflow.newest where newest.key = v_job.key;
-    insert into kongflow.job (id, task, state, queue, rule, priority, run_at, ready_at, created_at, max_attempts, job_key, flags,
-        tags, claims, payload, attempts)
+    insert into kongflow.job (id, task, state, queue, rule, priority, run_at, ready_at, created_at, max_attempts,
+        job_key, flags, tags, claims, payload, attempts)
     select h.id, h.task, 2, h.queue,
-        (select name from kongflow.rule_of((select value from kongflow.meta where name = 'in_force'), h.queue)), h.priority,
-        v_now, v_now, h.created_at, h.max_attempts, h.key, h.flags, h.tags, h.claims, p_payload::json, h.attempts
+        (select name from kongflow.rule_of((select value from kongflow.meta where name = 'in_force'), h.queue)),
+        h.priority, v_now, v_now, h.created_at, h.max_attempts, h.key, h.flags, h.tags, h.claims, p_payload::json,
+        h.attempts
     from kongflow.history h
     where h.id = p_id and h.state = v_job.state and h.purge_at = v_job.purge_at;
     delete from kongflow.history where id = p_id and state = v_job.state and purge_at = v_job.purge_at;

@@ -1,6 +1,6 @@
--- Purpose: draw the conclusions of a runner that came or went: which config is in force, who takes what, and, where that
--- is different now, which queues must be put right. Caller: join, leave, revive, declare_dead, which have locked the
--- roster. Locks: nothing that anybody waits for.
+-- Purpose: draw the conclusions of a runner that came or went: which config is in force, who takes what, and, where
+-- that is different now, which queues must be put right. Caller: join, leave, revive, declare_dead, which have locked
+-- the roster. Locks: nothing that anybody waits for.
 create or replace function kongflow.roster_changed() returns void
 language plpgsql as $$
 declare

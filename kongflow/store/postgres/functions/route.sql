@@ -1,9 +1,10 @@
--- Purpose: write the results of routing, in id order, and return the ids of jobs that were still unrouted. A result with a
--- failure ends the job. Caller: route. Locks: as route_job, for each.
+-- Purpose: write the results of routing, in id order, and return the ids of jobs that were still unrouted. A result
+-- with a failure ends the job. Caller: route. Locks: as route_job, for each.
 create or replace function kongflow.route(
     p_ids bigint[], p_tasks text[], p_payloads text[], p_queues text[], p_rules text[], p_priorities integer[],
-    p_run_ats timestamptz[], p_delays double precision[], p_max_attempts integer[], p_keys text[], p_modes text[], p_flags text[], p_tags text[],
-    p_failures text[], p_ended text[], p_keeps boolean[], p_retention double precision, p_shift interval
+    p_run_ats timestamptz[], p_delays double precision[], p_max_attempts integer[], p_keys text[], p_modes text[],
+    p_flags text[], p_tags text[], p_failures text[], p_ended text[], p_keeps boolean[], p_retention double precision,
+    p_shift interval
 ) returns bigint[]
 language plpgsql as $$
 declare
@@ -13,10 +14,10 @@ declare
     v_done boolean;
 begin
     for v_entry in
-        select * from unnest(p_ids, p_tasks, p_payloads, p_queues, p_rules, p_priorities, p_run_ats, p_delays, p_max_attempts,
-            p_keys, p_modes, p_flags, p_tags, p_failures, p_ended, p_keeps)
-            as e (id, task, payload, queue, rule, priority, run_at, delay, max_attempts, key, mode, flags, tags, failure, ended,
-                keep)
+        select * from unnest(p_ids, p_tasks, p_payloads, p_queues, p_rules, p_priorities, p_run_ats, p_delays,
+            p_max_attempts, p_keys, p_modes, p_flags, p_tags, p_failures, p_ended, p_keeps)
+            as e (id, task, payload, queue, rule, priority, run_at, delay, max_attempts, key, mode, flags, tags,
+                failure, ended, keep)
         order by id
     loop
         if v_entry.failure is null then
@@ -28,7 +29,8 @@ begin
             );
         else
             perform from kongflow.job where id = v_entry.id and state + 0 = 0 for update skip locked;
-            v_done := found and kongflow.finish_waiting(v_entry.id, 6, v_entry.failure, v_entry.ended::jsonb, v_entry.keep,
+            v_done := found and kongflow.finish_waiting(v_entry.id, 6, v_entry.failure, v_entry.ended::jsonb,
+                v_entry.keep,
                 kongflow.later(v_now, p_retention), v_now);
         end if;
         if v_done then

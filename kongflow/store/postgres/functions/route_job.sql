@@ -1,8 +1,9 @@
--- Purpose: make an unrouted job a live one with everything that was rendered, by the key rules of an enqueue with the ids
--- as the order of adding. False where it is not unrouted any more, or where somebody's open transaction holds it or its
--- key: then it is left for later. Caller: route. Locks: the job, the never-claimed job of its key and the key's note;
--- it waits for a producer of the same key for 100 ms.
-create or replace function kongflow.route_job(p_job kongflow.new_job, p_delay double precision, p_now timestamptz) returns boolean
+-- Purpose: make an unrouted job a live one with everything that was rendered, by the key rules of an enqueue with the
+-- ids as the order of adding. False where it is not unrouted any more, or where somebody's open transaction holds it or
+-- its key: then it is left for later. Caller: route. Locks: the job, the never-claimed job of its key and the key's
+-- note; it waits for a producer of the same key for 100 ms.
+create or replace function kongflow.route_job(p_job kongflow.new_job, p_delay double precision, p_now timestamptz)
+    returns boolean
 language plpgsql as $$
 declare
     v_old kongflow.job;
@@ -14,7 +15,8 @@ begin
         return false;
     end if;
     v_run_at := coalesce(
-        p_job.run_at, case when p_delay is not null then kongflow.later(p_now, p_delay) end, v_old.run_at, v_old.created_at
+        p_job.run_at, case when p_delay is not null then kongflow.later(p_now, p_delay) end, v_old.run_at,
+        v_old.created_at
     );
     if p_job.key is not null then
         for v_holder in
@@ -43,8 +45,8 @@ begin
     update kongflow.job
     set task = p_job.task, state = case when v_run_at <= p_now then 2 else 1 end, queue = p_job.queue,
         rule = p_job.rule, priority = p_job.priority, run_at = v_run_at, ready_at = greatest(v_run_at, p_now),
-        max_attempts = p_job.max_attempts, job_key = p_job.key, job_key_mode = null, flags = p_job.flags, tags = p_job.tags,
-        payload = p_job.payload::json
+        max_attempts = p_job.max_attempts, job_key = p_job.key, job_key_mode = null, flags = p_job.flags,
+        tags = p_job.tags, payload = p_job.payload::json
     where id = p_job.id;
     if p_job.key is not null then
         perform kongflow.supersede_older(p_job.key, p_job.id, p_now);

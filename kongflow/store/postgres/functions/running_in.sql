@@ -11,7 +11,9 @@ begin
     if exists (select from unnest(p_lanes) as l (name) where strpos(name, '*') > 0) then
         return query
         select rule.name, sum(busy.running)::integer
-        from (select queue, count(*) as running from kongflow.job where state = 4 and queue is not null group by queue) as busy
+        from (
+            select queue, count(*) as running from kongflow.job where state = 4 and queue is not null group by queue
+        ) as busy
         cross join lateral kongflow.rule_of(v_config, busy.queue) as rule
         where rule.is_pattern and rule.name = any (p_lanes)
         group by rule.name;

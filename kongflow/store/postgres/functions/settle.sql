@@ -1,8 +1,8 @@
 -- Purpose: write the ends of attempts, each fenced by its lease, and hand freed queue slots on. The first row has one
--- verdict for each end, in order; each further one is a job that was leased to `p_runner` in the same breath, the next of
--- one of the queues `p_next_of`. `p_dead`: the ends are those of a runner that is gone; where it has come back, nothing is
--- written. Caller: settle, rescue.
--- Locks: the roster, shared; the jobs; then the lanes, in the order of their names; the next jobs, without waiting.
+-- verdict for each end, in order; each further one is a job that was leased to `p_runner` in the same breath, the next
+-- of one of the queues `p_next_of`. `p_dead`: the ends are those of a runner that is gone; where it has come back,
+-- nothing is written. Caller: settle, rescue. Locks: the roster, shared; the jobs; then the lanes, in the order of
+-- their names; the next jobs, without waiting.
 create or replace function kongflow.settle(
     p_ends kongflow.attempt_end[], p_retention double precision[], p_runner bigint, p_next_of text[], p_dead bigint,
     p_shift interval

@@ -1,6 +1,6 @@
 -- Purpose: make older jobs of a key that were claimed before give way to the newest: those that wait end at once, for
--- those that run or are locked it is noted; so also where a user's transaction cannot see all that was committed before.
--- Caller: add_keyed, route_job. Locks: the waiting jobs, without waiting; the note of the key.
+-- those that run or are locked it is noted; so also where a user's transaction cannot see all that was committed
+-- before. Caller: add_keyed, route_job. Locks: the waiting jobs, without waiting; the note of the key.
 create or replace function kongflow.supersede_older(p_key text, p_newest bigint, p_now timestamptz) returns void
 language plpgsql as $$
 begin

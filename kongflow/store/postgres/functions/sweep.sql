@@ -1,7 +1,7 @@
--- Purpose: go on with a sweep: return the next lanes with blocked jobs, up to `p_most`, after jobs that wait for a pattern
--- which their queue does not share any more have been moved to their queue. Its patterns are noted at the end: until then
--- such a job may have got a slot of theirs. Caller: put_right. Locks: the note of the sweep, and jobs that it moves,
--- without waiting.
+-- Purpose: go on with a sweep: return the next lanes with blocked jobs, up to `p_most`, after jobs that wait for a
+-- pattern which their queue does not share any more have been moved to their queue. Its patterns are noted at the end:
+-- until then such a job may have got a slot of theirs. Caller: put_right. Locks: the note of the sweep, and jobs that
+-- it moves, without waiting.
 create or replace function kongflow.sweep(p_most integer) returns text[]
 language plpgsql as $$
 declare
@@ -29,7 +29,8 @@ begin
     else
         insert into kongflow.lane_check (lane)
         select name from kongflow.rule r
-        where config = (select value from kongflow.meta where name = 'in_force') and is_pattern and max_active is not null
+        where config = (select value from kongflow.meta where name = 'in_force') and is_pattern
+            and max_active is not null
             and kongflow.has_blocked(r.name);
     end if;
     return array(

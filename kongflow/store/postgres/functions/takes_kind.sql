@@ -1,4 +1,5 @@
--- Purpose: say whether a runner may take jobs of the kind of this one. Caller: pick_by_kind, look_by_kind. Locks: nothing.
+-- Purpose: say whether a runner may take jobs of the kind of this one. Caller: pick_by_kind, look_by_kind. Locks:
+-- nothing.
 create or replace function kongflow.takes_kind(
     p_runner kongflow.runner, p_task text, p_flags text[], p_queue text, p_rule text
 ) returns boolean

@@ -1,8 +1,9 @@
--- Purpose: say how many jobs of a queue may start now by its rate limit, null where it has none, and when the next one may
--- that may not: a start counts for as long as the window, so that no window ever holds more than the limit.
--- Caller: grant_slots, fill_lane. Locks: nothing; the caller has locked the lane.
+-- Purpose: say how many jobs of a queue may start now by its rate limit, null where it has none, and when the next one
+-- may that may not: a start counts for as long as the window, so that no window ever holds more than the limit. Caller:
+-- grant_slots, fill_lane. Locks: nothing; the caller has locked the lane.
 create or replace function kongflow.tokens_left(
-    p_queue text, p_limit integer, p_per double precision, p_now timestamptz, out tokens integer, out refill_at timestamptz
+    p_queue text, p_limit integer, p_per double precision, p_now timestamptz, out tokens integer,
+    out refill_at timestamptz
 ) language sql stable as $$
     select case when p_limit is not null then greatest(p_limit - count(*), 0)::integer end,
         coalesce(min(at), p_now) + make_interval(secs => p_per)

@@ -1,6 +1,6 @@
--- Purpose: count the starts of jobs that got their slots, where a rate limit wants that, and give back slots that nobody
--- uses; of a pattern's, others that wait for it are told by a note. Caller: take_slots. Locks: lanes that the caller has
--- locked.
+-- Purpose: count the starts of jobs that got their slots, where a rate limit wants that, and give back slots that
+-- nobody uses; of a pattern's, others that wait for it are told by a note. Caller: take_slots. Locks: lanes that the
+-- caller has locked.
 create or replace function kongflow.use_slots(
     p_ranked kongflow.picked_job[], p_refused bigint[], p_grants kongflow.lane_grant[], p_shift interval
 ) returns void

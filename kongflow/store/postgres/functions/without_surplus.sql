@@ -1,5 +1,6 @@
--- Purpose: leave out of the picked jobs suspects beyond the number that may run, which stay as they are, and jobs that a
--- newer one of their key has superseded, which end here. Caller: claim. Locks: older jobs of the keys, without waiting.
+-- Purpose: leave out of the picked jobs suspects beyond the number that may run, which stay as they are, and jobs that
+-- a newer one of their key has superseded, which end here. Caller: claim. Locks: older jobs of the keys, without
+-- waiting.
 create or replace function kongflow.without_surplus(
     p_picked kongflow.picked_job[], p_suspects integer, p_terms jsonb, p_now timestamptz
 ) returns kongflow.picked_job[]

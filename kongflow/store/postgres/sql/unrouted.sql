@@ -1,6 +1,6 @@
--- Purpose: read jobs that were added by SQL, of tasks that a runner knows, in id order; what a user's transaction holds is
--- left. Task by task: the index has the jobs of each in their order. Caller: unrouted.
--- Locks: the first rows of each task, to the end of the statement.
+-- Purpose: read jobs that were added by SQL, of tasks that a runner knows, in id order; what a user's transaction holds
+-- is left. Task by task: the index has the jobs of each in their order. Caller: unrouted. Locks: the first rows of each
+-- task, to the end of the statement.
 select job.* from unnest(cast(:tasks as text[])) as tasks (name)
 cross join lateral (
     select id, task, payload::text, run_at, queue, priority, max_attempts, job_key, job_key_mode, flags, tags,

@@ -1,6 +1,6 @@
 -- Purpose: find runners that have not renewed for a lease, or in this boot (a clock that went back is another one), and
--- runners that are gone and still hold jobs. Rows of those that are gone stay for a week, perhaps a hundred thousand, so it
--- jumps from one runner that holds jobs to the next. Caller: rescue, claim. Locks: nothing.
+-- runners that are gone and still hold jobs. Rows of those that are gone stay for a week, perhaps a hundred thousand,
+-- so it jumps from one runner that holds jobs to the next. Caller: rescue, claim. Locks: nothing.
 with recursive holds (runner) as (
     select (select runner from kongflow_job where state = 4 order by runner limit 1)
     union all

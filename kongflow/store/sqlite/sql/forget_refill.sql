@@ -1,2 +1,3 @@
--- Purpose: no job of a lane waits for its rate limit any more. Caller: normalise. Locks: nothing beyond the transaction.
+-- Purpose: no job of a lane waits for its rate limit any more. Caller: normalise. Locks: nothing beyond the
+-- transaction.
 delete from kongflow_refill where lane = :lane

@@ -1,5 +1,5 @@
--- Purpose: list names after a place, in their order: of lanes with blocked jobs, and of queues whose jobs wait for a pattern.
--- It jumps from one to the next: each may have a million. Caller: the sweep. Locks: nothing.
+-- Purpose: list names after a place, in their order: of lanes with blocked jobs, and of queues whose jobs wait for a
+-- pattern. It jumps from one to the next: each may have a million. Caller: the sweep. Locks: nothing.
 with recursive names (name) as (
     select min(next) from (
         select (select lane from kongflow_job where state = 3 and lane > :after order by lane limit 1) as next

@@ -1,5 +1,5 @@
--- Purpose: let a job whose attempt ended wait for the next one, and keep what `ended` says of it. Caller: settle, rescue.
--- Locks: nothing beyond the transaction.
+-- Purpose: let a job whose attempt ended wait for the next one, and keep what `ended` says of it. Caller: settle,
+-- rescue. Locks: nothing beyond the transaction.
 update kongflow_job
 set state = :state, run_at = coalesce(:run_at, run_at), attempt = attempt - :gives_back,
     crashes = case when :clears_crashes then 0 else crashes + :crashes end,
