@@ -14,8 +14,8 @@ import pytest
 from kongflow.core.schema import PayloadSchema, schema_problems
 from kongflow.errors import InvalidConfig, InvalidPayload
 
-LIMIT = 0.25
-"""Seconds that one hostile schema or payload may take."""
+LIMIT = 10.0
+"""Seconds after which one hostile schema or payload hangs; unhindered, one takes hundredths, and a hang hours."""
 
 
 def found(schema: Any, **more: Any) -> list[tuple[tuple[str | int, ...], str]]:

@@ -66,7 +66,7 @@ async def test_a_blocked_loop_does_not_outlive_its_shutdown_timeout(tmp_path: Pa
         _, runner = await processes.add_and_start("blocks")
         runner.process.terminate()
 
-        assert await runner.ended(5.0) == 1
+        assert await runner.ended() == 1, "long before its stall_limit"
         assert "in blocks" in runner.events("runner.stalled")[0]["stacks"]
 
 
