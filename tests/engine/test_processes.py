@@ -56,7 +56,7 @@ async def test_a_thread_that_hangs_neither_keeps_the_process_nor_loses_its_job(t
         added, runner = await processes.add_and_start("hangs")
         runner.process.terminate()
 
-        assert await runner.ended(5.0) == 0
+        assert await runner.ended() == 0
         job = await processes.job(added)
         assert (job.state, job.attempt, job.crashes) == (JobState.READY, 0, 0)
 
