@@ -185,7 +185,7 @@ class Store(Protocol):
     async def rescue(self, runner: int) -> list[Rescued]:
         """End the attempts of runners that were seen expired twice, one poll and at least 500 ms apart; the caller
         has renewed first. Where the clock can be set that leases go by, it must have been watched for a lease, unset.
-        By `after_crash`.
+        By `after_crash`. A job that the database does not move is left, says why, and holds up no other.
         """
         ...
 

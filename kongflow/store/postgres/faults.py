@@ -22,6 +22,10 @@ POOLER_HINT = (
 )
 
 
+_NOT_ABOUT_A_ROW = ("08", "0A", "25", "26", "28", "3D", "40", "42", "53", "55", "57")
+"""Classes of SQLSTATE for the line, the server's state, its locks, a login, or a statement that can never work."""
+
+
 def explain(error: BaseException, place: str) -> StoreError | None:
     """Return the error of ours for one of PostgreSQL's, also where SQLAlchemy wrapped it; None where it is not one."""
     if isinstance(error, DBAPIError) and error.orig is not None:
@@ -61,11 +65,17 @@ def _in_words(error: psycopg.Error, place: str) -> StoreError:
                 f"{place} keeps nothing for a session ({text}). {POOLER_HINT}; a connection of your own needs "
                 "prepare_threshold=None"
             )
-        case psycopg.IntegrityError() | psycopg.DataError() | errors.ProgramLimitExceeded():
-            return StoreRefused(f"a row was refused by a constraint of the tables at {place}: {text}")
+        case _ if _is_refusal(error):
+            return StoreRefused(f"PostgreSQL at {place} refused a row: {text}")
         case psycopg.OperationalError() | psycopg.InterfaceError():
             return StoreUnavailable(f"{place} cannot be reached: {text}")
     return StoreUnavailable(f"PostgreSQL at {place} refused a statement: {text}")
+
+
+def _is_refusal(error: psycopg.Error) -> bool:
+    """Say whether the server, or psycopg in its place, was asked and said no, and will say so again."""
+    answered = error.sqlstate is not None and not error.sqlstate.startswith(_NOT_ABOUT_A_ROW)
+    return answered or isinstance(error, psycopg.DataError)
 
 
 def _is_poolers(error: psycopg.Error) -> bool:
@@ -83,4 +93,6 @@ def _as_psycopg(error: BaseException) -> BaseException:
         kind = errors.lookup(sqlstate)
     except KeyError:
         kind = psycopg.DatabaseError
-    return kind(str(error.__cause__ or error))
+    known = kind(str(error.__cause__ or error))
+    known.sqlstate = sqlstate
+    return known

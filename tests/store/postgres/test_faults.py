@@ -155,8 +155,21 @@ def test_errors_of_the_server_are_told_in_words() -> None:
         (psycopg.errors.InsufficientPrivilege("x"), StoreForbidden, "has the GRANTs"),
         (psycopg.errors.QueryCanceled("x"), StoreBusy, "try again"),
         (NoAnswer("x"), StoreTimedOut, "in time"),
-        (psycopg.errors.CheckViolation("x"), StoreRefused, "constraint"),
-        (psycopg.errors.InvalidTextRepresentation("x"), StoreRefused, "constraint"),
+        (psycopg.errors.CheckViolation("x"), StoreRefused, "refused a row: x"),
+        (psycopg.errors.InvalidTextRepresentation("x"), StoreRefused, "refused a row: x"),
+        (psycopg.errors.DataCorrupted("x"), StoreRefused, "refused a row: x"),
+        (psycopg.errors.RaiseException("x"), StoreRefused, "refused a row: x"),
+        (psycopg.errors.StatementTooComplex("x"), StoreRefused, "refused a row: x"),
+        (psycopg.errors.IoError("x"), StoreRefused, "refused a row: x"),
+        (of_a_trigger("UE001"), StoreRefused, "refused a row: x"),
+        (psycopg.errors.ConnectionFailure("x"), StoreUnavailable, "cannot be reached"),
+        (psycopg.errors.AdminShutdown("x"), StoreUnavailable, "cannot be reached"),
+        (psycopg.errors.CannotConnectNow("x"), StoreUnavailable, "cannot be reached"),
+        (psycopg.errors.TooManyConnections("x"), StoreUnavailable, "cannot be reached"),
+        (psycopg.errors.OutOfMemory("x"), StoreUnavailable, "cannot be reached"),
+        (psycopg.errors.InvalidAuthorizationSpecification("x"), StoreUnavailable, "cannot be reached"),
+        (psycopg.errors.FeatureNotSupported("x"), StoreUnavailable, "refused a statement"),
+        (psycopg.OperationalError("x"), StoreUnavailable, "cannot be reached"),
         (psycopg.errors.InvalidSqlStatementName("x"), StoreUnavailable, "database.pooler: transaction"),
         (psycopg.errors.DuplicatePreparedStatement("x"), StoreUnavailable, "database.pooler: transaction"),
         (
@@ -170,6 +183,13 @@ def test_errors_of_the_server_are_told_in_words() -> None:
         assert isinstance(told, kind)
         assert words in str(told)
     assert explain(ValueError("ours"), "") is None
+
+
+def of_a_trigger(sqlstate: str) -> psycopg.Error:
+    """What a function of a user raises, with a code of its own."""
+    error = psycopg.DatabaseError("x")
+    error.sqlstate = sqlstate
+    return error
 
 
 async def _end_other_sessions(stage: Stage) -> None:

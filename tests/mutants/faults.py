@@ -1,0 +1,24 @@
+"""The bugs that show only when something is wrong with the database, a row of it, or its clock."""
+
+from tests.mutants.mutant import Change, Mutant
+
+CONTRACT = "tests/store/contract/"
+
+FAULTS = [
+    Mutant(
+        "one lost job that cannot be moved keeps the others of its runner lost",
+        (CONTRACT + "test_rescue.py",),
+        sqlite=(Change("store/sqlite/runners.py", "except sqlite3.IntegrityError as", "except ZeroDivisionError as"),),
+        postgres=(Change("store/postgres/rescuing.py", "if len(rows) == 1:", "if True:"),),
+    ),
+    Mutant(
+        "one lost runner that cannot be rescued keeps the next one lost",
+        ("tests/store/postgres/test_rescue_races.py",),
+        postgres=(Change("store/postgres/rescuing.py", "failure = failure or error", "raise error"),),
+    ),
+    Mutant(
+        "a job that cannot be moved stops its runner",
+        ("tests/store/postgres/test_faults.py",),
+        postgres=(Change("store/postgres/faults.py", "return answered or", "return False or"),),
+    ),
+]
