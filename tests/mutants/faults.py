@@ -21,4 +21,14 @@ FAULTS = [
         ("tests/store/postgres/test_faults.py",),
         postgres=(Change("store/postgres/faults.py", "return answered or", "return False or"),),
     ),
+    Mutant(
+        "a connection to a server that can only be read is kept",
+        ("tests/store/postgres/test_faults.py",),
+        postgres=(Change("store/postgres/connections.py", "errors.ReadOnlySqlTransaction:", "errors.DiskFull:"),),
+    ),
+    Mutant(
+        "a user's connection to a server that can only be read is kept",
+        ("tests/store/postgres/test_faults.py",),
+        postgres=(Change("store/postgres/user_transactions.py", "context.is_disconnect = True", "pass"),),
+    ),
 ]

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import gc
 import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 import psycopg
 import pytest
@@ -29,6 +31,11 @@ from tests.engine.waiting import until_async
 from tests.store.stage import Stage, new
 
 pytestmark = pytest.mark.anyio
+
+END_OTHER_SESSIONS = (
+    "select count(pg_terminate_backend(pid, 5000)) from pg_stat_activity "
+    "where datname = current_database() and pid <> pg_backend_pid()"
+)
 
 
 async def test_a_server_that_is_not_there_is_named_without_the_password() -> None:
@@ -87,6 +94,25 @@ async def test_a_heartbeat_whose_connection_is_ended_says_so_and_renews_with_the
         await asyncio.to_thread(keeper.renew, [])
     assert keeper.renew([]).lost == frozenset()
     keeper.close()
+
+
+async def test_connections_to_a_server_that_can_only_be_read_are_given_up(stage: Stage) -> None:
+    runner = await stage.runner("work")
+    job = await stage.add()
+    async with the_server_being_a_replica(stage):
+        with pytest.raises(StoreUnavailable, match="can only be read"):
+            await stage.claim(runner)
+        with pytest.raises(StoreUnavailable, match="can only be read"):
+            async with stage.store.transaction() as user:
+                await user.run_sync(lambda connection: stage.store.insert_in(connection, [new()]))
+        with pytest.raises(StoreUnavailable, match="can only be read"), stage.store.sync_transaction() as mine:
+            stage.store.insert_in(mine, [new()])
+    assert await stage.claim_ids(runner) == [job.id]
+    async with stage.store.transaction() as user:
+        await user.run_sync(lambda connection: stage.store.insert_in(connection, [new()]))
+    with stage.store.sync_transaction() as mine:
+        stage.store.insert_in(mine, [new()])
+    assert len(await stage.claim(runner)) == 2
 
 
 async def test_a_claim_whose_caller_is_cancelled_gives_back_what_it_leased(stage: Stage) -> None:
@@ -192,12 +218,20 @@ def of_a_trigger(sqlstate: str) -> psycopg.Error:
     return error
 
 
+@asynccontextmanager
+async def the_server_being_a_replica(stage: Stage) -> AsyncIterator[None]:
+    """Who connects meanwhile finds a server that can only be read, as behind a name that was not moved yet."""
+    set_to = "do $$ begin execute format('alter database %I {}', current_database()); end $$"
+    with psycopg.connect(stage.settings.url, autocommit=True) as owner:
+        owner.execute(set_to.format("set default_transaction_read_only = on").encode())
+        owner.execute(END_OTHER_SESSIONS.encode())
+        yield
+        owner.execute(set_to.format("reset default_transaction_read_only").encode())
+
+
 async def _end_other_sessions(stage: Stage) -> None:
     """What a restart, a failover or an administrator does."""
-    await stage.sql(
-        "select count(pg_terminate_backend(pid, 5000)) from pg_stat_activity "
-        "where datname = current_database() and pid <> pg_backend_pid()"
-    )
+    await stage.sql(END_OTHER_SESSIONS)
 
 
 @pytest.mark.parametrize(
