@@ -3,6 +3,7 @@
 from tests.mutants.mutant import Change, Mutant
 
 CONTRACT = "tests/store/contract/"
+FUNCTIONS = "store/postgres/functions/"
 
 FAULTS = [
     Mutant(
@@ -30,5 +31,11 @@ FAULTS = [
         "a user's connection to a server that can only be read is kept",
         ("tests/store/postgres/test_faults.py",),
         postgres=(Change("store/postgres/user_transactions.py", "context.is_disconnect = True", "pass"),),
+    ),
+    Mutant(
+        "a run until idle does not wait for what a runner held that has left",
+        (CONTRACT + "test_looking.py",),
+        sqlite=(Change("store/sqlite/sql/pending.sql", "r.alive and r.boot", "r.boot"),),
+        postgres=(Change(FUNCTIONS + "pending.sql", "where alive and seen_at", "where seen_at"),),
     ),
 ]
