@@ -33,6 +33,12 @@ FAULTS = [
         postgres=(Change("store/postgres/user_transactions.py", "context.is_disconnect = True", "pass"),),
     ),
     Mutant(
+        "a clock that is set back stops a rate limit until it is there again",
+        (CONTRACT + "test_rate_limits.py",),
+        sqlite=(Change("store/sqlite/sql/counted_starts.sql", " and at <= :now", ""),),
+        postgres=(Change(FUNCTIONS + "tokens_left.sql", " and at <= p_now + interval '10 s'", ""),),
+    ),
+    Mutant(
         "a run until idle does not wait for what a runner held that has left",
         (CONTRACT + "test_looking.py",),
         sqlite=(Change("store/sqlite/sql/pending.sql", "r.alive and r.boot", "r.boot"),),

@@ -223,9 +223,7 @@ MUTANTS = [
         "a rate limit forgets its starts too early",
         (CONTRACT + "test_rate_limits.py",),
         sqlite=(Change("store/sqlite/lanes.py", "after=tx.now - per", "after=tx.now - per // 2"),),
-        postgres=(
-            Change(FUNCTIONS + "tokens_left.sql", "secs => p_per)\n        order", "secs => p_per / 2)\n        order"),
-        ),
+        postgres=(Change(FUNCTIONS + "tokens_left.sql", "secs => p_per) and", "secs => p_per / 2) and"),),
     ),
     Mutant(
         "a paused queue goes on",
