@@ -119,7 +119,9 @@ class Store(Protocol):
         ...
 
     async def unrouted(self, runner: int, limit: int) -> list[UnroutedJob]:
-        """Return unrouted jobs of tasks that the runner knows, in id order; what a user's transaction holds is left."""
+        """Return unrouted jobs of tasks that the runner knows, up to `limit`, in id order from those of the last call
+        on; fewer where that was the end, and the next call begins anew. What a user's transaction holds is left.
+        """
         ...
 
     async def route(self, runner: int, routed: Sequence[Routed]) -> set[str]:

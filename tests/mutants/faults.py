@@ -39,6 +39,17 @@ FAULTS = [
         postgres=(Change(FUNCTIONS + "tokens_left.sql", " and at <= p_now + interval '10 s'", ""),),
     ),
     Mutant(
+        "jobs by SQL whose keys are held take the turn of all others",
+        (CONTRACT + "test_routing.py",),
+        sqlite=(Change("store/sqlite/routing.py", "after=after", "after=0"),),
+        postgres=(Change("store/postgres/store.py", "after=self._routed_up_to", "after=0"),),
+    ),
+    Mutant(
+        "jobs by SQL wait for each key that is held",
+        ("tests/store/postgres/test_open_transactions.py",),
+        postgres=(Change(FUNCTIONS + "route.sql", "interval '100 ms'", "interval '100 s'"),),
+    ),
+    Mutant(
         "a run until idle does not wait for what a runner held that has left",
         (CONTRACT + "test_looking.py",),
         sqlite=(Change("store/sqlite/sql/pending.sql", "r.alive and r.boot", "r.boot"),),
