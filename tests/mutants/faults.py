@@ -1,4 +1,4 @@
-"""The bugs that show only when something is wrong with the database, a row of it, or its clock."""
+"""The bugs that show only where a row, a server or its clock is not as it should be, or somebody is in the way."""
 
 from tests.mutants.mutant import Change, Mutant
 
@@ -48,6 +48,11 @@ FAULTS = [
         "jobs by SQL wait for each key that is held",
         ("tests/store/postgres/test_open_transactions.py",),
         postgres=(Change(FUNCTIONS + "route.sql", "interval '100 ms'", "interval '100 s'"),),
+    ),
+    Mutant(
+        "a repair and a claim of one runner wait for each other",
+        ("tests/store/postgres/test_deadlocks.py",),
+        postgres=(Change(FUNCTIONS + "look_by_kind.sql", "for update skip locked", "for update"),),
     ),
     Mutant(
         "a run until idle does not wait for what a runner held that has left",
