@@ -55,6 +55,11 @@ FAULTS = [
         postgres=(Change(FUNCTIONS + "look_by_kind.sql", "for update skip locked", "for update"),),
     ),
     Mutant(
+        "a step of the server's clock is time that a lost attempt ran",
+        ("tests/store/postgres/test_clock.py",),
+        postgres=(Change("store/postgres/heartbeat.py", "if set_by > self._allowed_for:", "if False:"),),
+    ),
+    Mutant(
         "a run until idle does not wait for what a runner held that has left",
         (CONTRACT + "test_looking.py",),
         sqlite=(Change("store/sqlite/sql/pending.sql", "r.alive and r.boot", "r.boot"),),
