@@ -129,7 +129,9 @@ class StoreTimedOut(StoreUnavailable):
 
 
 class StoreRefused(StoreError):
-    """The database does not hold such a value; trying again does not help."""
+    """The database answered, and would not do it: a value that it does not hold, a trigger, a damaged row. Trying again
+    does not help.
+    """
 
 
 class StoreReplaced(StoreUnavailable):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Set
 
 from kongflow.core.catalog import Catalog
 from kongflow.core.job import JobState, Reason, UnroutedJob
@@ -61,6 +61,8 @@ class Maintenance:
         self._wake = wake
         self._chores = chores
         self._routing = asyncio.Lock()
+        self._refused: Set[str] = frozenset()
+        """Lost jobs that the database did not move the last time: each is told once."""
         poll, lease = catalog.runner.poll_interval, catalog.runner.lease
         if catalog.tombstones:
             chores.add("bury", BURY_EVERY, self._bury)
@@ -140,9 +142,16 @@ class Maintenance:
 
     async def _rescue(self) -> None:
         if self._heartbeat.may_rescue:
+            refused = {}
             for rescued in await self._store.rescue(self._runner):
-                self._events.emit(_told(rescued))
-                self._wake()
+                if rescued.refused is None:
+                    self._events.emit(_told(rescued))
+                    self._wake()
+                else:
+                    refused[rescued.id] = f"job {rescued.id} of the lost runner {rescued.runner}: {rescued.refused}"
+            for id in refused.keys() - self._refused:
+                self._events.emit(PartFailed("rescue", refused[id], ""))
+            self._refused = refused.keys()
 
     async def _prune(self) -> bool:
         for _ in range(PRUNE_ROUNDS):

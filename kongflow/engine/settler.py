@@ -12,7 +12,7 @@ from kongflow.core.job import JobState, Reason
 from kongflow.core.json import printable
 from kongflow.core.outcome import Finish
 from kongflow.engine.events import Events, PartFailed
-from kongflow.engine.outage import LONGEST_WAIT, Outage
+from kongflow.engine.outage import Outage
 from kongflow.errors import StoreError, StoreRefused, StoreTimedOut
 from kongflow.store.base import Store
 from kongflow.store.records import Settled, Settlement
@@ -25,6 +25,8 @@ REFUSED = 0.02
 """Seconds between two tries of what the store refuses."""
 LATER = 0.2
 """Seconds after which an end is tried again whose job somebody's open transaction holds."""
+ASIDE = 30.0
+"""Seconds after which an end is tried again that is refused whatever it says: the job's row is damaged, say."""
 LINGER = 0.005
 """Seconds in which ends that come together are written together; a claim does not wait for it."""
 
@@ -69,7 +71,7 @@ class Settler:
 
     @property
     def unwritten(self) -> int:
-        """How many ends are not written yet."""
+        """How many ends are not written yet, but for those that were put aside."""
         return len(self._waiting) + len(self._writing) + self._later
 
     @property
@@ -86,7 +88,7 @@ class Settler:
             await self._next_batch()
 
     async def flush(self) -> None:
-        """As `catch_up`, and also for what comes meanwhile: return when nothing is left to write."""
+        """As `catch_up`, and also for what comes meanwhile: return when nothing but what was put aside is left."""
         while self._waiting or self._writing:
             await self._next_batch()
 
@@ -129,19 +131,22 @@ class Settler:
             self._most = min(self._most + 1, BATCH)
 
     async def _write_refused(self, ending: Ending, error: Exception) -> None:
-        """Write an end that the store cannot hold as a failure that it can."""
-        self._events.emit(PartFailed("settler", f"{type(error).__name__}: {error}", ""))
+        """Write an end that the store cannot hold as a failure that it can; put that aside where it cannot either."""
+        self._tell(ending, error)
         kept = AttemptError(type(error).__qualname__, printable(f"the end could not be written: {error}", 1_000))
         end = Finish(JobState.FAILED, Reason.ERROR, error=kept)
-        refused = replace(ending.settlement, transition=end, log=NO_LINES)
-        while True:
-            try:
-                await self._persist([replace(ending, settlement=refused)])
-            except Exception as again:
-                self._events.emit(PartFailed("settler", f"{type(again).__name__}: {again}", ""))
-                await asyncio.sleep(LONGEST_WAIT)
-            else:
-                return
+        refused = replace(ending, settlement=replace(ending.settlement, transition=end, log=NO_LINES))
+        try:
+            await self._persist([refused])
+        except Exception as again:
+            self._tell(ending, again)
+            # Its slot is another job's by then: nothing is handed over to it.
+            aside = replace(refused, settlement=replace(refused.settlement, next_of=None))
+            asyncio.get_running_loop().call_later(ASIDE, self.put, aside)
+
+    def _tell(self, ending: Ending, error: Exception) -> None:
+        what = f"the end of job {ending.settlement.id}: {type(error).__name__}: {error}"
+        self._events.emit(PartFailed("settler", what, ""))
 
     async def _persist(self, batch: Sequence[Ending]) -> None:
         """Settle a batch in one transaction; for a single end an outage of the store is waited out.

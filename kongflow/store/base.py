@@ -124,7 +124,9 @@ class Store(Protocol):
         ...
 
     async def unrouted(self, runner: int, limit: int) -> list[UnroutedJob]:
-        """Return unrouted jobs of tasks that the runner knows, in id order; what a user's transaction holds is left."""
+        """Return unrouted jobs of tasks that the runner knows, up to `limit`, in id order from those of the last call
+        on; fewer where that was the end, and the next call begins anew. What a user's transaction holds is left.
+        """
         ...
 
     async def route(self, runner: int, routed: Sequence[Routed]) -> set[str]:
@@ -190,7 +192,7 @@ class Store(Protocol):
     async def rescue(self, runner: int) -> list[Rescued]:
         """End the attempts of runners that were seen expired twice, one poll and at least 500 ms apart; the caller
         has renewed first. Where the clock can be set that leases go by, it must have been watched for a lease, unset.
-        By `after_crash`.
+        By `after_crash`. A job that the database does not move is left, says why, and holds up no other.
         """
         ...
 

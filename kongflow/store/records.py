@@ -132,6 +132,8 @@ class Rescued:
     queue: str | None
     runner: str
     transition: Transition
+    refused: str | None = None
+    """Why the database does not move this job; it is left as it is, and tried again."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,8 +23,9 @@ pytestmark = pytest.mark.anyio
 
 
 class Shelf:
-    """The one method of a store that a settler calls; `poison` cannot be held, `away` times it does not answer, and
-    results of more than `room` characters together do not reach it in time.
+    """The one method of a store that a settler calls; `poison` cannot be held, nothing of the jobs `damaged` can be
+    written, `away` times it does not answer, and results of more than `room` characters together do not reach it in
+    time.
     """
 
     def __init__(
@@ -41,6 +42,7 @@ class Shelf:
         self.poison = poison
         self.poisoned = poisoned or ValueError("cannot hold this")
         self.room = room
+        self.damaged: set[str] = set()
         self.failed = 0
         self.batches: list[list[str]] = []
         self.ends: dict[str, Finish] = {}
@@ -50,6 +52,8 @@ class Shelf:
             self.away -= 1
             raise self.absence
         ends = {each.id: each.transition for each in settlements if isinstance(each.transition, Finish)}
+        if self.damaged & ends.keys():
+            raise StoreRefused("missing chunk number 0")
         if any(end.result == self.poison for end in ends.values() if self.poison):
             raise self.poisoned
         if sum(len(end.result or "") for end in ends.values()) > self.room:
@@ -64,7 +68,7 @@ class Shelf:
 def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
     """What is tried again is tried again at once."""
     monkeypatch.setattr("kongflow.engine.outage.FIRST_WAIT", 0.0)
-    monkeypatch.setattr(settler_module, "LONGEST_WAIT", 0.0)
+    monkeypatch.setattr(settler_module, "REFUSED", 0.0)
 
 
 class Desk:
@@ -131,6 +135,40 @@ async def test_one_end_that_the_store_cannot_hold_does_not_spoil_the_batch(
     assert [shelf.ends[job].state for job in "123"] == [JobState.SUCCEEDED, JobState.FAILED, JobState.SUCCEEDED]
     assert shelf.ends["2"].reason is Reason.ERROR
     assert [type(event) for event in desk.told] == [PartFailed], "a refusal is no outage"
+
+
+async def test_an_end_that_is_refused_whatever_it_is_is_put_aside_and_holds_up_nobody(
+    no_waiting: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(settler_module, "ASIDE", 0.0)
+    shelf = Shelf()
+    shelf.damaged = {"2"}
+    desk = Desk(shelf)
+
+    async with desk.at_work():
+        for id in "123":
+            desk.put(id)
+        await until(lambda: desk.written == ["1", "3"])
+        desk.put("4")
+        await until(lambda: desk.written == ["1", "3", "4"])
+        shelf.damaged = set()
+        await until(lambda: "2" in desk.written)
+
+    assert (shelf.ends["2"].state, shelf.ends["2"].reason) == (JobState.FAILED, Reason.ERROR)
+    assert any(isinstance(event, PartFailed) and "job 2" in event.error for event in desk.told)
+
+
+async def test_who_waits_for_all_ends_does_not_wait_for_one_that_was_put_aside(no_waiting: None) -> None:
+    shelf = Shelf()
+    shelf.damaged = {"1"}
+    desk = Desk(shelf)
+
+    async with desk.at_work():
+        desk.put("1")
+        desk.put("2")
+        await asyncio.wait_for(desk.settler.flush(), 30)
+
+    assert (desk.written, desk.settler.unwritten) == (["2"], 0)
 
 
 async def test_who_catches_up_waits_for_what_was_put_before_and_not_for_more(no_waiting: None) -> None:

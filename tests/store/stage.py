@@ -99,6 +99,11 @@ class Stage:
             result = await connection.execute(text(statement), values)
             return result.scalar() if result.returns_rows else None
 
+    async def damage(self, id: str, sqlstate: str = "XX001") -> None:
+        """Let the database refuse to move one job to the history, as it does where the row is damaged."""
+        for statement in damaged(self.on_postgres, id, sqlstate):
+            await self.sql(statement)
+
     async def another(self) -> Store:
         """Open the same database once more."""
         store = open_store(self.settings, POLL)
@@ -176,6 +181,29 @@ class Stage:
         job = await self.store.get(id)
         assert job is not None
         return job
+
+
+def damaged(on_postgres: bool, id: str, sqlstate: str = "XX001") -> tuple[str, ...]:
+    """The statements that let the database refuse to move one job to the history."""
+    if not on_postgres:
+        broken = f"create trigger broken before insert on kongflow_history when new.id = {id}"
+        return (f"{broken} begin select raise(abort, 'damaged'); end",)
+    return (
+        _broken(f"if new.id = {id} then raise exception 'damaged' using errcode = '{sqlstate}'; end if;"),
+        "create trigger broken before insert on kongflow.history for each row execute function public.broken()",
+    )
+
+
+def mended(on_postgres: bool) -> str:
+    """The statement that mends what `damaged` did. Of PostgreSQL's trigger only what it does: dropping it takes locks
+    that meet those of a runner.
+    """
+    return _broken("") if on_postgres else "drop trigger broken"
+
+
+def _broken(check: str) -> str:
+    function = "create or replace function public.broken() returns trigger language plpgsql as"
+    return f"{function} $$ begin {check} return new; end $$"
 
 
 async def add_by_sql(stage: Stage, task: str = "work", **columns: Any) -> str:

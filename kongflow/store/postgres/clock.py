@@ -38,6 +38,8 @@ class ServerClock:
         self._ahead: tuple[float, float] | None = None
         self._steady_since = math.inf
         self._was_set = False
+        self.set_by = 0.0
+        """Seconds by which the server's clock was set, all in all, as far as the readings show it."""
 
     def read(self, server: datetime, sent: float) -> None:
         """Take a reading of the server's clock that was asked for at `sent`, by `monotonic`, and has come just now."""
@@ -51,6 +53,7 @@ class ServerClock:
             if before is None or least > before[1] + TOLERANCE or most < before[0] - TOLERANCE:
                 self._steady_since = received + self._skipped()
                 self._was_set = before is not None
+                self.set_by += 0.0 if before is None else (least + most - before[0] - before[1]) / 2
             self._ahead = least, most
 
     def is_steady(self, lease: float) -> bool:

@@ -54,11 +54,14 @@ class Connections:
 
     @asynccontextmanager
     async def use(self) -> AsyncIterator[AsyncConnection]:
-        """Lend a connection. Raises: psycopg.Error where none can be opened."""
+        """Lend a connection; one that can only be read is not kept. Raises: psycopg.Error where none can be opened."""
         async with self._free:
             connection = await self._take()
             try:
                 yield connection
+            except psycopg.errors.ReadOnlySqlTransaction:
+                await connection.close()  # it would stay one that can only be read, whoever takes writes by now
+                raise
             finally:
                 if _is_usable(connection) and not self._closed:
                     self._idle.append(connection)

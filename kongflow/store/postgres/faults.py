@@ -24,6 +24,8 @@ POOLER_HINT = (
 
 
 _IN_THE_WAY = (errors.LockNotAvailable, errors.QueryCanceled, errors.DeadlockDetected, errors.SerializationFailure)
+_NOT_ABOUT_A_ROW = ("08", "0A", "25", "26", "28", "3D", "40", "42", "53", "55", "57")
+"""Classes of SQLSTATE for the line, the server's state, its locks, a login, or a statement that can never work."""
 
 
 def explain(error: BaseException, place: str) -> StoreError | None:
@@ -60,8 +62,8 @@ def _in_words(error: psycopg.Error, place: str) -> StoreError:
                 f"{place} keeps nothing for a session ({text}). {POOLER_HINT}; a connection of your own needs "
                 "prepare_threshold=None"
             )
-        case psycopg.IntegrityError() | psycopg.DataError() | errors.ProgramLimitExceeded():
-            return StoreRefused(f"a row was refused by a constraint of the tables at {place}: {text}")
+        case _ if _is_refusal(error):
+            return StoreRefused(f"PostgreSQL at {place} refused a row: {text}")
         case psycopg.OperationalError() | psycopg.InterfaceError():
             return StoreUnavailable(f"{place} cannot be reached: {text}")
     return StoreUnavailable(f"PostgreSQL at {place} refused a statement: {text}")
@@ -74,6 +76,12 @@ def _of_transaction(error: psycopg.Error, place: str, text: str) -> StoreError:
         f"an earlier statement of this transaction on {place} has failed, and PostgreSQL takes no more of it: roll it "
         "back, or to a savepoint before that statement, and try again"
     )
+
+
+def _is_refusal(error: psycopg.Error) -> bool:
+    """Say whether the server, or psycopg in its place, was asked and said no, and will say so again."""
+    answered = error.sqlstate is not None and not error.sqlstate.startswith(_NOT_ABOUT_A_ROW)
+    return answered or isinstance(error, psycopg.DataError)
 
 
 def _is_poolers(error: psycopg.Error) -> bool:
@@ -91,4 +99,6 @@ def _as_psycopg(error: BaseException) -> BaseException:
         kind = errors.lookup(sqlstate)
     except KeyError:
         kind = psycopg.DatabaseError
-    return kind(str(error.__cause__ or error))
+    known = kind(str(error.__cause__ or error))
+    known.sqlstate = sqlstate
+    return known

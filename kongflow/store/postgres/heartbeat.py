@@ -24,6 +24,7 @@ class PostgresLeaseKeeper:
         self._patience = patience
         self._connection: PatientConnection | None = None
         self._lock = threading.Lock()
+        self._allowed_for = access.clock.set_by
 
     def renew(self, leases: Sequence[int]) -> Renewal:
         """Renew the runner and say what became of `leases`. Raises: StoreUnavailable, StoreReplaced.
@@ -64,9 +65,18 @@ class PostgresLeaseKeeper:
                 "restore a database, and start them again"
             )
         self._access.clock.read(server_time, sent)
+        self._allow_for_steps(self._connection)
         held: dict[int, bool] = {lease: cancel_requested for _, lease, cancel_requested, _ in rows}
         return Renewal(
             cancelled=frozenset(lease for lease in leases if held.get(lease, False)),
             lost=frozenset(lease for lease in leases if lease not in held),
             unknown=frozenset((str(id), lease) for id, lease, _, _ in rows if lease not in leases),
         )
+
+    def _allow_for_steps(self, connection: PatientConnection) -> None:
+        """A step of the server's clock is no time that an attempt ran, should this runner be lost."""
+        set_by = self._access.clock.set_by
+        if set_by > self._allowed_for:
+            values = {"runner": self._runner, "step": set_by - self._allowed_for, "shift": self._access.shift}
+            self._access.sync_rows(connection, "move_claims", values, self._patience)
+        self._allowed_for = set_by

@@ -10,7 +10,7 @@ from kongflow.core.catalog import Retention
 from kongflow.core.outcome import CRASHED, LeaseTerms, after_crash
 from kongflow.core.retry import Backoff, RetryPolicy, class_names
 from kongflow.core.task import Keep
-from kongflow.errors import TimedOut
+from kongflow.errors import StoreError, StoreRefused, TimedOut
 from kongflow.store.postgres.access import Access
 from kongflow.store.postgres.settling import settle
 from kongflow.store.records import Rescued, RunnerInfo, Settlement, TaskTerms
@@ -39,44 +39,64 @@ def published_terms(terms: TaskTerms) -> dict[str, Any]:
 
 
 async def rescue(access: Access, suspects: Suspects, info: RunnerInfo) -> list[Rescued]:
-    """End the attempts of runners that have left, or that two looks saw expired. Raises: StoreError."""
+    """End the attempts of runners that have left, or that two looks saw expired.
+
+    Raises: StoreError where nothing came of it for any of them.
+    """
     sent = access.clock.monotonic()
     rows = await access.rows("expired_runners", shift=access.shift)
     access.clock.read(rows[0][0], sent)
     expired = [row[1:] for row in rows if row[1] is not None]
     looked = int((time.monotonic() + access.shift.total_seconds()) * 1000)
     rescued: list[Rescued] = []
+    failure: StoreError | None = None
     for dead, name, seen_at, alive, lease in expired:
-        if alive:
-            confirmed = suspects.confirmed(dead, seen_at, looked)
-            # After a step of the server's clock everybody has time to renew; a newcomer knows of none.
-            if not confirmed or not access.clock.is_steady(lease):
-                continue
-            if not await access.value("declare_dead", runner=dead, seen_at=seen_at):
-                continue
-        rescued.extend(await rescue_jobs(access, info.retention, dead, name))
+        # After a step of the server's clock everybody has time to renew; a newcomer knows of none.
+        if alive and not (suspects.confirmed(dead, seen_at, looked) and access.clock.is_steady(lease)):
+            continue
+        try:
+            if not alive or await access.value("declare_dead", runner=dead, seen_at=seen_at):
+                rescued += await rescue_jobs(access, info.retention, dead, name)
+        except StoreError as error:
+            failure = failure or error  # one lost runner holds up no other
     suspects.keep_only({row[0] for row in expired})
+    if failure is not None and not rescued:
+        raise failure
     return rescued
 
 
 async def rescue_jobs(access: Access, retention: Retention, dead: int, name: str) -> list[Rescued]:
-    """End the attempts of a runner that is gone, until it holds none, has come back, or somebody holds the rest.
+    """End the attempts of a runner that is gone, unless it comes back; what somebody holds, or the database does not
+    move, is left.
 
     Raises: StoreError.
     """
     rescued: list[Rescued] = []
-    while rows := await access.rows("held_jobs", runner=dead, limit=_MOST_RESCUED):
-        ends = [_rescue_settlement(row) for row in rows]
-        written = await settle(access, ends, retention, dead=dead)
-        ended = [
-            Rescued(str(row[0]), row[2], row[3], name, verdict.transition)
-            for row, verdict in zip(rows, written, strict=True)
-            if not verdict.lost and not verdict.later
-        ]
-        rescued += ended
-        if not ended:
-            break
+    after = 0
+    while rows := await access.rows("held_jobs", runner=dead, after=after, limit=_MOST_RESCUED):
+        rescued += await _rescue_batch(access, retention, dead, name, rows)
+        after = rows[-1][0]
     return rescued
+
+
+async def _rescue_batch(access: Access, retention: Retention, dead: int, name: str, rows: list[Row]) -> list[Rescued]:
+    """End attempts in one transaction; where the database refuses, each half of them in one, down to the one to blame.
+
+    Raises: StoreError, but for a refusal.
+    """
+    ends = [_rescue_settlement(row) for row in rows]
+    try:
+        written = await settle(access, ends, retention, dead=dead)
+    except StoreRefused as error:
+        if len(rows) == 1:
+            return [Rescued(ends[0].id, rows[0][2], rows[0][3], name, ends[0].transition, refused=str(error))]
+        halves = rows[: len(rows) // 2], rows[len(rows) // 2 :]
+        return [job for half in halves for job in await _rescue_batch(access, retention, dead, name, half)]
+    return [
+        Rescued(str(row[0]), row[2], row[3], name, verdict.transition)
+        for row, verdict in zip(rows, written, strict=True)
+        if not verdict.lost and not verdict.later
+    ]
 
 
 def _rescue_settlement(row: Row) -> Settlement:

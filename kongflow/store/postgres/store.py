@@ -71,6 +71,7 @@ class PostgresStore:
         self._joined: dict[int, RunnerInfo] = {}
         self._suspects = Suspects(gap=max(int(poll_interval * 1000), SHORTEST_GAP))
         self._repaired_up_to = ""
+        self._routed_up_to = 0
         self._claiming: set[asyncio.Future[Claimed]] = set()
         self._giving_back: set[asyncio.Task[None]] = set()
 
@@ -147,8 +148,11 @@ class PostgresStore:
 
     async def unrouted(self, runner: int, limit: int) -> list[UnroutedJob]:
         """See Store.unrouted."""
-        tasks = list(self._joined[runner].tasks)
-        return [unrouted_job(row) for row in await self._access.rows("unrouted", tasks=tasks, limit=limit)]
+        rows = await self._access.rows(
+            "unrouted", tasks=list(self._joined[runner].tasks), after=self._routed_up_to, limit=limit
+        )
+        self._routed_up_to = rows[-1][0] if len(rows) == limit else 0
+        return [unrouted_job(row) for row in rows]
 
     async def route(self, runner: int, routed: Sequence[Routed]) -> set[str]:
         """See Store.route."""

@@ -7,8 +7,8 @@ from contextlib import asynccontextmanager, contextmanager
 from typing import Literal
 
 import psycopg
-from sqlalchemy import create_engine
-from sqlalchemy.engine import Connection, Engine
+from sqlalchemy import create_engine, event
+from sqlalchemy.engine import Connection, Engine, ExceptionContext
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as NoneFree
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
@@ -48,6 +48,7 @@ class UserTransactions:
                 pool_timeout=TIME_FOR_A_FREE_ONE,
                 pool_pre_ping=True,
             )
+            event.listen(self._async_engine.sync_engine, "handle_error", _give_up_what_can_only_be_read)
         with self._explained():
             connection = await self._async_engine.connect()
         try:
@@ -72,6 +73,7 @@ class UserTransactions:
                 pool_timeout=TIME_FOR_A_FREE_ONE,
                 pool_pre_ping=True,
             )
+            event.listen(self._sync_engine, "handle_error", _give_up_what_can_only_be_read)
         with self._explained():
             connection = self._sync_engine.connect()
         try:
@@ -111,3 +113,9 @@ class UserTransactions:
                 f"all {self._pool_size} connections for transactions on {self._address.place} have been in use for "
                 f"{TIME_FOR_A_FREE_ONE:.0f} s: end them sooner, or raise database.pool_size"
             ) from error
+
+
+def _give_up_what_can_only_be_read(context: ExceptionContext) -> None:
+    """A connection stays with its server; one that is opened anew may find who takes writes by now."""
+    if isinstance(context.original_exception, psycopg.errors.ReadOnlySqlTransaction):
+        context.is_disconnect = True

@@ -17,9 +17,9 @@ from kongflow.store.sqlite.ending import cancel_waiting, finish
 from kongflow.store.sqlite.transaction import Transaction
 
 
-def unrouted_jobs(tx: Transaction, tasks: Iterable[str], limit: int) -> list[UnroutedJob]:
-    """Return unrouted jobs of known tasks in id order."""
-    rows = tx.all("unrouted_jobs", tasks=json.dumps(sorted(tasks)), limit=limit)
+def unrouted_jobs(tx: Transaction, tasks: Iterable[str], after: int, limit: int) -> list[UnroutedJob]:
+    """Return unrouted jobs of known tasks in id order, from the one after `after` on."""
+    rows = tx.all("unrouted_jobs", tasks=json.dumps(sorted(tasks)), after=after, limit=limit)
     return [_unrouted_job(row) for row in rows]
 
 

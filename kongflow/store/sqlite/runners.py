@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 
 from kongflow.core.catalog import Retention
 from kongflow.core.outcome import Finish, RunAgain, after_crash, overruled
@@ -115,9 +116,13 @@ def _rescue_job(tx: Transaction, row: Row, runner: str, seen: int, retention: Re
     crashed = lost.gives_back if isinstance(lost, RunAgain) else lost.reason == "crashed"
     transition = overruled(lost, cancel_requested=bool(cancel_requested), superseded=bool(superseded))
     ended = ended_text(transition, crashed=crashed)
-    match transition:
-        case Finish():
-            finish(tx, job_id, lease, transition, ended, keep=keep, retention=retention, crashed=crashed)
-        case RunAgain():
-            run_again(tx, job_id, lease, transition, ended, crashed=crashed)
+    try:
+        with tx.apart():
+            match transition:
+                case Finish():
+                    finish(tx, job_id, lease, transition, ended, keep=keep, retention=retention, crashed=crashed)
+                case RunAgain():
+                    run_again(tx, job_id, lease, transition, ended, crashed=crashed)
+    except sqlite3.IntegrityError as error:
+        return Rescued(str(job_id), task, queue, runner, transition, refused=str(error))
     return Rescued(str(job_id), task, queue, runner, transition)

@@ -69,6 +69,7 @@ class SqliteStore:
         self._joined: dict[int, JoinedRunner] = {}
         self._suspects = Suspects(gap=max(int(poll_interval * 1000), SHORTEST_GAP))
         self._repaired_up_to = ""
+        self._routed_up_to = 0
 
     @property
     def place(self) -> str:
@@ -125,10 +126,12 @@ class SqliteStore:
 
     async def unrouted(self, runner: int, limit: int) -> list[UnroutedJob]:
         """See Store.unrouted."""
-        tasks = self._joined[runner].info.tasks
-        return await self._access.read(
-            lambda connection: routing.unrouted_jobs(self._access.reading(connection), tasks, limit)
+        tasks, after = self._joined[runner].info.tasks, self._routed_up_to
+        jobs = await self._access.read(
+            lambda connection: routing.unrouted_jobs(self._access.reading(connection), tasks, after, limit)
         )
+        self._routed_up_to = row_id(jobs[-1].id) if len(jobs) == limit else 0
+        return jobs
 
     async def route(self, runner: int, routed: Sequence[Routed]) -> set[str]:
         """See Store.route."""

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from contextlib import closing
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -66,6 +66,18 @@ class Transaction:
     def reading(self, name: str, /, **values: object) -> closing[Any]:
         """Run a query whose rows are read as far as they are needed; nothing may be written meanwhile."""
         return closing(self.execute(self.statements[name], values))
+
+    @contextmanager
+    def apart(self) -> Iterator[None]:
+        """Undo what is done within, and nothing else, where it raises."""
+        self.execute("savepoint apart", {})
+        try:
+            yield
+        except Exception:
+            self.execute("rollback to apart", {})
+            raise
+        finally:
+            self.execute("release apart", {})
 
     def touch(self, queue: str | None) -> None:
         """Remember a queue whose next job may now be due for a slot."""

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from kongflow.core.job import JobState
+from kongflow.errors import StoreRefused
 from kongflow.store.records import JobFilter
 from tests.store.stage import Stage, new
 
@@ -42,7 +43,7 @@ async def test_nothing_added_is_nothing_stored(stage: Stage) -> None:
 
 
 async def test_one_bad_job_and_none_is_stored(stage: Stage) -> None:
-    with pytest.raises(Exception, match="constraint"):
+    with pytest.raises(StoreRefused):
         await stage.store.insert([new(), new(priority=10**6), new()])
     assert (await stage.store.list_jobs(JobFilter(), 10)).items == ()
 

@@ -171,6 +171,14 @@ async def test_what_a_lost_runner_holds_is_pending_for_who_can_take_it(stage: St
     assert await stage.store.pending(runner) == Pending(1, 0, 1)
 
 
+async def test_what_a_runner_held_when_it_left_is_pending_at_once(stage: Stage) -> None:
+    gone, runner = await stage.runner("work", "special"), await stage.runner("work")
+    await stage.store.insert([new(), new("special")])
+    await stage.claim(gone)
+    await stage.store.leave(gone)
+    assert await stage.store.pending(runner) == Pending(1, 0, 1)
+
+
 async def test_a_scheduled_job_that_is_due_is_pending_now(stage: Stage) -> None:
     runner = await stage.runner("work")
     await stage.add(delay=10.0)

@@ -141,3 +141,16 @@ async def test_a_limit_that_a_deploy_takes_away_leaves_nothing_to_wait_for(stage
     stage.advance(61.0)
     stage.renew(deployed)
     assert await stage.next_due(deployed) is None
+
+
+async def test_a_clock_that_is_set_back_does_not_stop_a_queue_until_it_is_there_again(stage: Stage) -> None:
+    runner = await stage.runner("work", queues=THREE_A_MINUTE)
+    await stage.store.insert([new(queue="mail") for _ in range(7)])
+    stage.advance(3600.0, wall_only=True)
+    stage.renew(runner)
+    assert len(await stage.claim(runner)) == 3
+    stage.advance(-3600.0, wall_only=True)
+    stage.renew(runner)
+    await stage.store.repair(runner, 100)
+    assert len(await stage.claim(runner)) == 3
+    assert await stage.next_due(runner) == pytest.approx(60.0, abs=2.0)

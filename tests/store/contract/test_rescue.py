@@ -240,3 +240,19 @@ async def test_what_a_runner_claims_now_is_not_lost_for_what_it_missed_before(st
     job = await stage.claim_one(late)
     assert await stage.store.rescue(alive) == []
     assert not (await stage.end(late, job)).lost
+
+
+async def test_a_lost_job_that_the_database_cannot_move_is_left_and_named_and_all_others_are_rescued(
+    stage: Stage,
+) -> None:
+    alive = await stage.runner("nothing")
+    one, jobs = await stage.runner("work", crash_limit=1), [await stage.add() for _ in range(5)]
+    await stage.claim(one)
+    two, others = await stage.runner("work", crash_limit=1), [await stage.add() for _ in range(5)]
+    await stage.claim(two)
+    await stage.damage(jobs[2].id)
+    rescued = await stage.lose(one, two, witness=alive)
+    assert {job.id for job in rescued if job.refused is None} == {job.id for job in (*jobs, *others)} - {jobs[2].id}
+    assert [(job.id, "damaged" in job.refused) for job in rescued if job.refused] == [(jobs[2].id, True)]
+    assert await stage.state(jobs[2].id) == "running"
+    assert [job.id for job in await stage.store.rescue(alive) if job.refused] == [jobs[2].id], "and is tried again"

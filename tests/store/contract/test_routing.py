@@ -54,6 +54,13 @@ async def test_only_tasks_that_the_runner_knows_are_told_in_id_order_and_bounded
     assert [job.id for job in await stage.store.unrouted(runner, 2)] == [ids[0], ids[2]]
 
 
+async def test_who_looks_again_goes_on_where_he_was_and_begins_anew_at_the_end(stage: Stage) -> None:
+    runner = await stage.runner("work")
+    ids = [await add_by_sql(stage) for _ in range(5)]
+    looks = [[job.id for job in await stage.store.unrouted(runner, 2)] for _ in range(4)]
+    assert looks == [ids[:2], ids[2:4], ids[4:], ids[:2]]
+
+
 @pytest.mark.parametrize("payload", ["[1]", "null", '"text"', '{"a":1,"a":2}', "1e999", f'"{"x" * 2_000_000}"'])
 async def test_any_json_can_stand_in_an_unrouted_row(stage: Stage, payload: str) -> None:
     runner = await stage.runner("work")

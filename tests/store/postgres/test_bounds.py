@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from itertools import pairwise
+from typing import Any
 
 import pytest
 
@@ -68,3 +70,25 @@ async def test_many_notes_of_one_lane_do_not_keep_others_back(stage: Stage) -> N
     assert await stage.sql("select kongflow.put_right(100, clock_timestamp())") == 2
     assert await stage.sql("select count(*) from kongflow.job where state = 2 and queue = 'b'") == 1
     assert await stage.sql("select count(*) from kongflow.lane_check") == 0
+
+
+async def test_what_is_left_is_judged_once_for_jobs_that_are_alike(stage: Stage) -> None:
+    runner = await stage.runner("work", queues={"mail:*": 1, "free": None}, serves=("mail:*",))
+    await stage.store.insert([new(queue=queue, rule="mail:*") for queue in ("mail:a", "mail:b") for _ in range(1_000)])
+    await stage.store.pause("free", "", "ada")
+
+    async with stage.store.transaction() as connection:
+        body = (await connection.exec_driver_sql("select prosrc from pg_proc where proname = 'pending'")).scalar_one()
+        query = body.replace("p_runner", str(runner)).replace("p_shift", "interval '0'")
+        plan = (await connection.exec_driver_sql(f"explain (analyze, format json) {query}")).scalar_one()[0]["Plan"]
+
+    of_rules = [node for node in nodes(plan) if node.get("Relation Name") == "rule"]
+    assert len(of_rules) == 2, "the rules are looked up in the statement itself, not by a function for each job"
+    assert [node["Actual Loops"] for node in of_rules] == [2, 2]
+
+
+def nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """Every node of a plan."""
+    yield plan
+    for below in plan.get("Plans", ()):
+        yield from nodes(below)

@@ -50,6 +50,16 @@ def test_a_step_unsettles_for_a_while(step: float) -> None:
     assert hands.clock.is_steady(15.0)
 
 
+def test_what_it_was_set_by_is_summed_up() -> None:
+    hands = Hands()
+    hands.look(set_by=YEAR)
+    assert hands.clock.set_by == 0.0
+    for step in (3600.0, 0.1, -60.0):
+        hands.wait(3.0)
+        hands.look(set_by=step)
+    assert hands.clock.set_by == pytest.approx(3540.0, abs=TOLERANCE)
+
+
 def test_nothing_is_known_of_the_time_before_the_first_reading() -> None:
     hands = Hands()
     hands.wait(15.0)
@@ -161,6 +171,47 @@ async def test_a_clock_that_was_set_back_hides_no_dead_runner(stage: Stage) -> N
     await stage.store.rescue(witness)
     stage.advance(LEASE + POLL)
     assert [job.id for job in await stage.store.rescue(witness)] == [lost.id]
+
+
+@pytest.mark.anyio
+async def test_a_step_ahead_is_no_time_that_a_lost_attempt_ran(stage: Stage) -> None:
+    clock = SetByHand(stage)
+    dead, witness = await stage.runner("work", time_limit=600.0, max_attempts=1), await stage.runner("nothing")
+    keeper = stage.store.lease_keeper(dead)
+    before = await stage.add()
+    await stage.claim_one(dead)
+    clock.set_by(3600.0)
+    after = await stage.add()
+    await stage.claim_one(dead)
+    for _ in range(2):
+        stage.advance(5.0)
+        keeper.renew([])
+    keeper.close()
+
+    stage.advance(LEASE)
+    await stage.lose(dead, witness=witness)
+
+    found = [await stage.job(job.id) for job in (before, after)]
+    assert [(job.state, job.crashes) for job in found] == [("ready", 1)] * 2
+
+
+@pytest.mark.anyio
+async def test_what_a_lost_attempt_ran_before_and_after_a_step_counts(stage: Stage) -> None:
+    clock = SetByHand(stage)
+    dead, witness = await stage.runner("work", time_limit=600.0, max_attempts=1), await stage.runner("nothing")
+    keeper = stage.store.lease_keeper(dead)
+    job = await stage.add()
+    await stage.claim_one(dead)
+    for _ in range(2):
+        stage.advance(310.0)
+        clock.set_by(3600.0)
+        keeper.renew([])
+    keeper.close()
+
+    stage.advance(LEASE)
+    await stage.lose(dead, witness=witness)
+
+    assert await stage.state(job.id) == "failed: timed_out"
 
 
 @pytest.mark.anyio

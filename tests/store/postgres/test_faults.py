@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import gc
 import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 import psycopg
 import pytest
@@ -29,6 +31,11 @@ from tests.engine.waiting import until_async
 from tests.store.stage import Stage, new
 
 pytestmark = pytest.mark.anyio
+
+END_OTHER_SESSIONS = (
+    "select count(pg_terminate_backend(pid, 5000)) from pg_stat_activity "
+    "where datname = current_database() and pid <> pg_backend_pid()"
+)
 
 
 async def test_a_server_that_is_not_there_is_named_without_the_password() -> None:
@@ -106,6 +113,25 @@ async def test_a_heartbeat_whose_connection_is_ended_says_so_and_renews_with_the
     keeper.close()
 
 
+async def test_connections_to_a_server_that_can_only_be_read_are_given_up(stage: Stage) -> None:
+    runner = await stage.runner("work")
+    job = await stage.add()
+    async with the_server_being_a_replica(stage):
+        with pytest.raises(StoreUnavailable, match="can only be read"):
+            await stage.claim(runner)
+        with pytest.raises(StoreUnavailable, match="can only be read"):
+            async with stage.store.transaction() as user:
+                await user.run_sync(lambda connection: stage.store.insert_in(connection, [new()]))
+        with pytest.raises(StoreUnavailable, match="can only be read"), stage.store.sync_transaction() as mine:
+            stage.store.insert_in(mine, [new()])
+    assert await stage.claim_ids(runner) == [job.id]
+    async with stage.store.transaction() as user:
+        await user.run_sync(lambda connection: stage.store.insert_in(connection, [new()]))
+    with stage.store.sync_transaction() as mine:
+        stage.store.insert_in(mine, [new()])
+    assert len(await stage.claim(runner)) == 2
+
+
 async def test_a_claim_whose_caller_is_cancelled_gives_back_what_it_leased(stage: Stage) -> None:
     runner = await stage.runner("work")
     ids = [job.id for job in await stage.store.insert([new() for _ in range(3)])]
@@ -172,8 +198,21 @@ def test_errors_of_the_server_are_told_in_words() -> None:
         (psycopg.errors.InsufficientPrivilege("x"), StoreForbidden, "has the GRANTs"),
         (psycopg.errors.QueryCanceled("x"), StoreBusy, "try again"),
         (NoAnswer("x"), StoreTimedOut, "in time"),
-        (psycopg.errors.CheckViolation("x"), StoreRefused, "constraint"),
-        (psycopg.errors.InvalidTextRepresentation("x"), StoreRefused, "constraint"),
+        (psycopg.errors.CheckViolation("x"), StoreRefused, "refused a row: x"),
+        (psycopg.errors.InvalidTextRepresentation("x"), StoreRefused, "refused a row: x"),
+        (psycopg.errors.DataCorrupted("x"), StoreRefused, "refused a row: x"),
+        (psycopg.errors.RaiseException("x"), StoreRefused, "refused a row: x"),
+        (psycopg.errors.StatementTooComplex("x"), StoreRefused, "refused a row: x"),
+        (psycopg.errors.IoError("x"), StoreRefused, "refused a row: x"),
+        (of_a_trigger("UE001"), StoreRefused, "refused a row: x"),
+        (psycopg.errors.ConnectionFailure("x"), StoreUnavailable, "cannot be reached"),
+        (psycopg.errors.AdminShutdown("x"), StoreUnavailable, "cannot be reached"),
+        (psycopg.errors.CannotConnectNow("x"), StoreUnavailable, "cannot be reached"),
+        (psycopg.errors.TooManyConnections("x"), StoreUnavailable, "cannot be reached"),
+        (psycopg.errors.OutOfMemory("x"), StoreUnavailable, "cannot be reached"),
+        (psycopg.errors.InvalidAuthorizationSpecification("x"), StoreUnavailable, "cannot be reached"),
+        (psycopg.errors.FeatureNotSupported("x"), StoreUnavailable, "refused a statement"),
+        (psycopg.OperationalError("x"), StoreUnavailable, "cannot be reached"),
         (psycopg.errors.InvalidSqlStatementName("x"), StoreUnavailable, "database.pooler: transaction"),
         (psycopg.errors.DuplicatePreparedStatement("x"), StoreUnavailable, "database.pooler: transaction"),
         (
@@ -189,12 +228,27 @@ def test_errors_of_the_server_are_told_in_words() -> None:
     assert explain(ValueError("ours"), "") is None
 
 
+def of_a_trigger(sqlstate: str) -> psycopg.Error:
+    """What a function of a user raises, with a code of its own."""
+    error = psycopg.DatabaseError("x")
+    error.sqlstate = sqlstate
+    return error
+
+
+@asynccontextmanager
+async def the_server_being_a_replica(stage: Stage) -> AsyncIterator[None]:
+    """Who connects meanwhile finds a server that can only be read, as behind a name that was not moved yet."""
+    set_to = "do $$ begin execute format('alter database %I {}', current_database()); end $$"
+    with psycopg.connect(stage.settings.url, autocommit=True) as owner:
+        owner.execute(set_to.format("set default_transaction_read_only = on").encode())
+        owner.execute(END_OTHER_SESSIONS.encode())
+        yield
+        owner.execute(set_to.format("reset default_transaction_read_only").encode())
+
+
 async def _end_other_sessions(stage: Stage) -> None:
     """What a restart, a failover or an administrator does."""
-    await stage.sql(
-        "select count(pg_terminate_backend(pid, 5000)) from pg_stat_activity "
-        "where datname = current_database() and pid <> pg_backend_pid()"
-    )
+    await stage.sql(END_OTHER_SESSIONS)
 
 
 @pytest.mark.parametrize(

@@ -104,6 +104,20 @@ async def test_a_job_added_by_sql_whose_key_is_held_is_left_for_later(stage: Sta
     assert await stage.state(held_back) == "cancelled: superseded"
 
 
+async def test_many_jobs_whose_keys_are_held_cost_the_others_neither_time_nor_their_turn(stage: Stage) -> None:
+    runner, many = await stage.runner("work"), 100
+    ids = [await add_by_sql(stage) for _ in range(many)]
+    other = await add_by_sql(stage)
+    keys = {id: f"k{id}" for id in ids}
+    async with stage.store.transaction() as connection:
+        await connection.run_sync(lambda user: stage.store.insert_in(user, [new(key=key) for key in keys.values()]))
+        for waiting in (set(ids), {other}):
+            found = [job.id for job in await stage.store.unrouted(runner, many)]
+            assert set(found) == waiting
+            routed = await stage.store.route(runner, [Routed(id, new(key=keys.get(id))) for id in found])
+            assert routed == waiting - set(ids)
+
+
 async def test_jobs_that_a_user_has_locked_are_neither_cancelled_nor_told_as_unrouted(stage: Stage) -> None:
     runner = await stage.runner("work")
     await add_by_sql(stage, "gone")

@@ -1,4 +1,6 @@
-"""A runner that comes back while somebody is about to call it dead, or to end its attempts, loses nothing."""
+"""A runner that comes back while somebody is about to call it dead, or to end its attempts, loses nothing; and one that
+nobody can rescue holds up no other.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +9,7 @@ from typing import Any
 import pytest
 
 from kongflow.core.catalog import Retention
+from kongflow.errors import StoreBusy
 from kongflow.store.postgres.settling import settle
 from kongflow.store.records import Settlement
 from tests.store.stage import LEASE, RELEASED, Stage
@@ -38,3 +41,17 @@ async def test_ends_that_were_decided_before_a_runner_came_back_are_not_written(
     assert [end.lost for end in await settle(access_of(stage), ends, Retention(), dead=back)] == [True]
 
     assert await stage.state(job.id) == "running"
+
+
+async def test_a_lost_runner_whose_jobs_somebody_keeps_locked_holds_up_no_other(stage: Stage) -> None:
+    alive = await stage.runner("nothing")
+    one, job = await stage.runner("work", crash_limit=1), await stage.add()
+    await stage.claim(one)
+    two, other = await stage.runner("work", crash_limit=1), await stage.add()
+    await stage.claim(two)
+    await stage.damage(job.id, "55P03")
+
+    assert [rescued.id for rescued in await stage.lose(one, two, witness=alive)] == [other.id]
+
+    with pytest.raises(StoreBusy):
+        await stage.store.rescue(alive)

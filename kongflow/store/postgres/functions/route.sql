@@ -1,5 +1,6 @@
 -- Purpose: write the results of routing, in id order, and return the ids of jobs that were still unrouted. A result
--- with a failure ends the job. Caller: route. Locks: as route_job, for each.
+-- with a failure ends the job. Caller: route. Locks: as route_job, for each; for producers of the same keys it waits
+-- for 100 ms, for all of them together.
 create or replace function kongflow.route(
     p_ids bigint[], p_tasks text[], p_payloads text[], p_queues text[], p_rules text[], p_priorities integer[],
     p_run_ats timestamptz[], p_delays double precision[], p_max_attempts integer[], p_keys text[], p_modes text[],
@@ -12,6 +13,7 @@ declare
     v_entry record;
     v_routed bigint[] := '{}';
     v_done boolean;
+    v_until timestamptz := clock_timestamp() + interval '100 ms';
 begin
     for v_entry in
         select * from unnest(p_ids, p_tasks, p_payloads, p_queues, p_rules, p_priorities, p_run_ats, p_delays,
@@ -25,7 +27,7 @@ begin
                 (0, v_entry.id, v_entry.task, v_entry.payload, v_entry.queue, v_entry.rule, v_entry.priority,
                     v_entry.run_at, v_entry.max_attempts, v_entry.key, v_entry.mode, kongflow.names(v_entry.flags),
                     kongflow.names(v_entry.tags), false)::kongflow.new_job,
-                v_entry.delay, v_now
+                v_entry.delay, v_now, v_until
             );
         else
             perform from kongflow.job where id = v_entry.id and state + 0 = 0 for update skip locked;

@@ -1,9 +1,10 @@
 -- Purpose: make an unrouted job a live one with everything that was rendered, by the key rules of an enqueue with the
 -- ids as the order of adding. False where it is not unrouted any more, or where somebody's open transaction holds it or
 -- its key: then it is left for later. Caller: route. Locks: the job, the never-claimed job of its key and the key's
--- note; it waits for a producer of the same key for 100 ms.
-create or replace function kongflow.route_job(p_job kongflow.new_job, p_delay double precision, p_now timestamptz)
-    returns boolean
+-- note; it waits for a producer of the same key until `p_until`, or for a millisecond.
+create or replace function kongflow.route_job(
+    p_job kongflow.new_job, p_delay double precision, p_now timestamptz, p_until timestamptz
+) returns boolean
 language plpgsql as $$
 declare
     v_old kongflow.job;
@@ -40,7 +41,9 @@ begin
                 perform kongflow.finish_waiting(v_holder.id, 7, 'superseded', null, true, null, p_now);
             end if;
         end loop;
-        perform set_config('lock_timeout', '100ms', true);
+        perform set_config(
+            'lock_timeout', greatest(extract(milliseconds from p_until - clock_timestamp())::integer, 1) || 'ms', true
+        );
     end if;
     update kongflow.job
     set task = p_job.task, state = case when v_run_at <= p_now then 2 else 1 end, queue = p_job.queue,

@@ -1,6 +1,6 @@
 -- Purpose: find the queue or pattern of a config that a concrete queue name belongs to: exact beats pattern, and among
--- patterns the longest literal prefix wins (core/queue.py says the same in Python). Caller: limits_of, serves. Locks:
--- nothing.
+-- patterns the longest literal prefix wins (core/queue.py says the same in Python). Caller: limits_of, serves, pending.
+-- Locks: nothing.
 create or replace function kongflow.rule_of(p_config text, p_queue text) returns setof kongflow.rule
 language sql stable as $$
     select * from kongflow.rule

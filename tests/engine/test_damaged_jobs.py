@@ -1,0 +1,54 @@
+"""A job that the database cannot move any more: it holds up no other job, on the runner that ran it and on others."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import text
+
+from kongflow.core.job import JobState
+from kongflow.engine import settler
+from kongflow.engine.events import PartFailed
+from tests.engine.site import Site, open_site
+from tests.store.stage import damaged, mended
+
+pytestmark = pytest.mark.anyio
+
+
+async def work(payload: Any) -> None:
+    pass
+
+
+async def damage(site: Site, id: str) -> None:
+    async with site.store.transaction() as connection:
+        for statement in damaged(connection.dialect.name == "postgresql", id):
+            await connection.execute(text(statement))
+
+
+async def test_all_others_end_and_the_run_ends(tmp_path: Path) -> None:
+    async with open_site(tmp_path, {"work": {"run": work}}) as site:
+        bad = await site.enqueue("work")
+        good = [await site.enqueue("work") for _ in range(10)]
+        await damage(site, bad)
+        summary = await site.run_all()
+        states = {id: (await site.job(id)).state for id in (bad, *good)}
+
+    assert states == {bad: JobState.RUNNING, **dict.fromkeys(good, JobState.SUCCEEDED)}
+    assert summary.succeeded == 10
+    assert any(f"job {bad}: " in told.error for told in site.of(PartFailed))
+
+
+async def test_it_ends_when_the_damage_is_mended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(settler, "ASIDE", 0.01)
+    async with open_site(tmp_path, {"work": {"run": work}}) as site:
+        bad = await site.enqueue("work")
+        await damage(site, bad)
+        await site.start()
+        await site.until_told(PartFailed, 2)
+        async with site.store.transaction() as connection:
+            await connection.execute(text(mended(connection.dialect.name == "postgresql")))
+        ended = await site.ended(bad)
+
+    assert (ended.state, ended.error.type) == (JobState.FAILED, "StoreRefused")

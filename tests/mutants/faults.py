@@ -1,0 +1,68 @@
+"""The bugs that show only where a row, a server or its clock is not as it should be, or somebody is in the way."""
+
+from tests.mutants.mutant import Change, Mutant
+
+CONTRACT = "tests/store/contract/"
+FUNCTIONS = "store/postgres/functions/"
+
+FAULTS = [
+    Mutant(
+        "one lost job that cannot be moved keeps the others of its runner lost",
+        (CONTRACT + "test_rescue.py",),
+        sqlite=(Change("store/sqlite/runners.py", "except sqlite3.IntegrityError as", "except ZeroDivisionError as"),),
+        postgres=(Change("store/postgres/rescuing.py", "if len(rows) == 1:", "if True:"),),
+    ),
+    Mutant(
+        "one lost runner that cannot be rescued keeps the next one lost",
+        ("tests/store/postgres/test_rescue_races.py",),
+        postgres=(Change("store/postgres/rescuing.py", "failure = failure or error", "raise error"),),
+    ),
+    Mutant(
+        "a job that cannot be moved stops its runner",
+        ("tests/store/postgres/test_faults.py",),
+        postgres=(Change("store/postgres/faults.py", "return answered or", "return False or"),),
+    ),
+    Mutant(
+        "a connection to a server that can only be read is kept",
+        ("tests/store/postgres/test_faults.py",),
+        postgres=(Change("store/postgres/connections.py", "errors.ReadOnlySqlTransaction:", "errors.DiskFull:"),),
+    ),
+    Mutant(
+        "a user's connection to a server that can only be read is kept",
+        ("tests/store/postgres/test_faults.py",),
+        postgres=(Change("store/postgres/user_transactions.py", "context.is_disconnect = True", "pass"),),
+    ),
+    Mutant(
+        "a clock that is set back stops a rate limit until it is there again",
+        (CONTRACT + "test_rate_limits.py",),
+        sqlite=(Change("store/sqlite/sql/counted_starts.sql", " and at <= :now", ""),),
+        postgres=(Change(FUNCTIONS + "tokens_left.sql", " and at <= p_now + interval '10 s'", ""),),
+    ),
+    Mutant(
+        "jobs by SQL whose keys are held take the turn of all others",
+        (CONTRACT + "test_routing.py",),
+        sqlite=(Change("store/sqlite/routing.py", "after=after", "after=0"),),
+        postgres=(Change("store/postgres/store.py", "after=self._routed_up_to", "after=0"),),
+    ),
+    Mutant(
+        "jobs by SQL wait for each key that is held",
+        ("tests/store/postgres/test_open_transactions.py",),
+        postgres=(Change(FUNCTIONS + "route.sql", "interval '100 ms'", "interval '100 s'"),),
+    ),
+    Mutant(
+        "a repair and a claim of one runner wait for each other",
+        ("tests/store/postgres/test_deadlocks.py",),
+        postgres=(Change(FUNCTIONS + "look_by_kind.sql", "for update skip locked", "for update"),),
+    ),
+    Mutant(
+        "a step of the server's clock is time that a lost attempt ran",
+        ("tests/store/postgres/test_clock.py",),
+        postgres=(Change("store/postgres/heartbeat.py", "if set_by > self._allowed_for:", "if False:"),),
+    ),
+    Mutant(
+        "a run until idle does not wait for what a runner held that has left",
+        (CONTRACT + "test_looking.py",),
+        sqlite=(Change("store/sqlite/sql/pending.sql", "r.alive and r.boot", "r.boot"),),
+        postgres=(Change(FUNCTIONS + "pending.sql", "where alive and seen_at", "where seen_at"),),
+    ),
+]
