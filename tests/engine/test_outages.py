@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -30,14 +31,17 @@ pytestmark = pytest.mark.anyio
 
 
 class Plug:
-    """Pulls the store away from a runner, the heartbeat's connection too, and puts it back."""
+    """Pulls the store away from a runner, the heartbeat's connection too, and puts it back. `methods`: which calls it
+    concerns beside the heartbeat's. `silent`: a renewal does not fail, it waits.
+    """
 
     METHODS = ("claim", "settle", "rescue", "repair", "unrouted", "pending", "prune", "overrunning")
 
-    def __init__(self, site: Site) -> None:
+    def __init__(self, site: Site, methods: Sequence[str] = METHODS, *, silent: bool = False) -> None:
         self.pulled = False
         self.refused = 0
-        for name in self.METHODS:
+        self._silent = silent
+        for name in methods:
             setattr(site.store, name, self._guarded(getattr(site.store, name)))
         keeper_of = site.store.lease_keeper
 
@@ -46,6 +50,8 @@ class Plug:
             renew: Callable[[Any], Renewal] = keeper.renew
 
             def checked(leases: Any) -> Renewal:
+                while self._silent and self.pulled:
+                    time.sleep(0.001)
                 self._check()
                 return renew(leases)
 
@@ -117,6 +123,23 @@ async def test_a_runner_that_cannot_renew_cancels_its_jobs_and_releases_them_lat
         job = await site.ended(added)
 
     assert (job.state, job.result, job.attempt, job.crashes) == (JobState.SUCCEEDED, "second", 1, 0)
+
+
+async def test_a_runner_whose_renewal_gets_no_answer_stops_its_jobs_without_it(tmp_path: Path) -> None:
+    async def work(payload: Any) -> None:
+        await asyncio.Event().wait()
+
+    async with open_site(tmp_path, {"work": {"run": work}}) as site:
+        plug = Plug(site, silent=True)
+        await site.enqueue("work")
+        await site.start()
+        await site.until_told(JobStarted)
+        plug.pulled = True
+        try:
+            await until(lambda: site.runner._shift is not None and site.runner._shift.worker.running == 0)
+            assert len(site.of(LeaseExpiring)) == 1
+        finally:
+            plug.pulled = False
 
 
 async def test_a_stop_during_an_outage_ends_within_the_shutdown_timeout(tmp_path: Path) -> None:

@@ -59,6 +59,11 @@ MUTANTS = [
         ("tests/engine/test_outages.py",),
         shared=(Change("engine/shift.py", "self.worker.release_all()", "pass"),),
     ),
+    Mutant(
+        "a lease counts from the answer to its renewal",
+        ("tests/engine/test_heartbeat.py",),
+        shared=(Change("engine/heartbeat.py", "self._lease.renewed(sent)", "self._lease.renewed(time.monotonic())"),),
+    ),
     # --- attempts ---
     Mutant(
         "an attempt counts twice",
