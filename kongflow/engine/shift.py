@@ -101,7 +101,9 @@ class Shift:
         )
         self._settler = Settler(store, runner, self._outage, self._events)
         chores = Chores(settings.poll_interval)
-        crew = Crew(catalog, handlers, store, runner, executor, self._settler, self._outage, chores, self._events)
+        crew = Crew(
+            catalog, handlers, store, runner, self._lease, executor, self._settler, self._outage, chores, self._events
+        )
         self.worker = Worker(crew)
         ward = Ward(self.worker.leases, self.worker.renewed, self._replaced)
         self._heartbeat = Heartbeat(
@@ -220,6 +222,7 @@ class Shift:
                 self._events.emit(LeaseExpiring(self.worker.running))
                 self.worker.release_all()
             await self._lease.kept()
+            self.worker.wake()
 
     def _replaced(self, why: str) -> None:
         self._stopping.request(why, exit_code=1)

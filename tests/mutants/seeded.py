@@ -64,6 +64,16 @@ MUTANTS = [
         ("tests/engine/test_heartbeat.py",),
         shared=(Change("engine/heartbeat.py", "self._lease.renewed(sent)", "self._lease.renewed(time.monotonic())"),),
     ),
+    Mutant(
+        "a worker that cannot renew claims on",
+        ("tests/engine/test_outages.py",),
+        shared=(Change("engine/worker.py", "if not self._crew.lease.holds:", "if False:"),),
+    ),
+    Mutant(
+        "a worker that cannot renew starts what comes late and asks for more",
+        ("tests/engine/test_outages.py",),
+        shared=(Change("engine/worker.py", " and self._crew.lease.holds", ""),),
+    ),
     # --- attempts ---
     Mutant(
         "an attempt counts twice",
@@ -278,8 +288,8 @@ MUTANTS = [
         shared=(
             Change(
                 "engine/worker.py",
-                "            self._give_back(job.id, job.lease)\n        else:",
-                "            pass\n        else:",
+                "        else:\n            self._give_back(job.id, job.lease)",
+                "        else:\n            pass",
             ),
         ),
     ),
