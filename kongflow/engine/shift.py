@@ -99,7 +99,7 @@ class Shift:
         executor = Executor(
             surroundings, self._threads, self._children, self._overruns, blocking, self._events, mask, settings.lease
         )
-        self._settler = Settler(store, runner, self._outage, self._events)
+        self._settler = Settler(store, runner, self._lease, self._outage, self._events)
         chores = Chores(settings.poll_interval)
         crew = Crew(
             catalog, handlers, store, runner, self._lease, executor, self._settler, self._outage, chores, self._events
