@@ -88,8 +88,10 @@ class Settler:
             await self._next_batch()
 
     async def flush(self) -> None:
-        """As `catch_up`, and also for what comes meanwhile: return when nothing is left to write."""
-        while self._waiting or self._writing:
+        """Return when nothing is left to write, of what comes meanwhile neither, and of what is put aside: how long a
+        user's transaction may hold that up, the caller knows.
+        """
+        while self.unwritten:
             await self._next_batch()
 
     async def _next_batch(self) -> None:

@@ -190,7 +190,7 @@ class Shift:
         window, last_acts = min(CANCEL_WINDOW, timeout / 2), min(LAST_ACTS, timeout / 4)
         running, queues = self.worker.running, self._catalog.runner.queues
         self._events.emit(RunnerStopping(self._stopping.why, running, queues, within=timeout - window))
-        await drain(self.worker, working, self._stopping, timeout - window)
+        await drain(self.worker, working, self._settler, self._stopping, timeout - window)
         running_on = await give_back(self.worker, working, self._settler, window - last_acts)
         left = await self._last_look(last_acts / 2) if until_idle else NOTHING_LEFT
         await first_of(time.monotonic() + last_acts / 2, self._leave())

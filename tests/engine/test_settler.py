@@ -27,6 +27,7 @@ pytestmark = pytest.mark.anyio
 class Shelf:
     """The one method of a store that a settler calls; `poison` cannot be held, `away` times it does not answer, and
     results of more than `room` characters together do not reach it in time; `meanwhile` is what happens in that time.
+    Somebody's open transaction holds the jobs `held`.
     """
 
     def __init__(
@@ -44,11 +45,14 @@ class Shelf:
         self.poisoned = poisoned or ValueError("cannot hold this")
         self.room = room
         self.meanwhile: Callable[[], None] = lambda: None
+        self.held: set[str] = set()
+        self.tries: list[Settlement] = []
         self.failed = 0
         self.batches: list[list[str]] = []
         self.ends: dict[str, Finish] = {}
 
     async def settle(self, runner: int, settlements: Sequence[Settlement]) -> list[Settled]:
+        self.tries += settlements
         if self.away:
             self.away -= 1
             raise self.absence
@@ -59,9 +63,9 @@ class Shelf:
             self.failed += 1
             self.meanwhile()
             raise StoreTimedOut("no answer")
-        self.ends |= ends
+        self.ends |= {id: end for id, end in ends.items() if id not in self.held}
         self.batches.append(list(ends))
-        return [Settled(each.id, each.transition) for each in settlements]
+        return [Settled(each.id, each.transition, later=each.id in self.held) for each in settlements]
 
 
 @pytest.fixture
@@ -69,6 +73,7 @@ def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
     """What is tried again is tried again at once."""
     monkeypatch.setattr("kongflow.engine.outage.FIRST_WAIT", 0.0)
     monkeypatch.setattr(settler_module, "LONGEST_WAIT", 0.0)
+    monkeypatch.setattr(settler_module, "LATER", 0.0)
 
 
 class Desk:
@@ -227,6 +232,25 @@ async def test_an_end_is_not_to_blame_for_locks_and_full_disks(error: StoreError
         await desk.settler.flush()
 
     assert shelf.ends["1"].state is JobState.SUCCEEDED
+
+
+async def test_an_end_that_is_put_aside_holds_up_a_flush_and_nobody_who_catches_up(no_waiting: None) -> None:
+    shelf = Shelf()
+    shelf.held = {"1"}
+    desk = Desk(shelf)
+
+    async with desk.at_work():
+        desk.put("1")
+        desk.put("2")
+        await desk.settler.catch_up()
+        flush = asyncio.ensure_future(desk.settler.flush())
+        await until(lambda: len(shelf.tries) > 5)
+        assert not flush.done()
+        assert (desk.written, desk.settler.unwritten) == (["2"], 1)
+        shelf.held.clear()
+        await flush
+
+    assert (desk.written, desk.settler.unwritten) == (["2", "1"], 0)
 
 
 async def test_a_flush_of_nothing_returns_at_once() -> None:

@@ -374,6 +374,11 @@ MUTANTS = [
         shared=(Change("engine/settler.py", "if len(batch) == 1:", "if True:"),),
     ),
     Mutant(
+        "a stop throws away the end of a job that somebody's transaction holds",
+        ("tests/engine/test_held_jobs.py",),
+        postgres=(Change("engine/settler.py", "while self.unwritten:", "while self._waiting or self._writing:"),),
+    ),
+    Mutant(
         "jobs that end while the database is silent fail",
         ("tests/engine/test_settler.py",),
         shared=(Change("engine/settler.py", "return self._lease.renewed_at > self.asked_at", "return True"),),
