@@ -265,6 +265,6 @@ def with_next(
     """Return what was written, with each job that was handed over beside the end that made room for it."""
     left = {job.queue: job for job in handed}
     return [
-        replace(end, next=left.pop(settlement.next_of, None)) if settlement.next_of is not None else end
+        end if end.later or settlement.next_of is None else replace(end, next=left.pop(settlement.next_of, None))
         for settlement, end in zip(settlements, settled, strict=True)
     ]
