@@ -87,9 +87,17 @@ class Desk:
         self.settler = Settler(shelf, 1, self.lease, self.outage, events)  # type: ignore[arg-type]
         self.written: list[str] = []
 
-    def put(self, id: str, result: str = "null") -> None:
+    def put(
+        self, id: str, result: str = "null", next_of: str | None = None, then: Callable[[], None] = lambda: None
+    ) -> None:
+        """Put an end; `then` is done at once when it is written."""
+
+        def written(settled: Settled) -> None:
+            self.written.append(settled.id)
+            then()
+
         end = Finish(JobState.SUCCEEDED, result=result)
-        self.settler.put(Ending(Settlement(id, int(id), end), lambda settled: self.written.append(settled.id)))
+        self.settler.put(Ending(Settlement(id, int(id), end, next_of=next_of), written))
 
     @asynccontextmanager
     async def at_work(self) -> Any:
@@ -147,13 +155,14 @@ async def test_who_catches_up_waits_for_what_was_put_before_and_not_for_more(no_
     shelf = Shelf()
     desk = Desk(shelf)
 
-    async with desk.at_work():
-        desk.put("1")
-        caught_up = asyncio.ensure_future(desk.settler.catch_up())
-        await until(lambda: bool(desk.written))
+    def one_more() -> None:
         shelf.away = 1_000_000
         desk.put("2")
-        await caught_up
+
+    async with desk.at_work():
+        desk.put("1", then=one_more)
+        caught_up = asyncio.ensure_future(desk.settler.catch_up())
+        await until(caught_up.done)
         assert desk.written == ["1"]
         shelf.away = 0
         await desk.settler.flush()
@@ -251,6 +260,23 @@ async def test_an_end_that_is_put_aside_holds_up_a_flush_and_nobody_who_catches_
         await flush
 
     assert (desk.written, desk.settler.unwritten) == (["2", "1"], 0)
+
+
+async def test_an_end_that_was_put_aside_asks_for_no_next_job(no_waiting: None) -> None:
+    """Its slot may be another job's by now."""
+    shelf = Shelf()
+    shelf.held = {"1"}
+    desk = Desk(shelf)
+
+    async with desk.at_work():
+        desk.put("1", next_of="mail")
+        assert desk.settler.owed == 1
+        await until(lambda: len(shelf.tries) > 2)
+        assert desk.settler.owed == 0
+        shelf.held.clear()
+        await desk.settler.flush()
+
+    assert [settlement.next_of for settlement in shelf.tries[:3]] == ["mail", None, None]
 
 
 async def test_a_flush_of_nothing_returns_at_once() -> None:

@@ -298,6 +298,30 @@ MUTANTS = [
         ("tests/engine/test_hand_over.py",),
         shared=(Change("engine/worker.py", "ended.chain + 1)", "0)"),),
     ),
+    Mutant(
+        "a slot is claimed for that the next job of a queue may need",
+        ("tests/engine/test_hand_over.py",),
+        shared=(Change("engine/worker.py", "owed = self._crew.settler.owed", "owed = 0"),),
+    ),
+    Mutant(
+        "every end of a chain beside another is a reason to claim",
+        ("tests/engine/test_hand_over.py",),
+        shared=(Change("engine/worker.py", "self._reasons > owed or", "self._reasons > 0 or"),),
+    ),
+    Mutant(
+        "a wake-up after a hand-over is not heard",
+        ("tests/engine/test_hand_over.py",),
+        shared=(Change("engine/worker.py", "self._reasons = sent, owed", "self._reasons = sent, 0"),),
+    ),
+    Mutant(
+        "an end that was put aside brings a job along for a slot that is another's",
+        ("tests/engine/test_settler.py",),
+        shared=(
+            Change(
+                "engine/settler.py", "settlement=replace(ending.settlement, next_of=None)", "written=ending.written"
+            ),
+        ),
+    ),
     # --- keys and cancels ---
     Mutant(
         "a claim leaves its key to producers",
@@ -372,6 +396,17 @@ MUTANTS = [
         "one end that cannot be written spoils its batch",
         ("tests/engine/test_settler.py",),
         shared=(Change("engine/settler.py", "if len(batch) == 1:", "if True:"),),
+    ),
+    Mutant(
+        "a claim waits for ends that come after it was due",
+        ("tests/engine/test_settler.py",),
+        shared=(
+            Change(
+                "engine/settler.py",
+                "while self._put - len(self._waiting) - len(self._writing) < put:",
+                "while self._waiting or self._writing:",
+            ),
+        ),
     ),
     Mutant(
         "a stop throws away the end of a job that somebody's transaction holds",
