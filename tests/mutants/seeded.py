@@ -1,6 +1,7 @@
 """The bugs that the suite must catch: each breaks one promise, on each store that keeps it in its own words."""
 
 from tests.mutants.mutant import Change, Mutant
+from tests.mutants.seeded_runner import RUNNER_MUTANTS
 
 CONTRACT = "tests/store/contract/"
 FENCES = (CONTRACT + "test_fences.py",)
@@ -15,6 +16,7 @@ OPERATING = (CONTRACT + "test_operating.py",)
 FUNCTIONS, POSTGRES_SQL, SQLITE_SQL = "store/postgres/functions/", "store/postgres/sql/", "store/sqlite/sql/"
 
 MUTANTS = [
+    *RUNNER_MUTANTS,
     # --- leases ---
     Mutant(
         "settle accepts a stale lease",
@@ -53,26 +55,6 @@ MUTANTS = [
         FENCES,
         sqlite=(Change("store/sqlite/heartbeat.py", "if lease not in leases)", "if False)"),),
         postgres=(Change("store/postgres/heartbeat.py", "if lease not in leases)", "if False)"),),
-    ),
-    Mutant(
-        "a worker that cannot renew lets its jobs run on",
-        ("tests/engine/test_outages.py",),
-        shared=(Change("engine/shift.py", "self.worker.release_all()", "pass"),),
-    ),
-    Mutant(
-        "a lease counts from the answer to its renewal",
-        ("tests/engine/test_heartbeat.py",),
-        shared=(Change("engine/heartbeat.py", "self._lease.renewed(sent)", "self._lease.renewed(time.monotonic())"),),
-    ),
-    Mutant(
-        "a worker that cannot renew claims on",
-        ("tests/engine/test_outages.py",),
-        shared=(Change("engine/worker.py", "if not self._crew.lease.holds:", "if False:"),),
-    ),
-    Mutant(
-        "a worker that cannot renew starts what comes late and asks for more",
-        ("tests/engine/test_outages.py",),
-        shared=(Change("engine/worker.py", " and self._crew.lease.holds", ""),),
     ),
     # --- attempts ---
     Mutant(
@@ -282,46 +264,6 @@ MUTANTS = [
             Change(FUNCTIONS + "free_slots.sql", "where lane <> all (array(", "where true or lane <> all (array("),
         ),
     ),
-    Mutant(
-        "a job that is handed over while the runner stops is forgotten",
-        ("tests/engine/test_hand_over.py",),
-        shared=(
-            Change(
-                "engine/worker.py",
-                "        else:\n            self._give_back(job.id, job.lease)",
-                "        else:\n            pass",
-            ),
-        ),
-    ),
-    Mutant(
-        "hand-overs go on for ever",
-        ("tests/engine/test_hand_over.py",),
-        shared=(Change("engine/worker.py", "ended.chain + 1)", "0)"),),
-    ),
-    Mutant(
-        "a slot is claimed for that the next job of a queue may need",
-        ("tests/engine/test_hand_over.py",),
-        shared=(Change("engine/worker.py", "owed = self._crew.settler.owed", "owed = 0"),),
-    ),
-    Mutant(
-        "every end of a chain beside another is a reason to claim",
-        ("tests/engine/test_hand_over.py",),
-        shared=(Change("engine/worker.py", "self._reasons > owed or", "self._reasons > 0 or"),),
-    ),
-    Mutant(
-        "a wake-up after a hand-over is not heard",
-        ("tests/engine/test_hand_over.py",),
-        shared=(Change("engine/worker.py", "self._reasons = sent, owed", "self._reasons = sent, 0"),),
-    ),
-    Mutant(
-        "an end that was put aside brings a job along for a slot that is another's",
-        ("tests/engine/test_settler.py",),
-        shared=(
-            Change(
-                "engine/settler.py", "settlement=replace(ending.settlement, next_of=None)", "written=ending.written"
-            ),
-        ),
-    ),
     # --- keys and cancels ---
     Mutant(
         "a claim leaves its key to producers",
@@ -391,32 +333,6 @@ MUTANTS = [
         "a payload is not validated when its job runs",
         ("tests/engine/test_straight_line.py",),
         shared=(Change("engine/executor.py", "payload = attempt.task.payload_schema.check_run(payload)", "pass"),),
-    ),
-    Mutant(
-        "one end that cannot be written spoils its batch",
-        ("tests/engine/test_settler.py",),
-        shared=(Change("engine/settler.py", "if len(batch) == 1:", "if True:"),),
-    ),
-    Mutant(
-        "a claim waits for ends that come after it was due",
-        ("tests/engine/test_settler.py",),
-        shared=(
-            Change(
-                "engine/settler.py",
-                "while self._put - len(self._waiting) - len(self._writing) < put:",
-                "while self._waiting or self._writing:",
-            ),
-        ),
-    ),
-    Mutant(
-        "a stop throws away the end of a job that somebody's transaction holds",
-        ("tests/engine/test_held_jobs.py",),
-        postgres=(Change("engine/settler.py", "while self.unwritten:", "while self._waiting or self._writing:"),),
-    ),
-    Mutant(
-        "jobs that end while the database is silent fail",
-        ("tests/engine/test_settler.py",),
-        shared=(Change("engine/settler.py", "return self._lease.renewed_at > self.asked_at", "return True"),),
     ),
     Mutant(
         "a listener that was cut off does not look at once",
