@@ -99,8 +99,9 @@ class Settlement:
 class Settled:
     """What a settle wrote: `transition` is the overruled one where a cancel or a newer job of the key came between.
 
-    `lost`: the lease was not his any more and nothing was written. `later`: nothing was written yet, because somebody's
-    open transaction holds the job; try again.
+    `lost`: the lease was not his any more and nothing was written; or an earlier try was, whose answer got lost: the
+    store cannot tell, for the job may be gone by then, or be run by others. `later`: nothing was written yet, because
+    somebody's open transaction holds the job; try again.
     """
 
     id: str
