@@ -58,6 +58,7 @@ class Line:
         self._parts = conninfo_to_dict(dsn)
         self._forgets = forgets
         self._drops_options = drops_options
+        self._is_cut = False
         self._door = socket.create_server(("127.0.0.1", 0))
         self.calls: list[Call] = []
 
@@ -73,6 +74,15 @@ class Line:
         for call in self.calls:
             call.silent = True
 
+    def cut(self) -> None:
+        """Let nothing through any more, on new connections neither, until `mend`. They are taken, and hear nothing."""
+        self._is_cut = True
+        self.fall_silent()
+
+    def mend(self) -> None:
+        """Let new connections through."""
+        self._is_cut = False
+
     def start(self) -> None:
         threading.Thread(target=self._take_calls, daemon=True).start()
 
@@ -86,7 +96,7 @@ class Line:
         with suppress(OSError):
             while True:
                 client, _ = self._door.accept()
-                call = Call(client, self._call_server())
+                call = Call(client, self._call_server(), silent=self._is_cut)
                 self.calls.append(call)
                 threading.Thread(target=self._carry_over, args=(call,), daemon=True).start()
                 threading.Thread(target=self._carry_back, args=(call,), daemon=True).start()

@@ -272,7 +272,9 @@ class JobReleased(JobEnded):
 
 @dataclass(frozen=True, slots=True)
 class JobLost(JobEvent):
-    """The job was given to another runner; nothing of this attempt is written."""
+    """The job was given to another runner; nothing of this attempt is written. Or its end was written, and the answer
+    that said so got lost with its connection.
+    """
 
     name: ClassVar[str] = "job.lost"
     level: ClassVar[int] = logging.WARNING

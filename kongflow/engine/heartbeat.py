@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from kongflow.core.catalog import RunnerSettings
 from kongflow.engine.blocking import Blocking
 from kongflow.engine.events import Events, RunnerStalled
+from kongflow.engine.lease import Lease
 from kongflow.engine.outage import FIRST_WAIT, Outage
 from kongflow.engine.stall import Stall, all_stacks, end_in
 from kongflow.errors import StoreBusy, StoreError, StoreReplaced, StoreUnavailable
@@ -29,7 +30,6 @@ class Ward:
 
     leases: Callable[[], Sequence[int]]
     renewed: Callable[[Renewal], None]
-    expiring: Callable[[], None]
     replaced: Callable[[str], None]
     """The database is not the one that this runner began with: there is nothing more to do here."""
 
@@ -40,6 +40,7 @@ class Heartbeat:
     def __init__(
         self,
         keeper: LeaseKeeper,
+        lease: Lease,
         settings: RunnerSettings,
         ward: Ward,
         blocking: Blocking,
@@ -47,6 +48,7 @@ class Heartbeat:
         events: Events,
     ) -> None:
         self._keeper = keeper
+        self._lease = lease
         self._settings = settings
         self._ward = ward
         self._blocking = blocking
@@ -58,10 +60,8 @@ class Heartbeat:
         self._ending = threading.Event()
         self._first = asyncio.Event()
         self._ended = asyncio.Event()
-        self._renewed_at = time.monotonic()
         self._rescues_from = math.inf
         self._was_away = False
-        self._told_expiring = False
         self._thread = threading.Thread(target=self._run, name="kongflow-heartbeat", daemon=True)
 
     async def start(self) -> None:
@@ -82,7 +82,7 @@ class Heartbeat:
     def may_rescue(self) -> bool:
         """True where the runner has renewed just now, and an outage is over for a whole lease: others renew first."""
         now = time.monotonic()
-        recent = now - self._renewed_at < max(2 * self._settings.heartbeat, self._settings.lease / 2)
+        recent = now - self._lease.renewed_at < max(2 * self._settings.heartbeat, self._settings.lease / 2)
         return recent and now >= self._rescues_from
 
     # --- in the thread ---
@@ -105,7 +105,7 @@ class Heartbeat:
         try:
             renewal = self._keeper.renew(self._ward.leases())
         except StoreBusy as error:
-            # Somebody holds the lock of the whole file: nobody else can take our jobs either, until he lets go of it.
+            self._lease.locked_out()
             self._outage.failed("heartbeat", error)
             return min(FIRST_WAIT, self._settings.heartbeat)
         except StoreReplaced as error:
@@ -115,7 +115,8 @@ class Heartbeat:
             return self._not_renewed(error)
         if self._was_away or self._rescues_from == math.inf:
             self._rescues_from = time.monotonic() + (self._settings.lease if self._was_away else 0.0)
-        self._renewed_at, self._was_away, self._told_expiring = sent, False, False
+        self._lease.renewed(sent)
+        self._was_away = False
         self._outage.worked("heartbeat")
         if renewal.cancelled or renewal.lost or renewal.unknown:
             self._on_loop(self._ward.renewed, renewal)
@@ -123,13 +124,9 @@ class Heartbeat:
 
     def _not_renewed(self, error: Exception) -> float:
         self._was_away = True
+        self._lease.not_renewed()
         lost = error if isinstance(error, StoreError) else StoreUnavailable(f"{type(error).__name__}: {error}")
-        wait = self._outage.failed("heartbeat", lost)
-        left = self._renewed_at + self._settings.lease * 0.9 - time.monotonic()
-        if left <= 0 and not self._told_expiring:
-            self._told_expiring = True
-            self._on_loop(self._ward.expiring)
-        return min(wait, left) if left > 0 else wait
+        return self._outage.failed("heartbeat", lost)
 
     def _look_at_the_loop(self) -> None:
         limit, blocked = self._settings.stall_limit, self._stall.seconds()

@@ -39,10 +39,6 @@ class Outage:
             self._events.emit(StoreLost(part, str(error)))
         return wait
 
-    def concerns(self, part: str) -> bool:
-        """Say whether a part could not do its work the last time that it tried."""
-        return part in self._waits
-
     def worked(self, part: str) -> None:
         """Note that a part could do its work; the outage is over when every part that failed has worked again."""
         if not self._waits:

@@ -12,6 +12,7 @@ from kongflow.core.job import JobState, Reason
 from kongflow.core.json import printable
 from kongflow.core.outcome import Finish
 from kongflow.engine.events import Events, PartFailed
+from kongflow.engine.lease import Lease
 from kongflow.engine.outage import Outage
 from kongflow.errors import StoreError, StoreRefused, StoreTimedOut
 from kongflow.store.base import Store
@@ -42,9 +43,10 @@ class Ending:
 class Settler:
     """Writes endings, in order and in batches, and tries again until the store has taken them."""
 
-    def __init__(self, store: Store, runner: int, outage: Outage, events: Events) -> None:
+    def __init__(self, store: Store, runner: int, lease: Lease, outage: Outage, events: Events) -> None:
         self._store = store
         self._runner = runner
+        self._lease = lease
         self._outage = outage
         self._events = events
         self._waiting: list[Ending] = []
@@ -71,7 +73,7 @@ class Settler:
 
     @property
     def unwritten(self) -> int:
-        """How many ends are not written yet, but for those that were put aside."""
+        """How many ends are not written yet, but for those that are refused whatever they say."""
         return len(self._waiting) + len(self._writing) + self._later
 
     @property
@@ -88,8 +90,10 @@ class Settler:
             await self._next_batch()
 
     async def flush(self) -> None:
-        """As `catch_up`, and also for what comes meanwhile: return when nothing but what was put aside is left."""
-        while self._waiting or self._writing:
+        """Return when nothing is left to write, of what comes meanwhile neither: how long a user's transaction may hold
+        an end up, the caller knows. What is refused whatever it says is left.
+        """
+        while self.unwritten:
             await self._next_batch()
 
     async def _next_batch(self) -> None:
@@ -151,14 +155,14 @@ class Settler:
     async def _persist(self, batch: Sequence[Ending]) -> None:
         """Settle a batch in one transaction; for a single end an outage of the store is waited out.
 
-        Raises: StoreError where a batch was not taken, or a single end was to blame for that TRIES times in a row.
+        Raises: StoreError where a batch was not taken, or a single end was to blame for that TRIES times.
         """
         to_blame = 0
         while True:
             try:
                 settled = await self._settle(batch)
             except StoreError as error:
-                to_blame = to_blame + 1 if self._is_due_to_the_end(error) else 0
+                to_blame += self._is_due_to_the_end(error)
                 # A refusal is no outage, and it costs the others no time.
                 wait = REFUSED if isinstance(error, StoreRefused) else self._outage.failed("settle", error)
                 await asyncio.sleep(wait)
@@ -175,8 +179,12 @@ class Settler:
                 ending.written(verdict)
 
     def _is_due_to_the_end(self, error: StoreError) -> bool:
-        """Say whether it seems to be the end itself that is not taken: no lock, no disk, and heartbeats get through."""
-        return isinstance(error, (StoreRefused, StoreTimedOut)) and not self._outage.concerns("heartbeat")
+        """Say whether it seems to be the end itself that is not taken: it was refused, or a renewal that was sent later
+        got through. That none has failed says nothing: one waits for its answer as long as a settle, or longer.
+        """
+        if isinstance(error, StoreTimedOut):
+            return self._lease.renewed_at > self.asked_at
+        return isinstance(error, StoreRefused)
 
     async def _settle(self, batch: Sequence[Ending]) -> list[Settled]:
         self.asked_at, self.is_asking = time.monotonic(), True

@@ -22,6 +22,7 @@ from kongflow.engine.events import Events, LeaseExpiring, PartFailed, RunnerStop
 from kongflow.engine.executor import Executor
 from kongflow.engine.heartbeat import Heartbeat, Ward
 from kongflow.engine.job_log import keeping_lines
+from kongflow.engine.lease import Lease
 from kongflow.engine.maintenance import Maintenance
 from kongflow.engine.outage import Outage
 from kongflow.engine.overruns import Overruns
@@ -84,6 +85,7 @@ class Shift:
         self._parts: list[asyncio.Task[None]] = []
         self._tally = Tally()
         self._events = Events(self._tally, events.emit)
+        self._lease = Lease(settings.lease)
         self._outage = Outage(self._events)
         self._threads = Threads(asyncio.get_running_loop())
         self._overruns = Overruns(
@@ -97,12 +99,16 @@ class Shift:
         executor = Executor(
             surroundings, self._threads, self._children, self._overruns, blocking, self._events, mask, settings.lease
         )
-        self._settler = Settler(store, runner, self._outage, self._events)
+        self._settler = Settler(store, runner, self._lease, self._outage, self._events)
         chores = Chores(settings.poll_interval)
-        crew = Crew(catalog, handlers, store, runner, executor, self._settler, self._outage, chores, self._events)
+        crew = Crew(
+            catalog, handlers, store, runner, self._lease, executor, self._settler, self._outage, chores, self._events
+        )
         self.worker = Worker(crew)
-        ward = Ward(self.worker.leases, self.worker.renewed, self._lease_expires, self._replaced)
-        self._heartbeat = Heartbeat(store.lease_keeper(runner), settings, ward, blocking, self._outage, self._events)
+        ward = Ward(self.worker.leases, self.worker.renewed, self._replaced)
+        self._heartbeat = Heartbeat(
+            store.lease_keeper(runner), self._lease, settings, ward, blocking, self._outage, self._events
+        )
         self._maintenance = Maintenance(
             catalog, store, runner, self._heartbeat, self._outage, chores, self._events, mask, self.worker.wake
         )
@@ -126,6 +132,7 @@ class Shift:
             return await self._work(until_idle)
 
     async def _work(self, until_idle: bool) -> RunSummary:
+        self._start("watch over the lease", self._watch_the_lease())
         self._start("settler", self._settler.run())
         maintaining = self._start("maintenance", self._maintenance.run())
         working = self._start("worker", self.worker.run())
@@ -192,7 +199,7 @@ class Shift:
         window, last_acts = min(CANCEL_WINDOW, timeout / 2), min(LAST_ACTS, timeout / 4)
         running, queues = self.worker.running, self._catalog.runner.queues
         self._events.emit(RunnerStopping(self._stopping.why, running, queues, within=timeout - window))
-        await drain(self.worker, working, self._stopping, timeout - window)
+        await drain(self.worker, working, self._settler, self._stopping, timeout - window)
         running_on = await give_back(self.worker, working, self._settler, self._stopping, window - last_acts)
         left = await self._last_look(last_acts / 2) if until_idle else NOTHING_LEFT
         await first_of(time.monotonic() + last_acts / 2, self._leave())
@@ -214,11 +221,17 @@ class Shift:
         except (StoreError, TimeoutError):
             return NOTHING_LEFT
 
-    def _lease_expires(self) -> None:
-        """The lease cannot be renewed: stop the own jobs before others start them; they are given back later."""
-        if self.worker.running:
-            self._events.emit(LeaseExpiring(self.worker.running))
-            self.worker.release_all()
+    async def _watch_the_lease(self) -> None:
+        """Stop the own jobs before others start them; they are given back later. Not in the thread of the heartbeat:
+        it waits for an answer meanwhile.
+        """
+        while True:
+            await self._lease.over()
+            if self.worker.running:
+                self._events.emit(LeaseExpiring(self.worker.running))
+                self.worker.release_all()
+            await self._lease.kept()
+            self.worker.wake()
 
     def _replaced(self, why: str) -> None:
         self._stopping.request(why, exit_code=1)

@@ -21,14 +21,19 @@ less, and nothing stops a thread.
 """
 
 
-async def drain(worker: Worker, working: asyncio.Task[None], stopping: Stopping, seconds: float) -> None:
-    """Claim no more and wait for the running jobs, at most so long, and not at all where the stop is hurried."""
+async def drain(
+    worker: Worker, working: asyncio.Task[None], settler: Settler, stopping: Stopping, seconds: float
+) -> None:
+    """Claim no more and wait until the running jobs have ended and their ends are written, at most so long, and not at
+    all where the stop is hurried.
+    """
     worker.stop_claiming()
     if not worker.is_claiming:
         working.cancel()
     deadline = time.monotonic() + seconds
     await first_of(deadline, _ended(working), stopping.hurried.wait())
     await first_of(deadline, worker.drained(), stopping.hurried.wait())
+    await first_of(deadline, settler.flush(), stopping.hurried.wait())
 
 
 async def give_back(

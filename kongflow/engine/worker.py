@@ -20,6 +20,7 @@ from kongflow.engine.endings import end_event
 from kongflow.engine.events import Events, JobAbandoned, JobForgotten, JobLost, JobSucceeded, ref
 from kongflow.engine.executor import Executor
 from kongflow.engine.failure import timed_out
+from kongflow.engine.lease import Lease
 from kongflow.engine.outage import Outage
 from kongflow.engine.settler import Ending, Settler
 from kongflow.errors import StoreError
@@ -40,6 +41,7 @@ class Crew:
     handlers: Mapping[str, Handler]
     store: Store
     runner: int
+    lease: Lease
     executor: Executor
     settler: Settler
     outage: Outage
@@ -158,6 +160,11 @@ class Worker:
         """True while a claim is under way: what it brings must not be lost."""
         return self._claiming_since is not None
 
+    @property
+    def _may_start(self) -> bool:
+        """False where the runner stops, and where others may soon take what it holds."""
+        return not self._claims_no_more and self._crew.lease.holds
+
     def stop_claiming(self) -> None:
         """Claim no more; what a claim under way still brings is given back."""
         self._claims_no_more = True
@@ -180,7 +187,11 @@ class Worker:
                 due = time.monotonic() + await self._fill(free, owed)
 
     async def _fill(self, free: int, owed: int) -> float:
-        """Claim for the free slots and return how long to wait for a wake-up before the next look, in seconds."""
+        """Claim for the free slots and return how long to wait for a wake-up before the next look, in seconds. While
+        the lease does not hold, nothing is claimed: nobody would stop these jobs before others start them.
+        """
+        if not self._crew.lease.holds:
+            return self._crew.catalog.runner.poll_interval
         sent = time.monotonic()
         self._claiming_since, self._reasons = sent, owed
         try:
@@ -219,7 +230,7 @@ class Worker:
         attempt = Attempt(job, task, handler, claimed, self._crew.executor.mask, chain)
         self._attempts[job.lease] = attempt
         self._all_ended.clear()
-        if self._claims_no_more:
+        if not self._may_start:
             attempt.stop(Stop.RELEASE)
         running = asyncio.get_running_loop().create_task(self._crew.executor.execute(attempt), name=f"job {job.id}")
         self._tasks.add(running)  # the loop itself holds a running task only weakly
@@ -255,14 +266,14 @@ class Worker:
                 self._hand_over(attempt, settled.next)
 
         crashed, log = isinstance(outcome, Crashed), attempt.log.kept()
-        next_of = job.queue if attempt.chain < CHAIN_MAX and not self._claims_no_more else None
+        next_of = job.queue if attempt.chain < CHAIN_MAX and self._may_start else None
         settlement = Settlement(job.id, job.lease, transition, task.keep, crashed, log, next_of)
         self._crew.settler.put(Ending(settlement, written))
 
     def _hand_over(self, ended: Attempt, job: ClaimedJob) -> None:
         """Start the job that was leased when this attempt's end was written, in the slot that it has left."""
-        if self._claims_no_more:
-            self._give_back(job.id, job.lease)
-        else:
+        if self._may_start:
             self._reasons -= 1
             self._start(job, self._crew.settler.asked_at, ended.chain + 1)
+        else:
+            self._give_back(job.id, job.lease)

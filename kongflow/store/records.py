@@ -99,8 +99,9 @@ class Settlement:
 class Settled:
     """What a settle wrote: `transition` is the overruled one where a cancel or a newer job of the key came between.
 
-    `lost`: the lease was not his any more and nothing was written. `later`: nothing was written yet, because somebody's
-    open transaction holds the job; try again.
+    `lost`: the lease was not his any more and nothing was written; or an earlier try was, whose answer got lost: the
+    store cannot tell, for the job may be gone by then, or be run by others. `later`: nothing was written yet, because
+    somebody's open transaction holds the job; try again.
     """
 
     id: str
@@ -267,6 +268,6 @@ def with_next(
     """Return what was written, with each job that was handed over beside the end that made room for it."""
     left = {job.queue: job for job in handed}
     return [
-        replace(end, next=left.pop(settlement.next_of, None)) if settlement.next_of is not None else end
+        end if end.later or settlement.next_of is None else replace(end, next=left.pop(settlement.next_of, None))
         for settlement, end in zip(settlements, settled, strict=True)
     ]

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from collections import defaultdict
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -108,6 +111,129 @@ async def test_a_claim_does_not_wait_until_a_chain_ends(tmp_path: Path, monkeypa
 
     added, started = urgent_after
     assert started - added <= CHAIN_MAX, "a third of what the chains would have done before"
+
+
+class Lines:
+    """Two serial queues, `a` and `b`, of two jobs each. Their first jobs have ended: the end of `a` is written and has
+    brought its next job along, the end of `b` is on its way to the store until `arrive`.
+    """
+
+    def __init__(self, site: Site, may_end: dict[str, asyncio.Event], monkeypatch: pytest.MonkeyPatch) -> None:
+        self.site = site
+        self.may_end = may_end
+        self.claims = 0
+        self._others = 0
+        self._settles: list[asyncio.Event] = []
+        settle, claim = site.store.settle, site.store.claim
+
+        async def hears_nothing(wake: Any) -> None: ...
+
+        async def counted(*arguments: Any) -> Any:
+            self.claims += 1
+            return await claim(*arguments)
+
+        async def waits(*arguments: Any) -> Any:
+            self._settles.append(asyncio.Event())
+            await self._settles[-1].wait()
+            return await settle(*arguments)
+
+        monkeypatch.setattr(site.store, "claim", counted)
+        monkeypatch.setattr(site.store, "settle", waits)
+        monkeypatch.setattr(site.store, "listen", hears_nothing)
+
+    async def go_on(self, others: int = 0) -> None:
+        """Bring it about. Before the end of `a` is written, so many other jobs are added."""
+        for name in ("a1", "b1", "a2", "b2"):
+            await self.site.enqueue("line", {"queue": name[0], "name": name})
+        await self.site.start()
+        await until(lambda: (self.started("line"), self.started("other")) == (2, self._others))
+        await self.let_it_think()
+        self.claims = 0
+        self.may_end["a1"].set()
+        await until(lambda: len(self._settles) == 1)
+        self.may_end["b1"].set()
+        await until(lambda: self.worker.running == self._others)
+        for _ in range(others):
+            await self.add_other()
+        self._settles[0].set()
+        await until(lambda: len(self._settles) == 2)
+        await self.let_it_think()
+
+    async def add_other(self) -> None:
+        """Add a job that is not of a line; this wakes the runner up, once."""
+        self._others += 1
+        await self.site.enqueue("other", {"name": "other"}, priority=9)
+
+    async def let_it_think(self) -> None:
+        """Return when the worker has claimed, if it wants to."""
+        for _ in range(100):
+            await asyncio.sleep(0)
+        await until(lambda: not self.worker.is_claiming)
+
+    def arrive(self) -> None:
+        """Let the end of `b` be written, and bring its next job along."""
+        self._settles[1].set()
+
+    @property
+    def worker(self) -> Worker:
+        shift = self.site.runner._shift
+        assert shift is not None
+        return shift.worker
+
+    def started(self, task: str) -> int:
+        return sum(event.job.task == task for event in self.site.of(JobStarted))
+
+
+@asynccontextmanager
+async def two_lines(folder: Path, concurrency: int, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Lines]:
+    """A runner that looks only where it has a reason to, and not because time has passed."""
+    may_end: dict[str, asyncio.Event] = defaultdict(asyncio.Event)
+
+    async def ends_when_it_may(payload: Any) -> None:
+        await may_end[payload["name"]].wait()
+
+    tasks = {
+        "line": {"run": ends_when_it_may, "queue": "line:<< payload.queue >>"},
+        "other": {"run": ends_when_it_may},
+    }
+    runner = replace(STEADY, concurrency=concurrency, poll_interval=60.0)
+    async with open_site(folder, tasks, queues={"line:*": 1}, runner=runner) as site:
+        yield Lines(site, may_end, monkeypatch)
+
+
+async def test_a_slot_that_an_end_on_its_way_may_need_is_not_given_away(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with two_lines(tmp_path, 3, monkeypatch) as lines:
+        await lines.add_other()  # takes the third slot
+        await lines.go_on(others=1)
+        lines.arrive()
+        await until(lambda: lines.started("line") == 4)
+        await lines.let_it_think()
+        assert (lines.worker.running, lines.started("other"), lines.claims) == (3, 1, 0)
+
+
+async def test_a_slot_that_an_end_on_its_way_may_need_is_no_reason_to_claim(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with two_lines(tmp_path, 3, monkeypatch) as lines:
+        await lines.go_on()
+        lines.arrive()
+        await until(lambda: lines.started("line") == 4)
+        await lines.let_it_think()
+        assert lines.claims == 0
+
+
+async def test_a_wake_up_after_a_hand_over_is_heard_where_a_claim_came_between(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with two_lines(tmp_path, 4, monkeypatch) as lines:
+        await lines.go_on(others=1)
+        assert lines.claims > 0
+        lines.arrive()
+        await until(lambda: lines.started("line") == 4)
+        await lines.add_other()
+        await until(lambda: lines.started("other") == 2)
 
 
 async def test_a_job_that_comes_when_the_runner_stops_goes_back_at_once(

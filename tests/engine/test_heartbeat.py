@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 import errno
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -15,6 +15,7 @@ from kongflow.core.catalog import RunnerSettings
 from kongflow.engine.blocking import Blocking
 from kongflow.engine.events import Event, Events, StoreBack, StoreLost
 from kongflow.engine.heartbeat import Heartbeat, Ward
+from kongflow.engine.lease import Lease
 from kongflow.engine.outage import Outage
 from kongflow.errors import StoreBusy, StoreUnavailable
 from kongflow.store.records import Renewal
@@ -44,19 +45,16 @@ class Keeper:
 
 
 class Patient:
-    """A heartbeat with its ward: what it learned, and how often it was told that its lease expires."""
+    """A heartbeat with its lease and its ward: what it learned."""
 
     def __init__(self, keeper: Keeper, settings: RunnerSettings = SETTINGS) -> None:
         self.learned: list[Renewal] = []
-        self.expired = 0
         self.replaced: list[str] = []
         self.told: list[Event] = []
         events = Events(self.told.append)
-        ward = Ward(lambda: [7, 8], self.learned.append, self._expire, self.replaced.append)
-        self.heartbeat = Heartbeat(keeper, settings, ward, Blocking(events), Outage(events), events)
-
-    def _expire(self) -> None:
-        self.expired += 1
+        self.lease = Lease(settings.lease)
+        ward = Ward(lambda: [7, 8], self.learned.append, self.replaced.append)
+        self.heartbeat = Heartbeat(keeper, self.lease, settings, ward, Blocking(events), Outage(events), events)
 
     @contextmanager
     def alive(self) -> Iterator[None]:
@@ -91,9 +89,24 @@ async def test_it_passes_on_what_it_learns_and_nothing_else() -> None:
     assert patient.learned == [Renewal(cancelled=frozenset({7})), Renewal(lost=frozenset({8}))]
 
 
-async def test_a_lease_that_cannot_be_renewed_expires_once_and_before_its_time(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+async def test_a_lease_counts_from_when_its_renewal_was_sent() -> None:
+    answered: list[float] = []
+
+    def answer() -> Renewal:
+        if answered:
+            raise StoreUnavailable("gone")
+        answered.append(time.monotonic())
+        return Renewal()
+
+    patient = Patient(Keeper(answer))
+    with patient.alive():
+        await patient.heartbeat.start()
+        await until(lambda: bool(patient.told))
+
+    assert patient.lease.renewed_at <= answered[0]
+
+
+async def test_renewals_that_fail_keep_no_lease_and_are_told_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("kongflow.engine.outage.LONGEST_WAIT", 0.02)
 
     def away() -> Renewal:
@@ -101,17 +114,13 @@ async def test_a_lease_that_cannot_be_renewed_expires_once_and_before_its_time(
 
     keeper = Keeper(away)
     patient = Patient(keeper)
-    began = asyncio.get_running_loop().time()
 
     with patient.alive():
         await patient.heartbeat.start()
-        assert not patient.heartbeat.may_rescue
-        await until(lambda: patient.expired > 0)
-        assert asyncio.get_running_loop().time() - began < SETTINGS.lease
-        asked = len(keeper.asked)
-        await until(lambda: len(keeper.asked) > asked + 2)
+        await until(lambda: len(keeper.asked) >= 3)
 
-    assert patient.expired == 1
+    assert not patient.lease.holds
+    assert not patient.heartbeat.may_rescue
     assert [type(event) for event in patient.told] == [StoreLost]
 
 
@@ -131,21 +140,25 @@ async def test_whatever_a_renewal_fails_of_it_is_tried_again() -> None:
         await until(lambda: any(isinstance(event, StoreBack) for event in patient.told))
 
     assert len(keeper.asked) >= 3
-    assert patient.expired == 0
+    assert patient.lease.holds
 
 
-async def test_a_lock_on_the_file_expires_nothing() -> None:
+async def test_a_lock_on_the_file_expires_nothing_and_is_no_excuse_for_what_fails_later() -> None:
+    errors: list[Exception] = [StoreBusy("another transaction holds the file")]
+
     def locked() -> Renewal:
-        raise StoreBusy("another transaction holds the file")
+        raise errors[-1]
 
     keeper = Keeper(locked)
-    patient = Patient(keeper, replace(SETTINGS, lease=0.1))
+    patient = Patient(keeper, replace(SETTINGS, lease=30.0))
 
     with patient.alive():
         await patient.heartbeat.start()
         await until(lambda: len(keeper.asked) >= 4)
+        assert patient.lease.holds
 
-    assert patient.expired == 0
+        errors.append(StoreUnavailable("the disk is gone"))
+        await until(lambda: not patient.lease.holds)
 
 
 async def test_after_an_outage_nothing_is_rescued_for_one_lease() -> None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -20,8 +21,9 @@ from kongflow.engine.events import (
     StoreBack,
     StoreLost,
 )
+from kongflow.engine.shift import Shift
 from kongflow.errors import StoreBusy, StoreUnavailable
-from kongflow.store.records import Renewal, RunnerInfo
+from kongflow.store.records import Renewal, RunnerInfo, Settlement
 from tests.builders import QUICK
 from tests.engine.site import Site, open_site
 from tests.engine.waiting import until
@@ -30,14 +32,17 @@ pytestmark = pytest.mark.anyio
 
 
 class Plug:
-    """Pulls the store away from a runner, the heartbeat's connection too, and puts it back."""
+    """Pulls the store away from a runner, the heartbeat's connection too, and puts it back. `methods`: which calls it
+    concerns beside the heartbeat's. `silent`: a renewal does not fail, it waits.
+    """
 
     METHODS = ("claim", "settle", "rescue", "repair", "unrouted", "pending", "prune", "overrunning")
 
-    def __init__(self, site: Site) -> None:
+    def __init__(self, site: Site, methods: Sequence[str] = METHODS, *, silent: bool = False) -> None:
         self.pulled = False
         self.refused = 0
-        for name in self.METHODS:
+        self._silent = silent
+        for name in methods:
             setattr(site.store, name, self._guarded(getattr(site.store, name)))
         keeper_of = site.store.lease_keeper
 
@@ -46,6 +51,8 @@ class Plug:
             renew: Callable[[Any], Renewal] = keeper.renew
 
             def checked(leases: Any) -> Renewal:
+                while self._silent and self.pulled:
+                    time.sleep(0.001)
                 self._check()
                 return renew(leases)
 
@@ -110,13 +117,138 @@ async def test_a_runner_that_cannot_renew_cancels_its_jobs_and_releases_them_lat
         await site.until_told(JobStarted)
         plug.pulled = True
         await site.until_told(LeaseExpiring)
-        await until(lambda: site.runner._shift is not None and site.runner._shift.worker.running == 0)
+        await until(lambda: shift_of(site).worker.running == 0)
         assert starts == ["started"], "nothing starts while the store is away"
         plug.pulled = False
         await site.until_told(JobReleased)
         job = await site.ended(added)
 
     assert (job.state, job.result, job.attempt, job.crashes) == (JobState.SUCCEEDED, "second", 1, 0)
+
+
+async def test_a_runner_whose_renewal_gets_no_answer_stops_its_jobs_without_it(tmp_path: Path) -> None:
+    async def work(payload: Any) -> None:
+        await asyncio.Event().wait()
+
+    async with open_site(tmp_path, {"work": {"run": work}}) as site:
+        plug = Plug(site, silent=True)
+        await site.enqueue("work")
+        await site.start()
+        await site.until_told(JobStarted)
+        plug.pulled = True
+        try:
+            await until(lambda: shift_of(site).worker.running == 0)
+            assert len(site.of(LeaseExpiring)) == 1
+        finally:
+            plug.pulled = False
+
+
+def shift_of(site: Site) -> Shift:
+    shift = site.runner._shift
+    assert shift is not None
+    return shift
+
+
+class Calls:
+    """What a runner asked its store for: how often it claimed, and for the next jobs of which queues."""
+
+    def __init__(self, site: Site) -> None:
+        self.claims = 0
+        self.next_of: list[str | None] = []
+        claim, settle = site.store.claim, site.store.settle
+
+        async def counted(*arguments: Any) -> Any:
+            self.claims += 1
+            return await claim(*arguments)
+
+        async def noted(runner: int, settlements: Sequence[Settlement]) -> Any:
+            self.next_of += [settlement.next_of for settlement in settlements]
+            return await settle(runner, settlements)
+
+        site.store.claim, site.store.settle = counted, noted
+
+
+async def test_a_runner_whose_heartbeat_alone_is_cut_off_claims_nothing_until_it_renews(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("kongflow.engine.outage.LONGEST_WAIT", 0.05)
+    starts: list[str] = []
+
+    async def work(payload: Any) -> str:
+        starts.append("started")
+        if len(starts) == 1:
+            await asyncio.Event().wait()
+        return "second"
+
+    async with open_site(tmp_path, {"work": {"run": work, "max_attempts": 1}}) as site:
+        plug, calls = Plug(site, methods=()), Calls(site)
+        added = await site.enqueue("work")
+        await site.start()
+        await site.until_told(JobStarted)
+        plug.pulled = True
+        await site.until_told(JobReleased)
+        claims, refused = calls.claims, plug.refused
+        await until(lambda: plug.refused > refused + 5)
+        assert (calls.claims, starts) == (claims, ["started"])
+        assert (await site.job(added)).state is JobState.READY, "others may have it"
+        plug.pulled = False
+        job = await site.ended(added)
+
+    assert (job.state, job.result, job.claims, job.crashes) == (JobState.SUCCEEDED, "second", 2, 0)
+
+
+async def test_no_next_job_is_asked_for_while_the_lease_is_over(tmp_path: Path) -> None:
+    async def work(payload: Any) -> str:
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            pass
+        return "in spite of its cancel"
+
+    async with open_site(tmp_path, {"work": {"run": work, "queue": "mail"}}, queues={"mail": 1}) as site:
+        plug, calls = Plug(site, methods=()), Calls(site)
+        first, second = [await site.enqueue("work") for _ in range(2)]
+        await site.start()
+        await site.until_told(JobStarted)
+        plug.pulled = True
+        ended = await site.ended(first)
+        waiting = await site.job(second)
+
+    assert (ended.state, ended.result) == (JobState.SUCCEEDED, "in spite of its cancel")
+    assert calls.next_of == [None]
+    assert (waiting.state, waiting.claims) == (JobState.READY, 0)
+
+
+@pytest.mark.parametrize("method", ["claim", "settle"])
+async def test_what_is_leased_before_the_lease_is_over_and_comes_after_it_does_not_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, method: str
+) -> None:
+    """By a claim, and by the end of the job before it."""
+
+    async def work(payload: Any) -> None: ...
+
+    async with open_site(tmp_path, {"work": {"run": work, "queue": "mail"}}, queues={"mail": 1}) as site:
+        plug, call, answered = Plug(site, methods=()), getattr(site.store, method), asyncio.Event()
+
+        async def is_slow_to_answer(*arguments: Any) -> Any:
+            answer = await call(*arguments)
+            leased = answer.jobs if method == "claim" else [each.next for each in answer if each.next is not None]
+            if leased and not plug.pulled:
+                plug.pulled = True
+                await until(lambda: not shift_of(site)._lease.holds)
+                answered.set()
+            return answer
+
+        monkeypatch.setattr(site.store, method, is_slow_to_answer)
+        first, second = [await site.enqueue("work") for _ in range(2)]
+        late, starts = (first, 0) if method == "claim" else (second, 1)
+        await site.start()
+        await answered.wait()
+        await until(lambda: shift_of(site).worker.leases() == [])
+        job = await site.job(late)
+
+    assert len(site.of(JobStarted)) == starts
+    assert (job.state, job.attempt, job.claims, job.crashes) == (JobState.READY, 0, 1, 0)
 
 
 async def test_a_stop_during_an_outage_ends_within_the_shutdown_timeout(tmp_path: Path) -> None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -13,6 +14,7 @@ from kongflow.core.job import JobState, Reason
 from kongflow.core.outcome import Finish
 from kongflow.engine import settler as settler_module
 from kongflow.engine.events import Event, Events, PartFailed, StoreBack, StoreLost
+from kongflow.engine.lease import Lease
 from kongflow.engine.outage import Outage
 from kongflow.engine.settler import BATCH, Ending, Settler
 from kongflow.errors import StoreBusy, StoreError, StoreRefused, StoreTimedOut, StoreUnavailable
@@ -25,7 +27,7 @@ pytestmark = pytest.mark.anyio
 class Shelf:
     """The one method of a store that a settler calls; `poison` cannot be held, nothing of the jobs `damaged` can be
     written, `away` times it does not answer, and results of more than `room` characters together do not reach it in
-    time.
+    time; `meanwhile` is what happens in that time. Somebody's open transaction holds the jobs `held`.
     """
 
     def __init__(
@@ -43,11 +45,15 @@ class Shelf:
         self.poisoned = poisoned or ValueError("cannot hold this")
         self.room = room
         self.damaged: set[str] = set()
+        self.meanwhile: Callable[[], None] = lambda: None
+        self.held: set[str] = set()
+        self.tries: list[Settlement] = []
         self.failed = 0
         self.batches: list[list[str]] = []
         self.ends: dict[str, Finish] = {}
 
     async def settle(self, runner: int, settlements: Sequence[Settlement]) -> list[Settled]:
+        self.tries += settlements
         if self.away:
             self.away -= 1
             raise self.absence
@@ -58,10 +64,11 @@ class Shelf:
             raise self.poisoned
         if sum(len(end.result or "") for end in ends.values()) > self.room:
             self.failed += 1
+            self.meanwhile()
             raise StoreTimedOut("no answer")
-        self.ends |= ends
+        self.ends |= {id: end for id, end in ends.items() if id not in self.held}
         self.batches.append(list(ends))
-        return [Settled(each.id, each.transition) for each in settlements]
+        return [Settled(each.id, each.transition, later=each.id in self.held) for each in settlements]
 
 
 @pytest.fixture
@@ -69,6 +76,7 @@ def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
     """What is tried again is tried again at once."""
     monkeypatch.setattr("kongflow.engine.outage.FIRST_WAIT", 0.0)
     monkeypatch.setattr(settler_module, "REFUSED", 0.0)
+    monkeypatch.setattr(settler_module, "LATER", 0.0)
 
 
 class Desk:
@@ -78,12 +86,21 @@ class Desk:
         self.told: list[Event] = []
         events = Events(self.told.append)
         self.outage = Outage(events)
-        self.settler = Settler(shelf, 1, self.outage, events)  # type: ignore[arg-type]
+        self.lease = Lease(15.0)
+        self.settler = Settler(shelf, 1, self.lease, self.outage, events)  # type: ignore[arg-type]
         self.written: list[str] = []
 
-    def put(self, id: str, result: str = "null") -> None:
+    def put(
+        self, id: str, result: str = "null", next_of: str | None = None, then: Callable[[], None] = lambda: None
+    ) -> None:
+        """Put an end; `then` is done at once when it is written."""
+
+        def written(settled: Settled) -> None:
+            self.written.append(settled.id)
+            then()
+
         end = Finish(JobState.SUCCEEDED, result=result)
-        self.settler.put(Ending(Settlement(id, int(id), end), lambda settled: self.written.append(settled.id)))
+        self.settler.put(Ending(Settlement(id, int(id), end, next_of=next_of), written))
 
     @asynccontextmanager
     async def at_work(self) -> Any:
@@ -175,13 +192,14 @@ async def test_who_catches_up_waits_for_what_was_put_before_and_not_for_more(no_
     shelf = Shelf()
     desk = Desk(shelf)
 
-    async with desk.at_work():
-        desk.put("1")
-        caught_up = asyncio.ensure_future(desk.settler.catch_up())
-        await until(lambda: bool(desk.written))
+    def one_more() -> None:
         shelf.away = 1_000_000
         desk.put("2")
-        await caught_up
+
+    async with desk.at_work():
+        desk.put("1", then=one_more)
+        caught_up = asyncio.ensure_future(desk.settler.catch_up())
+        await until(caught_up.done)
         assert desk.written == ["1"]
         shelf.away = 0
         await desk.settler.flush()
@@ -222,6 +240,7 @@ async def test_batches_grow_again_when_the_line_is_good(no_waiting: None) -> Non
 async def test_a_single_end_that_never_gets_through_fails_and_says_why(no_waiting: None) -> None:
     shelf = Shelf(room=99)
     desk = Desk(shelf)
+    shelf.meanwhile = lambda: desk.lease.renewed(time.monotonic())
 
     async with desk.at_work():
         desk.put("1", result="x" * 100)
@@ -234,10 +253,11 @@ async def test_a_single_end_that_never_gets_through_fails_and_says_why(no_waitin
     assert error.message == "the end could not be written: no answer"
 
 
-async def test_an_end_is_not_to_blame_while_heartbeats_do_not_get_through_either(no_waiting: None) -> None:
+async def test_an_end_is_not_to_blame_where_no_renewal_was_sent_after_it_and_worked(no_waiting: None) -> None:
+    """Everything may be silent: the renewals that have worked were sent before, and nobody knows of the next ones."""
     shelf = Shelf(room=99)
     desk = Desk(shelf)
-    desk.outage.failed("heartbeat", StoreUnavailable("silence"))
+    shelf.meanwhile = lambda: desk.lease.renewed(time.monotonic() - 60.0)
 
     async with desk.at_work():
         desk.put("1", result="x" * 100)
@@ -258,6 +278,42 @@ async def test_an_end_is_not_to_blame_for_locks_and_full_disks(error: StoreError
         await desk.settler.flush()
 
     assert shelf.ends["1"].state is JobState.SUCCEEDED
+
+
+async def test_an_end_that_is_put_aside_holds_up_a_flush_and_nobody_who_catches_up(no_waiting: None) -> None:
+    shelf = Shelf()
+    shelf.held = {"1"}
+    desk = Desk(shelf)
+
+    async with desk.at_work():
+        desk.put("1")
+        desk.put("2")
+        await desk.settler.catch_up()
+        flush = asyncio.ensure_future(desk.settler.flush())
+        await until(lambda: len(shelf.tries) > 5)
+        assert not flush.done()
+        assert (desk.written, desk.settler.unwritten) == (["2"], 1)
+        shelf.held.clear()
+        await flush
+
+    assert (desk.written, desk.settler.unwritten) == (["2", "1"], 0)
+
+
+async def test_an_end_that_was_put_aside_asks_for_no_next_job(no_waiting: None) -> None:
+    """Its slot may be another job's by now."""
+    shelf = Shelf()
+    shelf.held = {"1"}
+    desk = Desk(shelf)
+
+    async with desk.at_work():
+        desk.put("1", next_of="mail")
+        assert desk.settler.owed == 1
+        await until(lambda: len(shelf.tries) > 2)
+        assert desk.settler.owed == 0
+        shelf.held.clear()
+        await desk.settler.flush()
+
+    assert [settlement.next_of for settlement in shelf.tries[:3]] == ["mail", None, None]
 
 
 async def test_a_flush_of_nothing_returns_at_once() -> None:

@@ -1,7 +1,8 @@
 """The bugs that the suite must catch: each breaks one promise, on each store that keeps it in its own words."""
 
-from tests.mutants.faults import FAULTS
 from tests.mutants.mutant import Change, Mutant
+from tests.mutants.seeded_faults import FAULT_MUTANTS
+from tests.mutants.seeded_runner import RUNNER_MUTANTS
 
 CONTRACT = "tests/store/contract/"
 FENCES = (CONTRACT + "test_fences.py",)
@@ -16,7 +17,8 @@ OPERATING = (CONTRACT + "test_operating.py",)
 FUNCTIONS, POSTGRES_SQL, SQLITE_SQL = "store/postgres/functions/", "store/postgres/sql/", "store/sqlite/sql/"
 
 MUTANTS = [
-    *FAULTS,
+    *FAULT_MUTANTS,
+    *RUNNER_MUTANTS,
     # --- leases ---
     Mutant(
         "settle accepts a stale lease",
@@ -55,11 +57,6 @@ MUTANTS = [
         FENCES,
         sqlite=(Change("store/sqlite/heartbeat.py", "if lease not in leases)", "if False)"),),
         postgres=(Change("store/postgres/heartbeat.py", "if lease not in leases)", "if False)"),),
-    ),
-    Mutant(
-        "a worker that cannot renew lets its jobs run on",
-        ("tests/engine/test_outages.py",),
-        shared=(Change("engine/shift.py", "self.worker.release_all()", "pass"),),
     ),
     # --- attempts ---
     Mutant(
@@ -267,22 +264,6 @@ MUTANTS = [
             Change(FUNCTIONS + "free_slots.sql", "where lane <> all (array(", "where true or lane <> all (array("),
         ),
     ),
-    Mutant(
-        "a job that is handed over while the runner stops is forgotten",
-        ("tests/engine/test_hand_over.py",),
-        shared=(
-            Change(
-                "engine/worker.py",
-                "            self._give_back(job.id, job.lease)\n        else:",
-                "            pass\n        else:",
-            ),
-        ),
-    ),
-    Mutant(
-        "hand-overs go on for ever",
-        ("tests/engine/test_hand_over.py",),
-        shared=(Change("engine/worker.py", "ended.chain + 1)", "0)"),),
-    ),
     # --- keys and cancels ---
     Mutant(
         "a claim leaves its key to producers",
@@ -357,16 +338,6 @@ MUTANTS = [
         "a payload is not validated when its job runs",
         ("tests/engine/test_straight_line.py",),
         shared=(Change("engine/executor.py", "payload = attempt.task.payload_schema.check_run(payload)", "pass"),),
-    ),
-    Mutant(
-        "one end that cannot be written spoils its batch",
-        ("tests/engine/test_settler.py",),
-        shared=(Change("engine/settler.py", "if len(batch) == 1:", "if True:"),),
-    ),
-    Mutant(
-        "jobs that end while the database is silent fail",
-        ("tests/engine/test_settler.py",),
-        shared=(Change("engine/settler.py", ' and not self._outage.concerns("heartbeat")', ""),),
     ),
     Mutant(
         "a listener that was cut off does not look at once",

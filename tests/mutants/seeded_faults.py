@@ -5,7 +5,7 @@ from tests.mutants.mutant import Change, Mutant
 CONTRACT = "tests/store/contract/"
 FUNCTIONS = "store/postgres/functions/"
 
-FAULTS = [
+FAULT_MUTANTS = [
     Mutant(
         "one lost job that cannot be moved keeps the others of its runner lost",
         (CONTRACT + "test_rescue.py",),
