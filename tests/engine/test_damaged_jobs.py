@@ -10,8 +10,11 @@ from sqlalchemy import text
 
 from kongflow.core.job import JobState
 from kongflow.engine import settler
-from kongflow.engine.events import PartFailed
+from kongflow.engine.events import JobRescued, PartFailed
+from kongflow.store.records import Rescued
 from tests.engine.site import Site, open_site
+from tests.engine.test_maintenance import die_with_a_job
+from tests.engine.waiting import until
 from tests.store.stage import damaged, mended
 
 pytestmark = pytest.mark.anyio
@@ -52,3 +55,25 @@ async def test_it_ends_when_the_damage_is_mended(tmp_path: Path, monkeypatch: py
         ended = await site.ended(bad)
 
     assert (ended.state, ended.error.type) == (JobState.FAILED, "StoreRefused")
+
+
+async def test_a_lost_one_is_named_once_and_the_others_are_rescued(tmp_path: Path) -> None:
+    async with open_site(tmp_path, {"work": {"run": work, "crash_limit": 1}}) as site:
+        bad, good = await site.enqueue("work"), await site.enqueue("work")
+        await die_with_a_job(site)
+        await damage(site, bad)
+        rescue, refusals = site.store.rescue, []
+
+        async def noted(runner: int) -> list[Rescued]:
+            rescued: list[Rescued] = await rescue(runner)
+            refusals.extend(job.id for job in rescued if job.refused)
+            return rescued
+
+        site.store.rescue = noted
+        await site.start()
+        await until(lambda: len(refusals) >= 3)
+
+    assert {bad} == set(refusals)
+    assert [event.job for event in site.of(JobRescued)] == [good]
+    (told,) = site.of(PartFailed)
+    assert (told.part, f"job {bad} of the lost runner" in told.error) == ("rescue", True)
