@@ -1,7 +1,7 @@
 """Blocking: notices a handler that holds the event loop, while it does, and says whose job it is and where it stands.
 
-The loop beats often, but only while coroutines of handlers run; the thread of the heartbeat, which looks now and then
-anyway, sees a beat that is late. So an idle runner is not woken up for it.
+The loop beats often, but only while coroutines of handlers run; a thread that looks now and then anyway sees a beat
+that is late. So an idle runner is not woken up for it.
 """
 
 from __future__ import annotations

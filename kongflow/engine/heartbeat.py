@@ -1,4 +1,6 @@
-"""Heartbeat: renews the runner's lease from a thread and a connection of its own, whatever the event loop does."""
+"""Heartbeat: renews the runner's lease from a thread and a connection of its own, whatever the event loop does. Another
+thread watches the loop, whatever a renewal waits for.
+"""
 
 from __future__ import annotations
 
@@ -35,7 +37,7 @@ class Ward:
 
 
 class Heartbeat:
-    """A thread that renews every `heartbeat` seconds, and ends the process when its loop stands still."""
+    """Renews every `heartbeat` seconds, and ends the process when its loop stands still."""
 
     def __init__(
         self,
@@ -62,11 +64,15 @@ class Heartbeat:
         self._ended = asyncio.Event()
         self._rescues_from = math.inf
         self._was_away = False
-        self._thread = threading.Thread(target=self._run, name="kongflow-heartbeat", daemon=True)
+        self._threads = (
+            threading.Thread(target=self._run, name="kongflow-heartbeat", daemon=True),
+            threading.Thread(target=self._watch, name="kongflow-watch", daemon=True),
+        )
 
     async def start(self) -> None:
-        """Start the thread and return when it has renewed for the first time or could not."""
-        self._thread.start()
+        """Start the threads and return when the lease is renewed for the first time or could not be."""
+        for thread in self._threads:
+            thread.start()
         await self._first.wait()
 
     def stop(self) -> None:
@@ -85,17 +91,29 @@ class Heartbeat:
         recent = now - self._lease.renewed_at < max(2 * self._settings.heartbeat, self._settings.lease / 2)
         return recent and now >= self._rescues_from
 
-    # --- in the thread ---
+    # --- in the thread that watches ---
 
-    def _run(self) -> None:
-        due = time.monotonic()
+    def _watch(self) -> None:
         pause = 0.0
-        while not self._ending.wait(max(0.0, min(due - time.monotonic(), pause))):
+        while not self._ending.wait(pause):
             self._look_at_the_loop()
             pause = min(self._blocking.look(), self._tick)
-            if time.monotonic() >= due:
-                due = time.monotonic() + self._renew()
-                self._on_loop(self._first.set)
+
+    def _look_at_the_loop(self) -> None:
+        limit, blocked = self._settings.stall_limit, self._stall.seconds()
+        if limit is None or blocked <= limit or self._ending.is_set():
+            return
+        end_in(TIME_FOR_LAST_WORDS)
+        self._events.emit(RunnerStalled(blocked, all_stacks()))
+        os._exit(1)
+
+    # --- in the thread that renews ---
+
+    def _run(self) -> None:
+        pause = 0.0
+        while not self._ending.wait(pause):
+            pause = self._renew()
+            self._on_loop(self._first.set)
         self._keeper.close()
         self._on_loop(self._ended.set)
 
@@ -127,14 +145,6 @@ class Heartbeat:
         self._lease.not_renewed()
         lost = error if isinstance(error, StoreError) else StoreUnavailable(f"{type(error).__name__}: {error}")
         return self._outage.failed("heartbeat", lost)
-
-    def _look_at_the_loop(self) -> None:
-        limit, blocked = self._settings.stall_limit, self._stall.seconds()
-        if limit is None or blocked <= limit or self._ending.is_set():
-            return
-        end_in(TIME_FOR_LAST_WORDS)
-        self._events.emit(RunnerStalled(blocked, all_stacks()))
-        os._exit(1)
 
     def _on_loop(self, call: Callable[..., object], *arguments: object) -> None:
         try:

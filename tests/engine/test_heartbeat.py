@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import threading
 import time
@@ -122,6 +123,30 @@ async def test_renewals_that_fail_keep_no_lease_and_are_told_once(monkeypatch: p
     assert not patient.lease.holds
     assert not patient.heartbeat.may_rescue
     assert [type(event) for event in patient.told] == [StoreLost]
+
+
+async def test_the_loop_is_watched_while_a_renewal_gets_no_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    answer, looks = threading.Event(), list[bool]()
+
+    def hangs() -> Renewal:
+        answer.wait(20)
+        return Renewal()
+
+    def look(blocking: Blocking) -> float:
+        looks.append(bool(keeper.asked))
+        return 0.01
+
+    keeper = Keeper(hangs)
+    patient = Patient(keeper)
+    monkeypatch.setattr(Blocking, "look", look)
+
+    with patient.alive():
+        starting = asyncio.ensure_future(patient.heartbeat.start())
+        try:
+            await until(lambda: looks.count(True) > 3)
+        finally:
+            answer.set()
+        await starting
 
 
 async def test_whatever_a_renewal_fails_of_it_is_tried_again() -> None:
