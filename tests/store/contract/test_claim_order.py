@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from kongflow.core.queue import Queue, RateLimit
 from tests.store.stage import Stage, new
 
 pytestmark = pytest.mark.anyio
@@ -129,3 +130,29 @@ async def test_an_urgent_job_does_not_wait_until_all_that_is_due_is_ready(stage:
     urgent = await stage.add(priority=-1)
     assert await stage.claim_ids(runner, limit=1) == [urgent.id]
     assert await stage.sql(f"select count(*) from {stage.table('job')} where state = 1") == 100
+
+
+ROOMY = {
+    "unlimited names of a pattern": Queue("a-*", None, max_active=10),
+    "names of a pattern": Queue("a-*", 5, max_active=10),
+    "a rate": Queue("a-1", None, rate_limit=RateLimit(10, 60.0)),
+    "a rate and slots": Queue("a-1", 5, rate_limit=RateLimit(10, 60.0)),
+    "slots": Queue("a-1", 5),
+}
+
+
+@pytest.mark.parametrize("rule", ROOMY.values(), ids=ROOMY)
+@pytest.mark.parametrize("better", ["of another task", "with a forbidden flag", "that is suspect"])
+async def test_where_there_is_room_a_better_job_that_is_not_for_a_runner_keeps_nothing_from_it(
+    stage: Stage, rule: Queue, better: str
+) -> None:
+    queues = {rule.name: rule}
+    runner = await stage.runner("work", queues=queues, forbids=("gpu",))
+    await stage.runner("work", "other", queues=queues)
+    task = "other" if better == "of another task" else "work"
+    flags = ("gpu",) if better == "with a forbidden flag" else ()
+    first = await stage.add(task, queue="a-1", rule=rule.name, flags=flags)
+    job = await stage.add(queue="a-1", rule=rule.name)
+    if better == "that is suspect":
+        await stage.sql(f"update {stage.table('job')} set crashes = 2 where id = {first.id}")
+    assert [claimed.id for claimed in await stage.claim(runner, limit=1, suspects=0)] == [job.id]

@@ -29,7 +29,7 @@ begin
             v_ranked := kongflow.behind_others(v_ranked);
         end if;
         v_grants := kongflow.grant_slots(v_ranked, p_shift);
-        v_contended := kongflow.contended(v_ranked, v_grants);
+        v_contended := kongflow.contended(p_runner, v_ranked, v_grants);
         if v_contended <> '{}' then
             v_ranked := array(
                 select r::kongflow.picked_job from unnest(v_ranked) as r where r.queue <> all (v_contended) order by n
