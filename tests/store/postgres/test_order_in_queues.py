@@ -163,3 +163,14 @@ async def test_what_a_settle_makes_ready_is_not_passed_by_a_claim_that_waits_for
         claiming = asyncio.ensure_future(stage.claim_ids(runner, limit=1))
         await until_async(lambda: somebody_waits(stage))
     assert await claiming == [waits.id if state == 5 else running.id]
+
+
+async def test_what_a_claim_has_just_made_ready_is_not_passed(stage: Stage) -> None:
+    """A claim makes due jobs ready in a round of its own: until that has committed, others see only worse ones."""
+    runner, other = await stage.runner("work", queues=MAIL), await stage.runner("work", queues=MAIL)
+    due = await mail(stage, priority=-5)
+    await stage.sql("update kongflow.job set state = 1, run_at = now() - interval '1 s'")
+    await mail(stage, priority=5)
+    first_round = "select array_agg(id) from kongflow.claim(:runner, 1, 0, true, '0')"
+    assert await stage.sql(first_round, runner=runner) == [None]
+    assert await one_round(stage, other) == [due.id]

@@ -12,6 +12,7 @@ declare
     v_now timestamptz := clock_timestamp() + p_shift;
     v_runner kongflow.runner;
     v_picked kongflow.picked_job[];
+    v_done integer;
     v_found integer;
     v_taken kongflow.taken_slots;
     v_more boolean := false;
@@ -29,14 +30,16 @@ begin
         -- What it takes now must not be called lost for what it missed before.
         update kongflow.runner set seen_at = v_now where id = p_runner;
     end if;
-    -- The first round makes a bounded number of jobs ready that are due. Noted lanes are put right by a round of its
-    -- own, a bounded number, and then jobs are claimed: lanes must be locked in one pass, and nobody should wait until
-    -- a hundred thousand jobs or lanes are right.
+    -- The first round makes a bounded number of jobs ready that are due, and puts a bounded number of noted lanes
+    -- right. Jobs are claimed by the next: lanes must be locked in one pass, nobody should wait until a hundred
+    -- thousand jobs or lanes are right, and what is ready must be seen by all who claim before one of them takes worse
+    -- ones.
     if p_first then
-        perform kongflow.promote_due(v_now);
-        if (exists (select from kongflow.lane_check) or exists (select from kongflow.lane where refill_at <= v_now))
-            and kongflow.put_right(100, v_now) > 0
-        then
+        v_done := kongflow.promote_due(v_now);
+        if exists (select from kongflow.lane_check) or exists (select from kongflow.lane where refill_at <= v_now) then
+            v_done := v_done + kongflow.put_right(100, v_now);
+        end if;
+        if v_done > 0 then
             return next kongflow.how_things_stand(true, null, v_now);
             return;
         end if;

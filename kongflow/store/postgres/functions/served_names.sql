@@ -1,7 +1,7 @@
 -- Purpose: list the queues of ready jobs that a runner serves although their kinds do not tell: nobody knew the
 -- declared queue, or it is not the one that the runner names. By the names that it serves, not by the jobs, which may
--- be a million for others; of patterns up to 200 names, the first: those behind them come when these are gone. Caller:
--- pick_by_kind. Locks: nothing.
+-- be a million for others; of each pattern up to 200 names, the first: those behind them come when these are gone.
+-- Caller: pick_by_kind. Locks: nothing.
 create or replace function kongflow.served_names(p_runner kongflow.runner, p_kinds bigint[])
 returns table (queue text, kind bigint)
 language plpgsql stable set enable_seqscan = off set enable_sort = off set enable_bitmapscan = off as $$
@@ -11,12 +11,13 @@ declare
     v_prefix text;
     v_queue text collate "C";
     v_queues text[] := '{}';
-    v_looks integer := 0;
+    v_looks integer;
     v_kind bigint;
 begin
     foreach v_served in array p_runner.serves loop
         v_queue := split_part(v_served, '*', 1);
         v_prefix := v_queue;
+        v_looks := 0;
         if strpos(v_served, '*') = 0 then
             v_queues := v_queues || v_served;
         end if;
