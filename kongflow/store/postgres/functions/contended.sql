@@ -43,8 +43,10 @@ begin
     return array(
         select better.queue
         from unnest(v_queues, v_ids) as better (queue, id)
-        join (select queue, max(slots) filter (where queue = any (v_counted)) as slots from unnest(p_ranked) group by queue)
-            as of_queue on of_queue.queue = better.queue
+        join (
+            select queue, max(slots) filter (where queue = any (v_counted)) as slots
+            from unnest(p_ranked) group by queue
+        ) as of_queue on of_queue.queue = better.queue
         left join kongflow.lane l on l.name = better.queue
         where better.id = any (v_free || v_ours)
         group by better.queue, of_queue.slots, l.running
