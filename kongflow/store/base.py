@@ -56,6 +56,12 @@ class LeaseKeeper(Protocol):
         """
         ...
 
+    def written(self) -> int | None:
+        """Return a number that changes whenever another connection writes; None where that cannot be told now. It
+        waits for no lock.
+        """
+        ...
+
     def close(self) -> None:
         """Close the connection; safe to call twice."""
         ...
