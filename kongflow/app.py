@@ -65,7 +65,7 @@ class KongFlow:
         self.store = store or open_store(catalog.database, catalog.runner.poll_interval)
         self.client = Client(catalog, self.store, self.wake)
         self._runners: dict[Runner, asyncio.Task[RunSummary]] = {}
-        self._initialized = False
+        self._initialized = self.may_write = False
         self._changing = asyncio.Lock()
 
     @classmethod
@@ -81,20 +81,22 @@ class KongFlow:
     async def initialize(self, *, looking: bool = False) -> None:
         """Connect, bring the tables up to date, and claim them for this `name`. Calling it again does nothing.
 
-        `looking`: for one who only looks; nothing is written, not even tables or a file.
+        `looking`: for one who only looks; nothing is written, not even tables or a file. `initialize()` afterwards
+        opens it for writing too; where that raises, it is not connected any more.
         Raises: StoreUnavailable; SchemaOutOfDate where `migrate` is manual, or one only looks; WrongName.
         """
         async with self._changing:
-            if self._initialized:
+            if self.may_write or (looking and self._initialized):
                 return
             try:
                 await self.store.open(looking=looking)
                 await self._check_schema(looking)
                 await self.store.check_name(self.catalog.name, claim=not looking)
             except BaseException:
+                self._initialized = False
                 await self.store.close()
                 raise
-            self._initialized = True
+            self._initialized, self.may_write = True, not looking
 
     async def stop(self) -> None:
         """Drain the runners of this process, then disconnect. Calling it again does nothing."""
@@ -103,7 +105,7 @@ class KongFlow:
                 # Asked again and again: a runner that has not begun does not hear it.
                 self.request_stop()
                 await asyncio.wait(self._runners.values(), timeout=0.1)
-            self._initialized = False
+            self._initialized = self.may_write = False
             await self.store.close()
 
     async def __aenter__(self) -> Self:
@@ -127,7 +129,7 @@ class KongFlow:
         Raises: UnknownTask, InvalidPayload, InvalidOption, UnknownQueue, TemplateError, WrongDatabase, StoreBusy;
         TransactionAborted where a statement of the caller's transaction has failed before.
         """
-        self._check_initialized()
+        self._check_may_write()
         return await self.client.enqueue(task, payload, job_options(options), connection)
 
     async def enqueue_many(self, jobs: Iterable[Addition], *, connection: object = None) -> list[Job]:
@@ -135,12 +137,12 @@ class KongFlow:
 
         If any is bad, there is no row, and the error says which. Raises: as `enqueue`.
         """
-        self._check_initialized()
+        self._check_may_write()
         return await self.client.enqueue_many(additions(jobs), connection)
 
     async def dequeue(self, key: str, *, connection: object = None) -> Job | None:
         """Cancel the waiting job of a key and return it, else None; a running one is left alone."""
-        self._check_initialized()
+        self._check_may_write()
         check_job_key(needed_text("a job key", key))
         if connection is None:
             return await self.store.dequeue(key)
@@ -152,7 +154,7 @@ class KongFlow:
 
         It commits at the end of the block and rolls back on an exception.
         """
-        self._check_initialized()
+        self._check_may_write()
         async with self.store.transaction() as connection:
             yield connection
         self.wake()
@@ -166,7 +168,7 @@ class KongFlow:
 
     async def wait(self, id: str, timeout: float | timedelta | None = None) -> Job:  # noqa: ASYNC109  the name that callers expect
         """Return a job when it has ended. `timeout` is seconds. Raises: JobNotFound; WaitTimedOut (the job goes on)."""
-        self._check_initialized()
+        self._check_may_write()  # that somebody waits is noted
         seconds = patience(timeout)
         try:
             async with asyncio.timeout(seconds):
@@ -223,7 +225,7 @@ class KongFlow:
 
         Raises: JobNotFound.
         """
-        self._check_initialized()
+        self._check_may_write()
         return found(await self.store.cancel(job_id(id)), id)
 
     async def retry(self, id: str) -> Job:
@@ -231,6 +233,7 @@ class KongFlow:
 
         Raises: JobNotFound, UnknownTask, InvalidPayload, JobStateConflict.
         """
+        self._check_may_write()
         job = await self.get(id)
         retried = await self.store.retry(id, retried_payload(self.catalog, job.task, job.payload))
         self.wake()
@@ -241,7 +244,7 @@ class KongFlow:
 
         Raises: JobNotFound; JobStateConflict where it runs or has ended.
         """
-        self._check_initialized()
+        self._check_may_write()
         job = await self.store.run_now(job_id(id))
         self.wake()
         return job
@@ -251,14 +254,14 @@ class KongFlow:
 
         Raises: JobNotFound; JobStateConflict where it runs or has ended; InvalidOption.
         """
-        self._check_initialized()
+        self._check_may_write()
         job = await self.store.reschedule(job_id(id), start(run_at))
         self.wake()
         return job
 
     async def delete(self, id: str) -> None:
         """Delete a job that is not running. Raises: JobNotFound, JobStateConflict."""
-        self._check_initialized()
+        self._check_may_write()
         if not await self.store.delete(job_id(id)):
             found(None, id)
 
@@ -266,7 +269,7 @@ class KongFlow:
         """Let nothing of a queue, or of a declared pattern with all its names, start any more, on any runner, until it
         is resumed; what runs goes on. Raises: UnknownQueue.
         """
-        self._check_initialized()
+        self._check_may_write()
         name, in_force = needed_text("queue", queue), await self.store.rules_in_force()
         if name not in self.catalog.queues.queues and (in_force is None or name not in in_force.queues):
             self.catalog.queue_or_pattern(name)
@@ -274,7 +277,7 @@ class KongFlow:
 
     async def resume_queue(self, queue: str) -> bool:
         """Let a paused queue or pattern start jobs again; False where it was not paused under this name."""
-        self._check_initialized()
+        self._check_may_write()
         if resumed := await self.store.resume(needed_text("queue", queue)):
             self.wake()
         return resumed
@@ -340,6 +343,11 @@ class KongFlow:
                 "this KongFlow is not connected: call `await flow.initialize()` first, or use `async with`"
             )
 
+    def _check_may_write(self) -> None:
+        self._check_initialized()
+        if not self.may_write:
+            raise NotInitialized("this KongFlow was opened for looking only: call `flow.initialize()` before you write")
+
     async def _check_schema(self, looking: bool) -> None:
         status = await self.store.schema_status()
         if status.up_to_date:
@@ -359,7 +367,7 @@ class KongFlow:
             pause = min(pause * 1.5, _LAST_LOOK)
 
     def _runner(self, queues: Sequence[str] | None, concurrency: int | None, events: Events) -> Runner:
-        self._check_initialized()
+        self._check_may_write()
         catalog = with_overrides(self.catalog, queues, concurrency)
         return Runner(catalog, bind(catalog), self.store, self.client, events=events)
 

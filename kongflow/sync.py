@@ -62,13 +62,15 @@ class SyncKongFlow:
     def initialize(self, *, looking: bool = False) -> None:
         """As `KongFlow.initialize`; in a forked child it connects anew."""
         with self._changing:
-            if self._portal is not None and self._portal.is_ours:
+            portal, flow = self._portal, self._flow
+            if portal is None or flow is None or not portal.is_ours:
+                portal, flow = _Portal(), KongFlow(self.catalog)
+            elif looking or flow.may_write:
                 return
-            portal = _Portal()
-            flow = KongFlow(self.catalog)
             try:
                 portal.call(flow.initialize(looking=looking))
             except BaseException:
+                self._portal = self._flow = None
                 portal.close()
                 raise
             self._portal, self._flow = portal, flow
@@ -104,7 +106,7 @@ class SyncKongFlow:
     ) -> Job:
         """As `KongFlow.enqueue`; `connection` is an SQLAlchemy Session or Connection, or a
         psycopg Connection, and is used in this thread."""
-        portal, flow = self._running()
+        portal, flow = self._writing()
         if connection is None:
             job = portal.call(flow.enqueue(task, payload, **options))
             self._wake()
@@ -113,7 +115,7 @@ class SyncKongFlow:
 
     def enqueue_many(self, jobs: Iterable[Addition], *, connection: object = None) -> list[Job]:
         """As `KongFlow.enqueue_many`; `connection` as in `enqueue`."""
-        portal, flow = self._running()
+        portal, flow = self._writing()
         if connection is None:
             added = portal.call(flow.enqueue_many(jobs))
             self._wake()
@@ -122,7 +124,7 @@ class SyncKongFlow:
 
     def dequeue(self, key: str, *, connection: object = None) -> Job | None:
         """As `KongFlow.dequeue`; `connection` as in `enqueue`."""
-        portal, flow = self._running()
+        portal, flow = self._writing()
         if connection is None:
             return portal.call(flow.dequeue(key))
         check_job_key(needed_text("a job key", key))
@@ -131,7 +133,7 @@ class SyncKongFlow:
     @contextmanager
     def transaction(self) -> Iterator[Connection]:
         """As `KongFlow.transaction`; it lives in this thread."""
-        _, flow = self._running()
+        _, flow = self._writing()
         with flow.store.sync_transaction() as connection:
             yield connection
         self._wake(flow)
@@ -237,7 +239,7 @@ class SyncKongFlow:
         self, *, queues: Sequence[str] | None = None, concurrency: int | None = None, until_idle: bool = False
     ) -> RunSummary:
         """As `KongFlow.run`, in this thread; signals are handled where it is the main one. `stop()` ends it too."""
-        self._running()
+        self._writing()
 
         async def work() -> RunSummary:
             async with KongFlow(self.catalog) as flow:
@@ -270,6 +272,14 @@ class SyncKongFlow:
             raise NotInitialized(
                 f"this SyncKongFlow was initialized in process {portal.pid} and came here (process {os.getpid()}) by a "
                 "fork, which copies neither its thread nor its connections: call `flow.initialize()` in this process"
+            )
+        return portal, flow
+
+    def _writing(self) -> tuple[_Portal, KongFlow]:
+        portal, flow = self._running()
+        if not flow.may_write:
+            raise NotInitialized(
+                "this SyncKongFlow was opened for looking only: call `flow.initialize()` before you write"
             )
         return portal, flow
 

@@ -123,7 +123,7 @@ class Heartbeat:
         try:
             renewal = self._keeper.renew(self._ward.leases())
         except StoreBusy as error:
-            self._lease.locked_out()
+            self._lease.locked_out(sent, self._keeper.written())
             self._outage.failed("heartbeat", error)
             return min(FIRST_WAIT, self._settings.heartbeat)
         except StoreReplaced as error:
@@ -142,7 +142,6 @@ class Heartbeat:
 
     def _not_renewed(self, error: Exception) -> float:
         self._was_away = True
-        self._lease.not_renewed()
         lost = error if isinstance(error, StoreError) else StoreUnavailable(f"{type(error).__name__}: {error}")
         return self._outage.failed("heartbeat", lost)
 

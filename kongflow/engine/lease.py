@@ -9,6 +9,10 @@ from collections.abc import Callable
 
 OWN_SHARE = 0.9
 """The share of a lease in which a runner works; in the rest it stops, before others start its jobs."""
+LOCK_EXCUSES = 2.0
+"""Seconds from a renewal that met a lock which kept everybody out: time for the next ones, also on a busy host. Once
+the lock is gone, others look twice, half a second apart, before they take jobs.
+"""
 LOOK_AGAIN = 0.1
 """Seconds between two looks whether a lease that was over is kept again."""
 
@@ -24,11 +28,12 @@ class Lease:
         self._seconds = seconds
         self._clock = clock
         self._locked_at = -math.inf
+        self._written: int | None = None
 
     @property
     def left(self) -> float:
         """Seconds in which the runner may work, without another renewal."""
-        return max(self.renewed_at, self._locked_at) + OWN_SHARE * self._seconds - self._clock()
+        return max(self._renewed_until, self._locked_at + LOCK_EXCUSES) - self._clock()
 
     @property
     def holds(self) -> bool:
@@ -39,13 +44,14 @@ class Lease:
         """Note that a renewal worked which was sent at `sent`, by the clock."""
         self.renewed_at = sent
 
-    def locked_out(self) -> None:
-        """Note that somebody holds the lock of the whole file: nobody else can take jobs either, until he lets go."""
-        self._locked_at = self._clock()
-
-    def not_renewed(self) -> None:
-        """Note that a renewal failed: others may get through, and no lock is an excuse any more."""
-        self._locked_at = -math.inf
+    def locked_out(self, sent: float, written: int | None) -> None:
+        """Note that a renewal which was sent at `sent` found the database locked. That is an excuse while nobody takes
+        the jobs: while `written`, which changes with every write of others, is what it was before the lease was over.
+        """
+        if self._renewed_until > self._clock():
+            self._written = written
+        if written is not None and written == self._written:
+            self._locked_at = sent
 
     async def over(self) -> None:
         """Return when the lease does not hold. Where the whole process stood still beyond its end, a renewal has a
@@ -61,3 +67,7 @@ class Lease:
         """Return when the lease holds."""
         while not self.holds:  # noqa: ASYNC110 – the thread that renews has no loop to wake
             await asyncio.sleep(LOOK_AGAIN)
+
+    @property
+    def _renewed_until(self) -> float:
+        return self.renewed_at + OWN_SHARE * self._seconds

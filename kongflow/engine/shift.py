@@ -222,8 +222,8 @@ class Shift:
             return NOTHING_LEFT
 
     async def _watch_the_lease(self) -> None:
-        """Stop the own jobs before others start them; they are given back later. Not in the thread of the heartbeat:
-        it waits for an answer meanwhile.
+        """Stop the own jobs before others start them; they are given back later. On the loop, where jobs are stopped,
+        and by the clock: whatever a renewal waits for.
         """
         while True:
             await self._lease.over()

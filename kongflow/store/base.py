@@ -56,6 +56,12 @@ class LeaseKeeper(Protocol):
         """
         ...
 
+    def written(self) -> int | None:
+        """Return a number that changes whenever another connection writes; None where that cannot be told now. It
+        waits for no lock.
+        """
+        ...
+
     def close(self) -> None:
         """Close the connection; safe to call twice."""
         ...
@@ -72,7 +78,8 @@ class Store(Protocol):
         ...
 
     async def open(self, *, looking: bool = False) -> None:
-        """Connect; for one who only looks without making or changing anything, and methods that write raise.
+        """Connect; for one who only looks without making or changing anything: he calls no method that writes before he
+        has opened it without `looking`, which adds to what is open.
         Raises: StoreUnavailable with the reason in words (not a database, read-only, disk full…); SchemaMissing where
         there is not even a file to look at.
         """

@@ -94,6 +94,70 @@ async def test_outside_its_life_every_call_says_what_to_do(life: str, project: P
             await call
 
 
+async def test_who_opened_it_for_looking_may_only_look(project: Path) -> None:
+    async with KongFlow.from_config() as writing:
+        job = await writing.enqueue("anything")
+    flow = KongFlow.from_config()
+    await flow.initialize(looking=True)
+
+    assert (await flow.get(job.id)).state is JobState.READY
+    assert [item.id for item in (await flow.jobs()).items] == [job.id]
+    await flow.queues()
+    await flow.status()
+    for call in (
+        flow.enqueue("anything"),
+        flow.enqueue_many([]),
+        flow.dequeue("key"),
+        flow.wait(job.id),
+        flow.cancel(job.id),
+        flow.retry(job.id),
+        flow.run_now(job.id),
+        flow.reschedule(job.id, timedelta(hours=1)),
+        flow.delete(job.id),
+        flow.pause_queue("greetings"),
+        flow.resume_queue("greetings"),
+        flow.run(),
+        flow.running().__aenter__(),
+        flow.transaction().__aenter__(),
+    ):
+        with pytest.raises(NotInitialized, match=r"looking only.*flow\.initialize\(\)"):
+            await call
+    await flow.stop()
+
+
+async def test_who_looked_first_opens_it_for_writing_by_initializing(project: Path) -> None:
+    flow = KongFlow.from_config()
+    await flow.store.open()
+    await flow.store.migrate()
+    await flow.store.close()
+    await flow.initialize(looking=True)
+    await flow.initialize()
+    await flow.initialize(looking=True)
+
+    job = await flow.enqueue("anything")
+    await flow.run(until_idle=True)
+
+    assert (await flow.get(job.id)).state is JobState.SUCCEEDED
+    with pytest.raises(WrongName):
+        await flow.store.check_name("somebody else", claim=False)
+    await flow.stop()
+
+
+async def test_who_looked_first_and_may_not_write_is_not_connected(project: Path) -> None:
+    flow = KongFlow.from_config()
+    await flow.store.open()
+    await flow.store.migrate()
+    await flow.store.close()
+    await flow.initialize(looking=True)
+    async with KongFlow(replace(flow.catalog, name="somebody else")):
+        pass
+
+    with pytest.raises(WrongName):
+        await flow.initialize()
+    with pytest.raises(NotInitialized, match="not connected"):
+        await flow.jobs()
+
+
 async def test_a_failed_initialize_can_be_tried_again(project: Path) -> None:
     url = '"${KONGFLOW_DATABASE_URL:-sqlite:///jobs.db}"'
     manual = CONFIG.replace(url, f"{url}, migrate: manual, schema: empty")

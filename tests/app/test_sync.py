@@ -57,6 +57,33 @@ def test_every_call_is_a_plain_one(sync_flow: SyncKongFlow) -> None:
         sync_flow.wait(job.id, timeout=0.01)
 
 
+def test_who_opened_it_for_looking_writes_nothing_before_he_initializes_it(project: Path) -> None:
+    with SyncKongFlow.from_config():
+        pass
+    flow = SyncKongFlow.from_config()
+    flow.initialize(looking=True)
+
+    assert flow.jobs().items == ()
+    for write in (
+        lambda: flow.enqueue("anything"),
+        lambda: flow.enqueue("anything", connection=object()),
+        lambda: flow.enqueue_many([], connection=object()),
+        lambda: flow.dequeue("key", connection=object()),
+        lambda: flow.transaction().__enter__(),
+        lambda: flow.run(until_idle=True),
+        lambda: flow.running().__enter__(),
+    ):
+        with pytest.raises(NotInitialized, match=r"looking only.*flow\.initialize\(\)"):
+            write()
+
+    flow.initialize()
+    job = flow.enqueue("anything")
+    assert flow.run(until_idle=True).succeeded == 1
+    assert flow.get(job.id).state is JobState.SUCCEEDED
+    flow.stop()
+    assert portals() == []
+
+
 def test_errors_come_out_as_they_are(sync_flow: SyncKongFlow) -> None:
     with pytest.raises(InvalidPayload, match=r"\$\.name"):
         sync_flow.enqueue("greet", {"name": 5})

@@ -1,4 +1,4 @@
-"""Commands that only look change nothing: neither tables nor a file are made."""
+"""Commands that only look change nothing, and who waits for a job looks first: neither tables nor a file are made."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from tests.postgres import Server
 LOOKING = (
     ["jobs", "list"],
     ["jobs", "show", "1"],
+    ["jobs", "wait", "1"],
     ["jobs", "cancel", "1", "--dry-run"],
     ["jobs", "retry", "--filter", "state:failed", "--dry-run"],
     ["queues", "list"],

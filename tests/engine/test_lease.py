@@ -45,19 +45,69 @@ def test_each_renewal_moves_the_end() -> None:
         assert lease.holds
 
 
-def test_while_the_file_is_locked_nothing_is_over_and_after_it_only_a_renewal_counts() -> None:
+def test_while_a_lock_keeps_everybody_out_nothing_is_over() -> None:
     clock = Clock()
     lease = Lease(10.0, clock)
     lease.renewed(clock.now)
-    for _ in range(3):
-        clock.now += 8.0
-        lease.locked_out()
+    for _ in range(20):
+        clock.now += 1.5
+        lease.locked_out(sent=clock.now - 0.25, written=7)
         assert lease.holds
 
-    lease.not_renewed()
+
+def test_a_lock_is_an_excuse_for_two_seconds_and_no_further_lease() -> None:
+    clock = Clock()
+    lease = Lease(10.0, clock)
+    lease.renewed(clock.now)
+    clock.now += 8.5
+    lease.locked_out(sent=clock.now - 0.5, written=7)
+
+    assert lease.left == 1.5
+    clock.now += 1.5
     assert not lease.holds
     lease.renewed(clock.now)
     assert lease.holds
+
+
+@pytest.mark.parametrize("written", [8, None])
+def test_a_lock_is_no_excuse_where_others_may_have_written_after_the_end(written: int | None) -> None:
+    clock = Clock()
+    lease = Lease(10.0, clock)
+    lease.renewed(clock.now)
+    clock.now += 8.5
+    lease.locked_out(sent=clock.now, written=7)
+    for _ in range(2):
+        clock.now += 1.0
+        lease.locked_out(sent=clock.now, written=written)
+
+    assert not lease.holds
+
+
+def test_a_lock_is_an_excuse_whatever_was_written_while_the_lease_held() -> None:
+    clock = Clock()
+    lease = Lease(10.0, clock)
+    lease.renewed(clock.now)
+    for written in (7, 8, 9, 9, 9):
+        clock.now += 2.5
+        lease.locked_out(sent=clock.now, written=written)
+
+    assert lease.holds
+
+
+def test_a_lock_takes_nothing_from_a_lease_that_holds() -> None:
+    clock = Clock()
+    lease = Lease(10.0, clock)
+    lease.renewed(clock.now)
+    lease.locked_out(sent=clock.now, written=7)
+
+    assert lease.left == 9.0
+
+
+def test_a_lock_is_no_excuse_before_the_first_renewal() -> None:
+    lease = Lease(10.0, Clock())
+    lease.locked_out(sent=1_000.0, written=7)
+
+    assert not lease.holds
 
 
 async def test_who_waits_for_the_end_goes_on_waiting_after_each_renewal(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -45,7 +45,8 @@ async def _wait(ids: tuple[str, ...], patience: float | None, as_json: bool, con
 
     outcomes: list[int] = []
     going_on = list(dict.fromkeys(ids))
-    async with opened(config) as flow:
+    async with opened(config, looking=True) as flow:  # no tables are made to find no job in them
+        await flow.initialize()  # the job is told that somebody waits
 
         async def act(id: str) -> Json:
             job = await wait_and_tell(flow, id, patience)

@@ -49,16 +49,16 @@ class Access:
         self._connection: Connection | None = None
 
     async def open(self, *, looking: bool = False) -> None:
-        """Connect; for one who only looks without the writer. Raises: StoreUnavailable, StoreBusy; SchemaMissing where
-        one who only looks finds no file.
+        """Connect; for one who only looks without the writer, which a later call brings. Raises: StoreUnavailable,
+        StoreBusy; SchemaMissing where one who only looks finds no file.
         """
-        if self._reader is not None:
-            return
         address = self.address.looking if looking else self.address
-        if looking and not address.path.exists():
-            raise no_tables(f"sqlite:///{address.path}")
         if not looking:
             await self.writer.start()
+        if self._reader is not None:
+            return
+        if looking and not address.path.exists():
+            raise no_tables(f"sqlite:///{address.path}")
         self.file = file_id(address.path)
         engine = create_engine("sqlite://", creator=address.connect, poolclass=NullPool)
         reader = ThreadPoolExecutor(max_workers=1, thread_name_prefix="kongflow-reads")

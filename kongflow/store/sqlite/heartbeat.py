@@ -12,8 +12,10 @@ from kongflow.store.sqlite.faults import explain, replaced
 from kongflow.store.sqlite.files import Connection, file_id
 from kongflow.store.sqlite.runners import renew
 
-LONGEST_RENEWAL = 1.0
-"""Seconds that a renewal waits for the file before it says so: the thread that renews has the event loop to watch."""
+LONGEST_RENEWAL = 0.25
+"""Seconds that a renewal waits for the file before it comes again: shorter than the pause between the two looks of
+others that make a runner dead.
+"""
 
 
 class SqliteLeaseKeeper:
@@ -39,6 +41,17 @@ class SqliteLeaseKeeper:
                 return self._renew(self._connection, leases)
             except sqlite3.Error as error:
                 raise explain(error, self._address.path) or error from error
+
+    def written(self) -> int | None:
+        """Return a number that changes whenever another connection commits; None where the file cannot be read."""
+        with self._lock:
+            if self._connection is None:
+                return None
+            try:
+                ((version,),) = self._connection.execute("pragma data_version").fetchall()
+            except sqlite3.Error:
+                return None
+            return int(version)
 
     def close(self) -> None:
         """Close the connection; safe to call twice."""

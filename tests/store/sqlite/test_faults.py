@@ -14,13 +14,14 @@ import pytest
 from sqlalchemy import create_engine
 
 from kongflow.core.catalog import DatabaseSettings
+from kongflow.engine.lease import Lease
 from kongflow.errors import InvalidOption, NotInitialized, StoreBusy, StoreUnavailable
 from kongflow.store.open import open_store
 from kongflow.store.records import JobFilter
 from kongflow.store.sqlite.address import Address
 from kongflow.store.sqlite.faults import explain
 from tests.engine.waiting import until
-from tests.store.stage import SUCCEEDED, Stage, info, new
+from tests.store.stage import LEASE, SUCCEEDED, Stage, info, new
 
 pytestmark = pytest.mark.anyio
 
@@ -184,6 +185,58 @@ async def test_nobody_is_called_dead_because_a_lock_kept_everybody_out(
     assert keeper.renew([job.lease]).lost == frozenset()
     keeper.close()
     await store.close()
+
+
+async def test_who_is_kept_out_sees_without_the_lock_whether_others_have_written(stage: Stage) -> None:
+    keeper = stage.store.lease_keeper(await stage.runner())
+    assert keeper.written() is None
+    keeper.renew([])
+    before = keeper.written()
+    keeper.renew([])
+    holder = sqlite3.connect(stage.settings.url.removeprefix("sqlite:///").partition("?")[0], isolation_level=None)
+    holder.execute("begin immediate")
+    with pytest.raises(StoreBusy):
+        keeper.renew([])
+    assert keeper.written() == before
+    holder.execute("rollback")
+    await stage.add()
+    holder.execute("begin immediate")
+    with pytest.raises(StoreBusy):
+        keeper.renew([])
+    assert keeper.written() not in (None, before)
+    holder.close()
+    keeper.close()
+
+
+async def test_a_lease_is_over_before_others_that_write_between_two_locks_take_its_jobs(stage: Stage) -> None:
+    moved = 0.0
+
+    def clock() -> float:
+        return time.monotonic() + moved
+
+    unlucky, other = await stage.runner("work"), await stage.runner("work")
+    await stage.add()
+    (job,) = await stage.claim(unlucky)
+    keeper, lease = stage.store.lease_keeper(unlucky), Lease(LEASE, clock)
+    lease.renewed(clock())
+    keeper.renew([job.lease])
+    holder = sqlite3.connect(stage.settings.url.removeprefix("sqlite:///").partition("?")[0], isolation_level=None)
+    rescued = await stage.store.rescue(other)
+    while not rescued:
+        assert moved < 2 * LEASE
+        stage.advance(1.0)
+        moved += 1.0
+        sent = clock()
+        holder.execute("begin immediate")
+        with pytest.raises(StoreBusy):
+            keeper.renew([job.lease])
+        lease.locked_out(sent, keeper.written())
+        holder.execute("rollback")
+        stage.renew(other)
+        rescued = await stage.store.rescue(other)
+    assert not lease.holds
+    keeper.close()
+    holder.close()
 
 
 # --- life ---

@@ -1,6 +1,6 @@
--- Purpose: list ready jobs that somebody may take and that are better than picked ones of their queues which got slots,
--- up to 2,000 for all queues together; without those that this claim has picked or locked itself. Caller: contended.
--- Locks: nothing.
+-- Purpose: list ready jobs that somebody may take and that are better than picked ones of their queues which got slots;
+-- without those that this claim has picked or locked itself. Of each kind in a queue it reads up to the place of the
+-- queue's worst one, and 2,000 divided by the number of queues more. Caller: contended. Locks: nothing.
 create or replace function kongflow.not_picked(p_ranked kongflow.picked_job[], p_grants kongflow.lane_grant[])
 returns table (queue text, id bigint)
 language plpgsql stable set enable_seqscan = off set enable_sort = off set enable_bitmapscan = off as $$
