@@ -11,6 +11,7 @@ from sqlalchemy import text
 from kongflow.core.job import JobState
 from kongflow.engine import settler
 from kongflow.engine.events import JobRescued, PartFailed
+from kongflow.store import refusals as refusals_module
 from kongflow.store.records import Rescued
 from tests.engine.site import Site, open_site
 from tests.engine.test_maintenance import die_with_a_job
@@ -57,7 +58,10 @@ async def test_it_ends_when_the_damage_is_mended(tmp_path: Path, monkeypatch: py
     assert ended.state is JobState.SUCCEEDED
 
 
-async def test_a_lost_one_is_named_once_and_the_others_are_rescued(tmp_path: Path) -> None:
+async def test_a_lost_one_is_named_once_and_the_others_are_rescued(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(refusals_module, "FIRST_REST", 0)
     async with open_site(tmp_path, {"work": {"run": work, "crash_limit": 1}}) as site:
         bad, good = await site.enqueue("work"), await site.enqueue("work")
         await die_with_a_job(site)

@@ -9,7 +9,7 @@ FAULT_MUTANTS = [
     Mutant(
         "one lost job that cannot be moved keeps the others of its runner lost",
         (CONTRACT + "test_rescue.py",),
-        sqlite=(Change("store/sqlite/runners.py", "except sqlite3.IntegrityError as", "except ZeroDivisionError as"),),
+        sqlite=(Change("store/sqlite/runners.py", "except sqlite3.DatabaseError as", "except ZeroDivisionError as"),),
         postgres=(Change("store/postgres/rescuing.py", "if len(rows) == 1:", "if True:"),),
     ),
     Mutant(
