@@ -40,7 +40,8 @@ async def test_all_others_end_and_the_run_ends(tmp_path: Path) -> None:
         states = {id: (await site.job(id)).state for id in (bad, *good)}
 
     assert states == {bad: JobState.RUNNING, **dict.fromkeys(good, JobState.SUCCEEDED)}
-    assert summary.succeeded == 10
+    assert (summary.succeeded, summary.unwritten, summary.exit_code) == (10, 1, 1)
+    assert summary.why == "nothing is left to do, but for 1 end that the database does not take"
     assert any(f"job {bad}: " in told.error for told in site.of(PartFailed))
 
 

@@ -13,7 +13,7 @@ from kongflow.store.sqlite.files import Connection, file_id
 from kongflow.store.sqlite.runners import renew
 
 LONGEST_RENEWAL = 1.0
-"""Seconds that a renewal waits for the file before it says so: the thread that renews has the event loop to watch."""
+"""Seconds that a renewal waits for the file before it says so: a lock on it keeps the lease, once that is known."""
 
 
 class SqliteLeaseKeeper:
