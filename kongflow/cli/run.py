@@ -167,6 +167,8 @@ def _tell_what_is_left(summary: RunSummary, tell: Callable[[str], None]) -> None
     if summary.later != 1:
         waits = "wait for their time, their retry or the end of a pause"
     is_with = "is" if summary.others == 1 else "are"
+    if summary.unwritten:
+        ended += f", {summary.unwritten} with an end that the database did not take"
     tell(f"done: {ended}; left: {summary.later} {waits}, {summary.others} {is_with} with other runners or for them")
 
 

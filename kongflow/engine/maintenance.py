@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 import traceback
-from collections.abc import Callable, Set
+from collections.abc import Callable
 
 from kongflow.core.catalog import Catalog
 from kongflow.core.job import JobState, Reason, UnroutedJob
@@ -61,8 +61,8 @@ class Maintenance:
         self._wake = wake
         self._chores = chores
         self._routing = asyncio.Lock()
-        self._refused: Set[str] = frozenset()
-        """Lost jobs that the database did not move the last time: each is told once."""
+        self._refused: set[str] = set()
+        """Lost jobs that the database did not move: each is told once."""
         poll, lease = catalog.runner.poll_interval, catalog.runner.lease
         if catalog.tombstones:
             chores.add("bury", BURY_EVERY, self._bury)
@@ -142,16 +142,15 @@ class Maintenance:
 
     async def _rescue(self) -> None:
         if self._heartbeat.may_rescue:
-            refused = {}
             for rescued in await self._store.rescue(self._runner):
                 if rescued.refused is None:
                     self._events.emit(_told(rescued))
                     self._wake()
-                else:
-                    refused[rescued.id] = f"job {rescued.id} of the lost runner {rescued.runner}: {rescued.refused}"
-            for id in refused.keys() - self._refused:
-                self._events.emit(PartFailed("rescue", refused[id], ""))
-            self._refused = refused.keys()
+                    self._refused.discard(rescued.id)
+                elif rescued.id not in self._refused:
+                    what = f"job {rescued.id} of the lost runner {rescued.runner}: {rescued.refused}"
+                    self._events.emit(PartFailed("rescue", what, ""))
+                    self._refused.add(rescued.id)
 
     async def _prune(self) -> bool:
         for _ in range(PRUNE_ROUNDS):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -14,20 +15,22 @@ from kongflow.core.outcome import Finish
 from kongflow.engine.events import Events, PartFailed
 from kongflow.engine.lease import Lease
 from kongflow.engine.outage import Outage
-from kongflow.errors import StoreError, StoreRefused, StoreTimedOut
+from kongflow.errors import StoreError, StoreForbidden, StoreRefused, StoreTimedOut, StoreUnavailable
 from kongflow.store.base import Store
 from kongflow.store.records import Settled, Settlement
 
 BATCH = 50
 """Ends that are written together, at most; fewer for a while after a batch that was not taken."""
 TRIES = 5
-"""How often an end is refused, or does not get through, before it is written as a failure. A timeout takes seconds."""
-REFUSED = 0.02
-"""Seconds between two tries of what the store refuses."""
+"""How often a single end that is to blame is tried, before a failure is written in its place or it is put aside."""
+SUSPECT = 0.5
+"""Seconds between two of these tries; the others go on meanwhile, and a deploy, say, may be over by then."""
 LATER = 0.2
 """Seconds after which an end is tried again whose job somebody's open transaction holds."""
-ASIDE = 30.0
-"""Seconds after which an end is tried again that is refused whatever it says: the job's row is damaged, say."""
+ASIDE, LONGEST_ASIDE = 30.0, 600.0
+"""Seconds after which an end is tried again that is refused whatever it says (the job's row is damaged, say): twice as
+many each time.
+"""
 LINGER = 0.005
 """Seconds in which ends that come together are written together; a claim does not wait for it."""
 
@@ -38,10 +41,19 @@ class Ending:
 
     settlement: Settlement
     written: Callable[[Settled], None]
+    tried_at: float = math.inf
+    """`time.monotonic()` before it was last tried alone and not taken."""
+    tries: int = 0
+    """How often it was to blame for that."""
+
+    @property
+    def is_aside(self) -> bool:
+        """True where the store refuses it whatever it says, as far as its tries can tell."""
+        return self.tries >= TRIES
 
 
 class Settler:
-    """Writes endings, in order and in batches, and tries again until the store has taken them."""
+    """Writes endings in batches, and tries again until the store has taken them; suspects alone, after the others."""
 
     def __init__(self, store: Store, runner: int, lease: Lease, outage: Outage, events: Events) -> None:
         self._store = store
@@ -51,6 +63,12 @@ class Settler:
         self._events = events
         self._waiting: list[Ending] = []
         self._writing: list[Ending] = []
+        self._suspects: list[Ending] = []
+        """Tried alone, now or when their time has come."""
+        self._due: list[Ending] = []
+        """Suspects whose time has come."""
+        self._taken_at = -math.inf
+        """`time.monotonic()` before the last ends were sent that the store has taken."""
         self._later = 0
         self._put = 0
         """How many ends were put, ever."""
@@ -73,8 +91,13 @@ class Settler:
 
     @property
     def unwritten(self) -> int:
-        """How many ends are not written yet, but for those that are refused whatever they say."""
-        return len(self._waiting) + len(self._writing) + self._later
+        """How many ends are not written yet, but for those that are put aside."""
+        return len(self._waiting) + len(self._writing) + self._later + len(self._suspects) - self.aside
+
+    @property
+    def aside(self) -> int:
+        """How many ends are put aside: they are refused whatever they say."""
+        return sum(ending.is_aside for ending in self._suspects)
 
     @property
     def owed(self) -> int:
@@ -83,7 +106,7 @@ class Settler:
 
     async def catch_up(self) -> None:
         """Return when everything that was put before is written; waits as long as the store is away, but not for an end
-        whose job somebody's open transaction holds, and not for what comes meanwhile.
+        whose job somebody's open transaction holds, for suspects, and for what comes meanwhile.
         """
         put = self._put
         while self._put - len(self._waiting) - len(self._writing) < put:
@@ -91,7 +114,7 @@ class Settler:
 
     async def flush(self) -> None:
         """Return when nothing is left to write, of what comes meanwhile neither: how long a user's transaction may hold
-        an end up, the caller knows. What is refused whatever it says is left.
+        an end up, the caller knows. What is put aside is left.
         """
         while self.unwritten:
             await self._next_batch()
@@ -107,9 +130,12 @@ class Settler:
             await self._arrived.wait()
             await self._linger()
             self._writing, self._waiting = self._waiting[: self._most], self._waiting[self._most :]
-            await self._write(self._writing)
+            if self._writing:
+                await self._write(self._writing)
             self._writing = []
-            if not self._waiting:
+            if self._due:
+                await self._try_suspect(self._due.pop(0))
+            if not self._waiting and not self._due:
                 self._arrived.clear()
             self._written.set()
 
@@ -126,51 +152,89 @@ class Settler:
             await self._persist(batch)
         except Exception as error:
             if len(batch) == 1:
-                await self._write_refused(batch[0], error)
+                await self._not_taken(batch[0], error)
             else:
-                # All of them may be too much for the line, or one is refused: fewer now, then one more each time.
+                if isinstance(error, StoreError) and not isinstance(error, StoreRefused):
+                    await asyncio.sleep(self._outage.failed("settle", error))
+                # All of them may be too much for the line, or one is to blame: fewer now, then one more each time.
                 self._most = len(batch) // 2
                 self._waiting[:0] = batch
         else:
             self._most = min(self._most + 1, BATCH)
 
-    async def _write_refused(self, ending: Ending, error: Exception) -> None:
-        """Write an end that the store cannot hold as a failure that it can; put that aside where it cannot either."""
-        self._tell(ending, error)
+    async def _try_suspect(self, suspect: Ending) -> None:
+        try:
+            await self._persist([suspect])
+        except Exception as error:
+            await self._not_taken(suspect, error)
+        self._suspects.remove(suspect)
+
+    async def _not_taken(self, ending: Ending, error: Exception) -> None:
+        """Decide what becomes of an end that was tried alone: it waits for the store, or it is to blame itself."""
+        tries = ending.tries + self._is_to_blame(ending, error)
+        if not isinstance(error, StoreError):
+            tries = max(tries, TRIES)
+        tried = replace(ending, tried_at=self.asked_at, tries=tries)
+        if isinstance(error, StoreError) and not tries:
+            await asyncio.sleep(self._outage.failed("settle", error))
+            self._waiting.append(tried)  # behind the others: whether they are taken says whether it is to blame
+            return
+        self._outage.worked("settle")
+        if not tried.is_aside:
+            self._suspect(tried, SUSPECT)
+            return
+        self._tell(tried, error)
+        if not await self._fail(tried, error):
+            self._suspect(tried, min(ASIDE * 2 ** (tries - TRIES), LONGEST_ASIDE))
+
+    def _is_to_blame(self, ending: Ending, error: Exception) -> bool:
+        """Say whether it seems to be the end itself that is not taken: it was refused, or since its last try other ends
+        were taken, or a renewal got through, which says nothing of a line that is lost.
+        """
+        if isinstance(error, StoreRefused) or not isinstance(error, StoreError) or self._taken_at > ending.tried_at:
+            return True
+        if isinstance(error, StoreTimedOut):
+            # A renewal waits for its answer as long as a settle, or longer: one that was sent before says nothing.
+            return self._lease.renewed_at > self.asked_at
+        is_of_the_line = isinstance(error, StoreUnavailable) and not isinstance(error, StoreForbidden)
+        return not is_of_the_line and self._lease.renewed_at > ending.tried_at
+
+    async def _fail(self, ending: Ending, error: Exception) -> bool:
+        """Write a failure in place of an end that the store cannot hold; False where it takes that neither, so that
+        what the end says is not to blame. Locks and the like are no reason to fail.
+        """
+        if isinstance(error, StoreError) and not isinstance(error, (StoreRefused, StoreTimedOut)):
+            return False
         kept = AttemptError(type(error).__qualname__, printable(f"the end could not be written: {error}", 1_000))
         end = Finish(JobState.FAILED, Reason.ERROR, error=kept)
-        refused = replace(ending, settlement=replace(ending.settlement, transition=end, log=NO_LINES))
+        failure = replace(ending.settlement, transition=end, log=NO_LINES, next_of=None)
         try:
-            await self._persist([refused])
-        except Exception as again:
-            self._tell(ending, again)
-            # Its slot is another job's by then: nothing is handed over to it.
-            aside = replace(refused, settlement=replace(refused.settlement, next_of=None))
-            asyncio.get_running_loop().call_later(ASIDE, self.put, aside)
+            (settled,) = await self._settle([failure])
+        except Exception:
+            return False
+        if not settled.later:
+            ending.written(settled)
+        return not settled.later
+
+    def _suspect(self, ending: Ending, wait: float) -> None:
+        """Try an end again later, alone."""
+        suspect = _without_slot(ending)
+        self._suspects.append(suspect)
+        asyncio.get_running_loop().call_later(wait, self._is_due, suspect)
+
+    def _is_due(self, suspect: Ending) -> None:
+        self._due.append(suspect)
+        self._arrived.set()
 
     def _tell(self, ending: Ending, error: Exception) -> None:
         what = f"the end of job {ending.settlement.id}: {type(error).__name__}: {error}"
         self._events.emit(PartFailed("settler", what, ""))
 
     async def _persist(self, batch: Sequence[Ending]) -> None:
-        """Settle a batch in one transaction; for a single end an outage of the store is waited out.
-
-        Raises: StoreError where a batch was not taken, or a single end was to blame for that TRIES times.
-        """
-        to_blame = 0
-        while True:
-            try:
-                settled = await self._settle(batch)
-            except StoreError as error:
-                to_blame += self._is_due_to_the_end(error)
-                # A refusal is no outage, and it costs the others no time.
-                wait = REFUSED if isinstance(error, StoreRefused) else self._outage.failed("settle", error)
-                await asyncio.sleep(wait)
-                if len(batch) > 1 or to_blame == TRIES:
-                    raise
-            else:
-                self._outage.worked("settle")
-                break
+        """Settle a batch in one transaction, and say what was written. Raises: StoreError where nothing was."""
+        settled = await self._settle([ending.settlement for ending in batch])
+        self._taken_at = self.asked_at
+        self._outage.worked("settle")
         for ending, verdict in zip(batch, settled, strict=True):
             if verdict.later:
                 self._later += 1
@@ -178,22 +242,18 @@ class Settler:
             else:
                 ending.written(verdict)
 
-    def _is_due_to_the_end(self, error: StoreError) -> bool:
-        """Say whether it seems to be the end itself that is not taken: it was refused, or a renewal that was sent later
-        got through. That none has failed says nothing: one waits for its answer as long as a settle, or longer.
-        """
-        if isinstance(error, StoreTimedOut):
-            return self._lease.renewed_at > self.asked_at
-        return isinstance(error, StoreRefused)
-
-    async def _settle(self, batch: Sequence[Ending]) -> list[Settled]:
+    async def _settle(self, settlements: Sequence[Settlement]) -> list[Settled]:
         self.asked_at, self.is_asking = time.monotonic(), True
         try:
-            return await self._store.settle(self._runner, [ending.settlement for ending in batch])
+            return await self._store.settle(self._runner, settlements)
         finally:
             self.is_asking = False
 
     def _put_again(self, ending: Ending) -> None:
-        """Its slot may be another job's by now: nothing is handed over to it."""
         self._later -= 1
-        self.put(replace(ending, settlement=replace(ending.settlement, next_of=None)))
+        self.put(_without_slot(ending))
+
+
+def _without_slot(ending: Ending) -> Ending:
+    """Return an end that is tried later: its slot may be another job's by then, and nothing is handed over to it."""
+    return replace(ending, settlement=replace(ending.settlement, next_of=None))

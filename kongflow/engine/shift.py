@@ -47,7 +47,9 @@ class RunSummary:
     """How a run ended. `later` and `others` are counted only by a run until idle."""
 
     exit_code: int
-    """0 after a drain; 1 after overruns or an error of the runner itself, and, until idle, if any job failed."""
+    """0 after a drain; 1 after overruns or an error of the runner itself, and, until idle, if any job failed, or the
+    database did not take its end.
+    """
     why: str
     succeeded: int
     failed: int
@@ -60,6 +62,8 @@ class RunSummary:
     """Jobs that this runner does not take, and jobs that others run."""
     running_on: int = 0
     """Handlers that go on in spite of everything: threads and coroutines that only the end of the process stops."""
+    unwritten: int = 0
+    """Ends that the database did not take: who rescues the jobs runs them again."""
 
 
 class Shift:
@@ -190,8 +194,12 @@ class Shift:
             # What a claim under way has leased is counted nowhere until its answer is here.
             busy = self.worker.is_claiming or self.worker.running > 0 or self._settler.unwritten > 0
             if left.now == 0 and not busy:
-                self._stopping.request("nothing is left to do")
+                self._stopping.request(f"nothing is left to do{self._but_for_ends()}")
                 return
+
+    def _but_for_ends(self) -> str:
+        aside = self._settler.aside
+        return f", but for {aside} end{'s' * (aside > 1)} that the database does not take" if aside else ""
 
     async def _stop(self, working: asyncio.Task[None], until_idle: bool) -> RunSummary:
         """Claim no more, wait for what runs, give back what does not end in time, and leave."""
@@ -238,7 +246,8 @@ class Shift:
 
     def _summary(self, until_idle: bool, left: Pending, running_on: int) -> RunSummary:
         tally = self._tally
-        code = 1 if until_idle and tally.failed else 0
+        unwritten = self._settler.unwritten + self._settler.aside
+        code = 1 if until_idle and (tally.failed or unwritten) else 0
         summary = RunSummary(
             max(code, self._stopping.exit_code),
             self._stopping.why,
@@ -250,6 +259,7 @@ class Shift:
             left.later,
             left.others,
             running_on,
+            unwritten,
         )
         self._events.emit(
             RunnerStopped(summary.exit_code, tally.succeeded, tally.failed, tally.retried, tally.released)

@@ -200,7 +200,7 @@ class Store(Protocol):
         """End the attempts of runners that were seen expired twice, one poll and at least 500 ms apart; the caller
         has renewed first. Where the clock can be set that leases go by, the caller has watched it for half of that
         lease, and for all of it since it was seen to be set. By `after_crash`. A job that the database does not move is
-        left, says why, and holds up no other.
+        left alone for a while, says why, and holds up no other; one look meets only so many of them.
         """
         ...
 

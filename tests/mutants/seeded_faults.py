@@ -9,7 +9,7 @@ FAULT_MUTANTS = [
     Mutant(
         "one lost job that cannot be moved keeps the others of its runner lost",
         (CONTRACT + "test_rescue.py",),
-        sqlite=(Change("store/sqlite/runners.py", "except sqlite3.IntegrityError as", "except ZeroDivisionError as"),),
+        sqlite=(Change("store/sqlite/runners.py", "except sqlite3.DatabaseError as", "except ZeroDivisionError as"),),
         postgres=(Change("store/postgres/rescuing.py", "if len(rows) == 1:", "if True:"),),
     ),
     Mutant(
@@ -57,7 +57,7 @@ FAULT_MUTANTS = [
     Mutant(
         "a step of the server's clock is time that a lost attempt ran",
         ("tests/store/postgres/test_clock.py",),
-        postgres=(Change("store/postgres/heartbeat.py", "if set_by > self._allowed_for:", "if False:"),),
+        postgres=(Change("store/postgres/heartbeat.py", "if step > 0:", "if False:"),),
     ),
     Mutant(
         "a run until idle does not wait for what a runner held that has left",

@@ -24,8 +24,10 @@ POOLER_HINT = (
 
 
 _IN_THE_WAY = (errors.LockNotAvailable, errors.QueryCanceled, errors.DeadlockDetected, errors.SerializationFailure)
-_NOT_ABOUT_A_ROW = ("08", "0A", "25", "26", "28", "3D", "40", "42", "53", "55", "57")
-"""Classes of SQLSTATE for the line, the server's state, its locks, a login, or a statement that can never work."""
+_OF_THE_LINE = ("08", "25", "26", "28", "3D", "53", "57")
+"""Classes of SQLSTATE for the line, a login, or a server that takes nobody's work."""
+_OPEN = ("0A", "40", "42", "55", "58", "HV", "XX000")
+"""Classes of SQLSTATE for a statement, a system call or a foreign server that failed, for one row or for all."""
 
 
 def explain(error: BaseException, place: str) -> StoreError | None:
@@ -64,9 +66,9 @@ def _in_words(error: psycopg.Error, place: str) -> StoreError:
             )
         case _ if _is_refusal(error):
             return StoreRefused(f"PostgreSQL at {place} refused a row: {text}")
-        case psycopg.OperationalError() | psycopg.InterfaceError():
+        case psycopg.OperationalError() | psycopg.InterfaceError() if not (error.sqlstate or "").startswith(_OPEN):
             return StoreUnavailable(f"{place} cannot be reached: {text}")
-    return StoreUnavailable(f"PostgreSQL at {place} refused a statement: {text}")
+    return StoreError(f"PostgreSQL at {place} refused a statement: {text}")
 
 
 def _of_transaction(error: psycopg.Error, place: str, text: str) -> StoreError:
@@ -80,7 +82,7 @@ def _of_transaction(error: psycopg.Error, place: str, text: str) -> StoreError:
 
 def _is_refusal(error: psycopg.Error) -> bool:
     """Say whether the server, or psycopg in its place, was asked and said no, and will say so again."""
-    answered = error.sqlstate is not None and not error.sqlstate.startswith(_NOT_ABOUT_A_ROW)
+    answered = error.sqlstate is not None and not error.sqlstate.startswith((*_OF_THE_LINE, *_OPEN))
     return answered or isinstance(error, psycopg.DataError)
 
 

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Sequence
 
 import psycopg
+from psycopg.pq import TransactionStatus
 
 from kongflow.errors import StoreReplaced, StoreUnavailable
 from kongflow.store.postgres.access import Access
@@ -78,9 +79,15 @@ class PostgresLeaseKeeper:
         )
 
     def _allow_for_steps(self, connection: PatientConnection) -> None:
-        """A step of the server's clock is no time that an attempt ran, should this runner be lost."""
+        """A step of the server's clock is no time that an attempt ran, should this runner be lost. The renewal is
+        written by then: a job that cannot be moved decides nothing about it, and is not tried again.
+        """
         set_by = self._access.clock.set_by
-        if set_by > self._allowed_for:
-            values = {"runner": self._runner, "step": set_by - self._allowed_for, "shift": self._access.shift}
-            self._access.sync_rows(connection, "move_claims", values, self._patience)
-        self._allowed_for = set_by
+        step, self._allowed_for = set_by - self._allowed_for, set_by
+        if step > 0:
+            values = {"runner": self._runner, "step": step, "shift": self._access.shift}
+            try:
+                self._access.sync_rows(connection, "move_claims", values, self._patience)
+            except psycopg.Error:
+                if connection.info.transaction_status is not TransactionStatus.IDLE:
+                    self._disconnect()

@@ -10,10 +10,11 @@ from kongflow.core.catalog import Retention
 from kongflow.core.outcome import CRASHED, LeaseTerms, after_crash
 from kongflow.core.retry import Backoff, RetryPolicy, class_names
 from kongflow.core.task import Keep
-from kongflow.errors import StoreError, StoreRefused, TimedOut
+from kongflow.errors import StoreError, StoreForbidden, StoreUnavailable, TimedOut
 from kongflow.store.postgres.access import Access
 from kongflow.store.postgres.settling import settle
 from kongflow.store.records import Rescued, RunnerInfo, Settlement, TaskTerms
+from kongflow.store.refusals import Refusals
 from kongflow.store.rows import Row
 from kongflow.store.suspects import Suspects
 
@@ -38,7 +39,7 @@ def published_terms(terms: TaskTerms) -> dict[str, Any]:
     }
 
 
-async def rescue(access: Access, suspects: Suspects, info: RunnerInfo) -> list[Rescued]:
+async def rescue(access: Access, suspects: Suspects, refusals: Refusals, info: RunnerInfo) -> list[Rescued]:
     """End the attempts of runners that have left, or that two looks saw expired.
 
     Raises: StoreError where nothing came of it for any of them.
@@ -48,6 +49,7 @@ async def rescue(access: Access, suspects: Suspects, info: RunnerInfo) -> list[R
     access.clock.read(rows[0][0], sent)
     expired = [row[1:] for row in rows if row[1] is not None]
     looked = int((time.monotonic() + access.shift.total_seconds()) * 1000)
+    refusals.look(looked)
     rescued: list[Rescued] = []
     failure: StoreError | None = None
     for dead, name, seen_at, alive, lease in expired:
@@ -56,16 +58,16 @@ async def rescue(access: Access, suspects: Suspects, info: RunnerInfo) -> list[R
             continue
         try:
             if not alive or await access.value("declare_dead", runner=dead, seen_at=seen_at):
-                rescued += await rescue_jobs(access, info.retention, dead, name)
+                rescued += await rescue_jobs(access, refusals, info.retention, dead, name)
         except StoreError as error:
             failure = failure or error  # one lost runner holds up no other
     suspects.keep_only({row[0] for row in expired})
-    if failure is not None and not rescued:
+    if failure is not None and not any(job.refused is None for job in rescued):
         raise failure
     return rescued
 
 
-async def rescue_jobs(access: Access, retention: Retention, dead: int, name: str) -> list[Rescued]:
+async def rescue_jobs(access: Access, refusals: Refusals, retention: Retention, dead: int, name: str) -> list[Rescued]:
     """End the attempts of a runner that is gone, unless it comes back; what somebody holds, or the database does not
     move, is left.
 
@@ -74,24 +76,32 @@ async def rescue_jobs(access: Access, retention: Retention, dead: int, name: str
     rescued: list[Rescued] = []
     after = 0
     while rows := await access.rows("held_jobs", runner=dead, after=after, limit=_MOST_RESCUED):
-        rescued += await _rescue_batch(access, retention, dead, name, rows)
         after = rows[-1][0]
+        if batch := [row for row in rows if not refusals.rests(row[0])]:
+            rescued += await _rescue_batch(access, refusals, retention, dead, name, batch)
     return rescued
 
 
-async def _rescue_batch(access: Access, retention: Retention, dead: int, name: str, rows: list[Row]) -> list[Rescued]:
-    """End attempts in one transaction; where the database refuses, each half of them in one, down to the one to blame.
+async def _rescue_batch(
+    access: Access, refusals: Refusals, retention: Retention, dead: int, name: str, rows: list[Row]
+) -> list[Rescued]:
+    """End attempts in one transaction; where that fails, each half of them in one, down to the one to blame.
 
-    Raises: StoreError, but for a refusal.
+    Raises: StoreUnavailable, but not where something is forbidden: a trigger may do that.
     """
+    if refusals.are_enough:
+        return []
     ends = [_rescue_settlement(row) for row in rows]
     try:
         written = await settle(access, ends, retention, dead=dead)
-    except StoreRefused as error:
+    except StoreError as error:
+        if isinstance(error, StoreUnavailable) and not isinstance(error, StoreForbidden):
+            raise
         if len(rows) == 1:
+            refusals.add(rows[0][0])
             return [Rescued(ends[0].id, rows[0][2], rows[0][3], name, ends[0].transition, refused=str(error))]
         halves = rows[: len(rows) // 2], rows[len(rows) // 2 :]
-        return [job for half in halves for job in await _rescue_batch(access, retention, dead, name, half)]
+        return [job for half in halves for job in await _rescue_batch(access, refusals, retention, dead, name, half)]
     return [
         Rescued(str(row[0]), row[2], row[3], name, verdict.transition)
         for row, verdict in zip(rows, written, strict=True)

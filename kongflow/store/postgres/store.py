@@ -50,6 +50,7 @@ from kongflow.store.records import (
     Settled,
     Settlement,
 )
+from kongflow.store.refusals import Refusals
 from kongflow.store.releases import refuse_newer, refuse_other_name, status_of
 from kongflow.store.rows import Row, job_of, row_id
 from kongflow.store.statements import check_schema
@@ -70,6 +71,7 @@ class PostgresStore:
         self._tables = tables_of(self._schema)
         self._joined: dict[int, RunnerInfo] = {}
         self._suspects = Suspects(gap=max(int(poll_interval * 1000), SHORTEST_GAP))
+        self._refusals = Refusals()
         self._repaired_up_to = ""
         self._routed_up_to = 0
         self._claiming: set[asyncio.Future[Claimed]] = set()
@@ -233,7 +235,7 @@ class PostgresStore:
 
     async def rescue(self, runner: int) -> list[Rescued]:
         """See Store.rescue."""
-        return await rescue(self._access, self._suspects, self._joined[runner])
+        return await rescue(self._access, self._suspects, self._refusals, self._joined[runner])
 
     async def repair(self, runner: int, limit: int) -> int:
         """See Store.repair."""

@@ -22,10 +22,19 @@ def explain(error: BaseException, path: Path) -> StoreError | None:
         return busy(path)
     if "no such table" in text or "no such column" in text:
         return SchemaOutOfDate(f"the tables in {path} are missing or too old ({text}): run `kongflow db upgrade`")
-    if code == sqlite3.SQLITE_CONSTRAINT:
-        return StoreRefused(f"a row that the tables in {path} do not hold was refused: {text}")
     words = _cannot_open(path) if code == sqlite3.SQLITE_CANTOPEN else _WORDS.get(code, _OTHER_WORDS)
-    return StoreUnavailable(words.replace("{path}", str(path)).replace("{text}", text))
+    kind = StoreRefused if is_refusal(error) else StoreUnavailable
+    return kind(words.replace("{path}", str(path)).replace("{text}", text))
+
+
+def is_refusal(error: sqlite3.Error) -> bool:
+    """Say whether it may be one row that SQLite does not take: no lock, and nothing that is true of the whole file."""
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF in _REFUSALS
+
+
+def is_damage(error: sqlite3.Error) -> bool:
+    """Say whether SQLite met a damaged page."""
+    return bool(getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_CORRUPT)
 
 
 def busy(path: Path) -> StoreBusy:
@@ -64,7 +73,15 @@ def _cannot_open(path: Path) -> str:
     return "{path} cannot be opened: this user may not read and write the file and its folder"
 
 
+_REFUSALS = {
+    sqlite3.SQLITE_CONSTRAINT,
+    sqlite3.SQLITE_CORRUPT,
+    sqlite3.SQLITE_ERROR,
+    sqlite3.SQLITE_MISMATCH,
+    sqlite3.SQLITE_TOOBIG,
+}
 _WORDS = {
+    sqlite3.SQLITE_CONSTRAINT: "a row that the tables in {path} do not hold was refused: {text}",
     sqlite3.SQLITE_NOTADB: "{path} is not an SQLite database, and was left as it is: correct database.url",
     sqlite3.SQLITE_READONLY: "{path} can only be read: this user may not write it, or the URL says mode=ro",
     sqlite3.SQLITE_FULL: "the disk with {path} is full. Nothing was written; free some space and try again",

@@ -10,9 +10,11 @@ from kongflow.core.outcome import Finish, RunAgain, after_crash, overruled
 from kongflow.store.attempts import ended_text
 from kongflow.store.instants import to_instant
 from kongflow.store.records import Pause, Rescued, RunnerInfo, RunnerView
+from kongflow.store.refusals import Refusals
 from kongflow.store.rows import Row, names
 from kongflow.store.sqlite.claiming import terms_of
 from kongflow.store.sqlite.ending import finish, retention_text, run_again
+from kongflow.store.sqlite.faults import is_damage, is_refusal
 from kongflow.store.sqlite.roster import rules_text
 from kongflow.store.sqlite.sweeping import begin_sweep
 from kongflow.store.sqlite.transaction import Transaction
@@ -94,21 +96,26 @@ def roster_changed(tx: Transaction) -> None:
     begin_sweep(tx)
 
 
-def rescue(tx: Transaction, suspects: Suspects, retention: Retention) -> list[Rescued]:
+def rescue(tx: Transaction, suspects: Suspects, refusals: Refusals, retention: Retention) -> list[Rescued]:
     """End the attempts of runners that have left, or that two looks saw expired with nothing written in between."""
     expired = tx.all("expired_runners", boot=tx.boot, mono=tx.monotonic)
+    refusals.look(tx.monotonic)
     rescued: list[Rescued] = []
     for runner, name, boot, seen, has_left in expired:
         if not has_left and not suspects.confirmed(runner, (boot, seen), tx.monotonic):
             continue
         if tx.run("declare_dead", runner=runner):
             roster_changed(tx)
-        rescued.extend(_rescue_job(tx, row, name, seen, retention) for row in tx.all("held_jobs", runner=runner))
+        rescued.extend(
+            _rescue_job(tx, refusals, row, name, seen, retention)
+            for row in tx.all("held_jobs", runner=runner)
+            if not refusals.are_enough and not refusals.rests(row[0])
+        )
     suspects.keep_only({row[0] for row in expired})
     return rescued
 
 
-def _rescue_job(tx: Transaction, row: Row, runner: str, seen: int, retention: Retention) -> Rescued:
+def _rescue_job(tx: Transaction, refusals: Refusals, row: Row, runner: str, seen: int, retention: Retention) -> Rescued:
     """End one lost attempt of a runner that was last seen alive at `seen`."""
     job_id, lease, task, queue, attempt, crashes, claimed, terms_text, cancel_requested, superseded = row
     terms, keep = terms_of(terms_text)
@@ -123,6 +130,11 @@ def _rescue_job(tx: Transaction, row: Row, runner: str, seen: int, retention: Re
                     finish(tx, job_id, lease, transition, ended, keep=keep, retention=retention, crashed=crashed)
                 case RunAgain():
                     run_again(tx, job_id, lease, transition, ended, crashed=crashed)
-    except sqlite3.IntegrityError as error:
+    except sqlite3.DatabaseError as error:
+        if not is_refusal(error):
+            raise
+        refusals.add(job_id)
+        if is_damage(error):
+            raise  # SQLite writes nothing more in this transaction; the next look leaves this job alone
         return Rescued(str(job_id), task, queue, runner, transition, refused=str(error))
     return Rescued(str(job_id), task, queue, runner, transition)

@@ -40,6 +40,7 @@ from kongflow.store.records import (
     Settlement,
     with_next,
 )
+from kongflow.store.refusals import Refusals
 from kongflow.store.releases import refuse_newer, refuse_other_name
 from kongflow.store.rows import row_id
 from kongflow.store.sqlite import keeping, operating, routing, runners, schema
@@ -68,6 +69,7 @@ class SqliteStore:
         self._tables = tables_of(self._schema)
         self._joined: dict[int, JoinedRunner] = {}
         self._suspects = Suspects(gap=max(int(poll_interval * 1000), SHORTEST_GAP))
+        self._refusals = Refusals()
         self._repaired_up_to = ""
         self._routed_up_to = 0
 
@@ -207,7 +209,7 @@ class SqliteStore:
         def work(tx: Transaction) -> list[Rescued]:
             if time.monotonic() - self._access.writer.held_up < self._suspects.gap / 1000:
                 return []
-            return runners.rescue(tx, self._suspects, retention)
+            return runners.rescue(tx, self._suspects, self._refusals, retention)
 
         return await self._access.write(work)
 

@@ -6,6 +6,7 @@ import pytest
 
 from kongflow.core.outcome import Finish, RunAgain
 from kongflow.core.task import Keep
+from kongflow.store.refusals import FIRST_REST, MOST
 from tests.store.stage import LEASE, POLL, RELEASED, RETRIED, Stage, new
 
 pytestmark = pytest.mark.anyio
@@ -255,4 +256,19 @@ async def test_a_lost_job_that_the_database_cannot_move_is_left_and_named_and_al
     assert {job.id for job in rescued if job.refused is None} == {job.id for job in (*jobs, *others)} - {jobs[2].id}
     assert [(job.id, "damaged" in job.refused) for job in rescued if job.refused] == [(jobs[2].id, True)]
     assert await stage.state(jobs[2].id) == "running"
+    assert await stage.store.rescue(alive) == []
+    stage.advance(FIRST_REST / 1000)
+    stage.renew(alive)
     assert [job.id for job in await stage.store.rescue(alive) if job.refused] == [jobs[2].id], "and is tried again"
+
+
+async def test_one_look_meets_only_so_many_lost_jobs_that_cannot_be_moved_and_the_next_one_goes_on(
+    stage: Stage,
+) -> None:
+    alive, dead = await stage.runner("nothing"), await stage.runner("work", crash_limit=1)
+    jobs = [await stage.add() for _ in range(MOST + 5)]
+    await stage.claim(dead, MOST + 5)
+    await stage.damage("new.id")
+    await stage.store.leave(dead)
+    looks = [[job.id for job in await stage.store.rescue(alive)] for _ in range(3)]
+    assert looks == [[job.id for job in jobs[:MOST]], [job.id for job in jobs[MOST:]], []]

@@ -16,6 +16,7 @@ from kongflow.errors import JobStateConflict
 from kongflow.store.base import Store
 from kongflow.store.postgres.rescuing import rescue_jobs
 from kongflow.store.records import Routed, Settlement
+from kongflow.store.refusals import Refusals
 from tests.engine.waiting import until_async
 from tests.store.stage import FAILED, RELEASED, RETRIED, SUCCEEDED, Stage, add_by_sql, info, new
 
@@ -230,7 +231,7 @@ async def test_a_runner_that_came_back_keeps_what_it_claimed_since(stage: Stage)
     access: Any = stage.store._access  # type: ignore[attr-defined]
     await stage.sql("update kongflow.runner set alive = false where id = :id", id=back)
     stage.renew(back)
-    assert await rescue_jobs(access, Retention(), back, "back") == []
+    assert await rescue_jobs(access, Refusals(), Retention(), back, "back") == []
     assert (await stage.job("1")).state == "running"
 
 

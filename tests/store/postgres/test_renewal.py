@@ -41,6 +41,25 @@ async def test_a_runner_that_the_database_does_not_know_any_more_is_told(stage: 
     keeper.close()
 
 
+@pytest.mark.parametrize("broken", ["its row", "the connection"])
+async def test_a_job_that_cannot_be_moved_after_a_step_of_the_clock_costs_no_renewal(stage: Stage, broken: str) -> None:
+    runner = await stage.runner("work")
+    await stage.add()
+    job = await stage.claim_one(runner)
+    await stage.sql("update kongflow.job set claimed_at = claimed_at - interval '2 min'")
+    what = "raise exception 'damaged'" if broken == "its row" else "perform pg_terminate_backend(pg_backend_pid())"
+    await stage.sql(
+        f"create function public.broken() returns trigger language plpgsql as $$ begin {what}; return new; end $$"
+    )
+    await stage.sql("create trigger broken before update on kongflow.job for each row execute function public.broken()")
+    keeper = keeper_of(stage, runner, 5.0)
+    stage.store._access.clock.set_by += 60.0  # type: ignore[attr-defined]
+    for _ in range(3):
+        renewal = await asyncio.to_thread(keeper.renew, [job.lease])
+        assert (renewal.lost, renewal.unknown) == (frozenset(), frozenset())
+    keeper.close()
+
+
 @pytest.mark.parametrize("work", ["claim", "repair"])
 async def test_what_holds_lanes_does_not_wait_for_the_runner(stage: Stage, work: str) -> None:
     runner = await stage.runner("work")

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from kongflow.core.catalog import Retention
-from kongflow.errors import StoreBusy
+from kongflow.errors import StoreUnavailable
 from kongflow.store.postgres.settling import settle
 from kongflow.store.records import Settlement
 from tests.store.stage import LEASE, RELEASED, Stage
@@ -43,15 +43,24 @@ async def test_ends_that_were_decided_before_a_runner_came_back_are_not_written(
     assert await stage.state(job.id) == "running"
 
 
-async def test_a_lost_runner_whose_jobs_somebody_keeps_locked_holds_up_no_other(stage: Stage) -> None:
+async def test_a_lost_runner_that_nobody_can_rescue_holds_up_no_other(stage: Stage) -> None:
     alive = await stage.runner("nothing")
     one, job = await stage.runner("work", crash_limit=1), await stage.add()
     await stage.claim(one)
     two, other = await stage.runner("work", crash_limit=1), await stage.add()
     await stage.claim(two)
-    await stage.damage(job.id, "55P03")
+    await stage.damage(job.id, "53100")
 
     assert [rescued.id for rescued in await stage.lose(one, two, witness=alive)] == [other.id]
 
-    with pytest.raises(StoreBusy):
+    with pytest.raises(StoreUnavailable):
         await stage.store.rescue(alive)
+
+
+@pytest.mark.parametrize("sqlstate", ["42P01", "42501", "0A000", "55000", "57014", "40001", "58030", "XX000"])
+async def test_a_lost_job_that_is_not_moved_is_left_whatever_error_it_meets(stage: Stage, sqlstate: str) -> None:
+    dead, jobs = await stage.runner("work", crash_limit=1), [await stage.add() for _ in range(3)]
+    await stage.claim(dead)
+    await stage.damage(jobs[1].id, sqlstate)
+    rescued = await stage.lose(dead)
+    assert {job.id: job.refused is None for job in rescued} == {job.id: job is not jobs[1] for job in jobs}

@@ -7,15 +7,16 @@ import os
 import sqlite3
 import threading
 import time
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from sqlalchemy import create_engine
+from sqlalchemy import create_engine, make_url
 
 from kongflow.core.catalog import DatabaseSettings
 from kongflow.engine.lease import Lease
-from kongflow.errors import InvalidOption, NotInitialized, StoreBusy, StoreUnavailable
+from kongflow.errors import InvalidOption, NotInitialized, StoreBusy, StoreRefused, StoreUnavailable
 from kongflow.store.open import open_store
 from kongflow.store.records import JobFilter
 from kongflow.store.sqlite.address import Address
@@ -93,6 +94,50 @@ async def _set_page_limit(stage: Stage, pages: int) -> None:
     """The limit is one of the connection: SQLite answers as if the disk was full."""
     access = stage.store._access  # type: ignore[attr-defined]
     await access.write(lambda tx: tx.execute(f"pragma max_page_count = {pages}", {}).fetchall())
+
+
+async def test_a_lost_job_on_a_damaged_page_holds_up_no_other(stage: Stage) -> None:
+    dead = await stage.runner("work", crash_limit=1)
+    letters = "y" * 60_000
+    _, good = await stage.add(payload=f'["{letters}"]'), await stage.add()
+    await stage.claim(dead)
+    await stage.store.leave(dead)
+    await stage.store.close()
+    _damage_page(Path(make_url(stage.settings.url).database or ""), b"y" * 1_000)
+    await stage.store.open()
+    alive = await stage.runner("nothing")
+    with pytest.raises(StoreRefused, match="is damaged"):
+        await stage.store.rescue(alive)
+    assert [job.id for job in await stage.store.rescue(alive)] == [good.id]
+
+
+def _damage_page(path: Path, filled_with: bytes) -> None:
+    """Let a page that is full of this name a next one that is not there."""
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("pragma wal_checkpoint(truncate)")
+        (size,) = connection.execute("pragma page_size").fetchone()
+    data = bytearray(path.read_bytes())
+    page = next(at for at in range(0, len(data), size) if data[at + 8 : at + 8 + len(filled_with)] == filled_with)
+    data[page : page + 4] = b"\x7f\xff\xff\xff"
+    path.write_bytes(data)
+
+
+@pytest.mark.parametrize(
+    ("code", "kind"),
+    [
+        (sqlite3.SQLITE_CONSTRAINT, StoreRefused),
+        (sqlite3.SQLITE_CORRUPT, StoreRefused),
+        (sqlite3.SQLITE_ERROR, StoreRefused),
+        (sqlite3.SQLITE_BUSY, StoreBusy),
+        (sqlite3.SQLITE_IOERR, StoreUnavailable),
+        (sqlite3.SQLITE_FULL, StoreUnavailable),
+        (sqlite3.SQLITE_READONLY, StoreUnavailable),
+    ],
+)
+async def test_what_may_be_about_one_row_is_a_refusal(tmp_path: Path, code: int, kind: type[Exception]) -> None:
+    error = sqlite3.DatabaseError("something")
+    error.sqlite_errorcode = code
+    assert type(explain(error, tmp_path / "jobs.db")) is kind
 
 
 async def test_errors_of_the_system_are_told_in_words(tmp_path: Path) -> None:
