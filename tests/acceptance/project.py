@@ -131,13 +131,14 @@ class Project:
 
 
 def most_at_once(events: Sequence[dict[str, Any]]) -> int:
-    """Return how many attempts overlapped at the most; an attempt without an end never counts twice."""
+    """Return how many attempts overlapped at the most; one that was killed before its end ran until the job's next."""
+    ended = {(event["job"], event["claims"]) for event in events if event["event"] == "end"}
     running: set[tuple[str, int]] = set()
     most = 0
     for event in sorted(events, key=lambda entry: entry["at"]):
         attempt = (event["job"], event["claims"])
         if event["event"] == "start":
-            running.add(attempt)
+            running = {other for other in running if other[0] != event["job"] or other in ended} | {attempt}
         else:
             running.discard(attempt)
         most = max(most, len(running))
