@@ -4,6 +4,7 @@ import signal
 from collections.abc import Callable
 
 from tests.acceptance.project import Project, most_at_once
+from tests.freezing import freeze
 
 YAML = """\
 version: 1
@@ -38,7 +39,7 @@ def test_a_frozen_runner_cannot_settle_what_was_given_away(project: Callable[[st
     work.enqueue([{"task": "work", "payload": {"n": 1, "seconds": 1.5}}])
     work.wait_for("the first start", lambda: len(work.events("start")) == 1)
 
-    frozen.send_signal(signal.SIGSTOP)
+    freeze(frozen, work.url)
     second = work.start()
     work.wait_for("the start elsewhere", lambda: len(work.events("start")) == 2)
     frozen.send_signal(signal.SIGCONT)

@@ -302,7 +302,7 @@ async def test_a_wait_ends_when_the_job_has_ended(flow: KongFlow) -> None:
     job = await flow.enqueue("greet", {"name": "Ada"})
 
     async with flow.running():
-        ended = await flow.wait(job.id, timeout=20)
+        ended = await flow.wait(job.id, timeout=60)
 
     assert (ended.state, ended.result) == (JobState.SUCCEEDED, "Hello, Ada!")
 
@@ -338,7 +338,7 @@ async def test_a_waiting_job_is_given_another_time_and_runs_now_after_all(flow: 
     assert (await flow.reschedule(job.id, at)).run_at == at
     async with flow.running():
         await flow.run_now(job.id)
-        assert (await flow.wait(job.id, timeout=20)).state is JobState.SUCCEEDED
+        assert (await flow.wait(job.id, timeout=60)).state is JobState.SUCCEEDED
 
 
 async def test_jobs_are_found_by_the_filter_language(flow: KongFlow) -> None:

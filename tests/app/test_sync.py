@@ -103,10 +103,10 @@ def test_it_runs_beside_the_caller_and_is_woken_by_what_he_adds(project: Path) -
 
     with SyncKongFlow.from_config() as flow, flow.running():
         job = flow.enqueue("anything")
-        assert flow.wait(job.id, timeout=20).state is JobState.SUCCEEDED
+        assert flow.wait(job.id, timeout=60).state is JobState.SUCCEEDED
         with flow.transaction() as tx:
             job = flow.enqueue("anything", connection=tx)
-        assert flow.wait(job.id, timeout=20).state is JobState.SUCCEEDED
+        assert flow.wait(job.id, timeout=60).state is JobState.SUCCEEDED
 
 
 def test_stop_ends_a_run_in_another_thread(project: Path) -> None:
@@ -116,7 +116,7 @@ def test_stop_ends_a_run_in_another_thread(project: Path) -> None:
     with ThreadPoolExecutor() as pool:
         working = pool.submit(flow.run)
         job = flow.enqueue("anything")
-        flow.wait(job.id, timeout=20)
+        flow.wait(job.id, timeout=60)
 
         flow.stop()
 

@@ -40,7 +40,7 @@ async def test_what_runs_can_be_neither_retried_nor_deleted(flow: KongFlow) -> N
             await flow.delete(job.id)
 
         await flow.cancel(job.id)
-        assert (await flow.wait(job.id, 20)).state is JobState.CANCELLED
+        assert (await flow.wait(job.id, 60)).state is JobState.CANCELLED
 
 
 async def test_a_run_until_idle_says_what_it_did_and_what_is_left(flow: KongFlow) -> None:
@@ -73,7 +73,7 @@ async def test_a_job_added_beside_a_runner_starts_at_once_not_when_it_polls(proj
     async with KongFlow.from_config() as flow, flow.running():
         for _ in range(3):
             job = await flow.enqueue("anything")
-            assert (await flow.wait(job.id, 20)).state is JobState.SUCCEEDED
+            assert (await flow.wait(job.id, 60)).state is JobState.SUCCEEDED
 
 
 async def test_stop_drains_what_runs_in_this_process(project: Path) -> None:
@@ -81,7 +81,7 @@ async def test_stop_drains_what_runs_in_this_process(project: Path) -> None:
     await flow.initialize()
     working = asyncio.create_task(flow.run())
     job = await flow.enqueue("anything")
-    await flow.wait(job.id, 20)
+    await flow.wait(job.id, 60)
 
     await flow.stop()
 
@@ -94,7 +94,7 @@ async def test_a_stop_right_after_the_start_is_heard(project: Path) -> None:
     working = asyncio.create_task(flow.run())
     await asyncio.sleep(0)
 
-    await asyncio.wait_for(flow.stop(), 20)
+    await asyncio.wait_for(flow.stop(), 60)
 
     assert (await working).exit_code == 0
 
@@ -137,10 +137,10 @@ async def test_signals_are_handled_by_a_run_and_stay_with_the_application_beside
 
     working = asyncio.create_task(flow.run())
     job = await flow.enqueue("anything")
-    await flow.wait(job.id, 20)
+    await flow.wait(job.id, 60)
     os.kill(os.getpid(), signal.SIGTERM)
 
-    assert (await asyncio.wait_for(working, 20)).why == "SIGTERM"
+    assert (await asyncio.wait_for(working, 60)).why == "SIGTERM"
     assert signal.getsignal(signal.SIGTERM) is before
 
 
@@ -151,9 +151,9 @@ async def test_a_signal_is_heard_by_every_run_of_the_process_whichever_ends_firs
     first, *others = runs
     flow_runners = list(flow._runners)
     flow_runners[0].request_stop()
-    await asyncio.wait_for(first, 20)
+    await asyncio.wait_for(first, 60)
     os.kill(os.getpid(), signal.SIGTERM)
-    assert [(await asyncio.wait_for(run, 20)).why for run in others] == ["SIGTERM", "SIGTERM"]
+    assert [(await asyncio.wait_for(run, 60)).why for run in others] == ["SIGTERM", "SIGTERM"]
     assert signal.getsignal(signal.SIGTERM) is before
 
 

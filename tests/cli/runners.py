@@ -11,7 +11,7 @@ from typing import IO, Any
 Show = Callable[[str], dict[str, Any]]
 Enqueue = Callable[..., str]
 KONGFLOW = [sys.executable, "-m", "kongflow"]
-DEADLINE = 30.0
+DEADLINE = 60.0
 
 
 def read_until(stream: IO[str], event: str) -> dict[str, Any]:

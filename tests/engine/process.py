@@ -18,7 +18,7 @@ from kongflow.store.base import Store
 from kongflow.store.open import open_store
 from tests.builders import QUICK, make_catalog
 from tests.engine.database import url_of
-from tests.engine.waiting import until
+from tests.engine.waiting import PATIENCE, until
 
 PROJECT = Path(__file__).parents[2]
 
@@ -44,13 +44,13 @@ class Child:
         lines = [json.loads(line) for line in self._log.read_text().splitlines() if line.endswith("}")]
         return [line for line in lines if line.get("event") == name]
 
-    async def ended(self, seconds: float = 20.0) -> int:
+    async def ended(self, seconds: float = PATIENCE) -> int:
         """Return the exit code."""
         await until(lambda: self.process.poll() is not None, seconds)
         return self.process.returncode
 
     async def until_told(self, name: str) -> dict[str, Any]:
-        await until(lambda: bool(self.events(name)), 20.0)
+        await until(lambda: bool(self.events(name)))
         return self.events(name)[0]
 
     def end(self) -> None:
@@ -109,7 +109,7 @@ class Processes:
         return ledger.read_text().splitlines().count(what) if ledger.exists() else 0
 
     async def until_noted(self, what: str, times: int = 1) -> None:
-        await until(lambda: self.noted(what) >= times, 20.0)
+        await until(lambda: self.noted(what) >= times)
 
     async def job(self, id: str) -> Job:
         job = await self.store.get(id)
@@ -117,7 +117,7 @@ class Processes:
         return job
 
     async def ended(self, id: str) -> Job:
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + PATIENCE
         while not (job := await self.job(id)).state.is_final:
             assert time.monotonic() < deadline, f"job {id} did not end: {job}"
             await asyncio.sleep(0.02)

@@ -20,7 +20,7 @@ from kongflow.store.open import open_store
 from kongflow.store.records import JobFilter
 from tests.builders import make_catalog, make_handlers
 from tests.engine.database import url_of
-from tests.engine.waiting import until, until_async
+from tests.engine.waiting import PATIENCE, until, until_async
 
 E = TypeVar("E", bound=Event)
 
@@ -54,8 +54,8 @@ class Site:
         return await self.running
 
     async def run_all(self) -> RunSummary:
-        """Run until nothing is left, and for 30 s at most."""
-        return await asyncio.wait_for(self.runner.run(until_idle=True), 30)
+        """Run until nothing is left, and for a minute at most."""
+        return await asyncio.wait_for(self.runner.run(until_idle=True), PATIENCE)
 
     async def enqueue(self, task: str, payload: Json = None, **options: Any) -> str:
         job = await self.client.enqueue(task, payload if payload is not None else {}, job_options(options))

@@ -26,7 +26,7 @@ from kongflow.errors import StoreBusy, StoreUnavailable
 from kongflow.store.records import Renewal, RunnerInfo, Settlement
 from tests.builders import QUICK
 from tests.engine.site import Site, open_site
-from tests.engine.waiting import until
+from tests.engine.waiting import PATIENCE, until
 
 pytestmark = pytest.mark.anyio
 
@@ -261,7 +261,7 @@ async def test_a_stop_during_an_outage_ends_within_the_shutdown_timeout(tmp_path
         await site.start()
         plug.pulled = True
         await until(lambda: plug.refused >= 3)
-        summary = await asyncio.wait_for(site.stop(), 2.0)
+        summary = await asyncio.wait_for(site.stop(), PATIENCE)
 
     assert summary.exit_code == 0
     assert site.of(JobSucceeded) == []

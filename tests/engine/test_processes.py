@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 
 from kongflow.core.job import JobState
+from tests.engine.database import url_of
 from tests.engine.process import Processes
+from tests.freezing import freeze
 
 pytestmark = pytest.mark.anyio
 
@@ -100,7 +102,7 @@ async def test_a_killed_runners_job_runs_again_elsewhere_with_its_attempt(tmp_pa
         processes.go()
         job = await processes.ended(added)
 
-    assert took < processes.settings.lease + 3
+    assert took < processes.settings.lease + 15, "seconds, with room for a slow machine"
     assert (job.state, job.attempt, job.claims) == (JobState.SUCCEEDED, 1, 2)
     assert job.result == str(second.process.pid)
     assert second.events("job.rescued")[0]["outcome"] == "released"
@@ -109,7 +111,7 @@ async def test_a_killed_runners_job_runs_again_elsewhere_with_its_attempt(tmp_pa
 async def test_a_frozen_runner_cannot_settle_what_was_given_away(tmp_path: Path) -> None:
     async with Processes(tmp_path) as processes:
         added, frozen = await processes.add_and_start("waits")
-        frozen.process.send_signal(signal.SIGSTOP)
+        freeze(frozen.process, url_of(tmp_path))
         second = await processes.start()
         await processes.until_noted(f"start {added}", times=2)
         frozen.process.send_signal(signal.SIGCONT)

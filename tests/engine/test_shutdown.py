@@ -19,6 +19,7 @@ from kongflow.engine.events import JobAbandoned, JobOverrunning, JobReleased, Jo
 from kongflow.engine.maintenance import Maintenance
 from tests.builders import QUICK
 from tests.engine.site import Site, open_site
+from tests.engine.waiting import PATIENCE
 
 pytestmark = pytest.mark.anyio
 
@@ -66,13 +67,13 @@ async def test_what_does_not_end_in_time_is_cancelled_and_released_without_an_at
     async def work(payload: Any) -> None:
         await asyncio.Event().wait()
 
-    async with open_site(tmp_path, {"work": {"run": work, "max_attempts": 1}}, runner=BRIEF) as site:
+    async with open_site(tmp_path, {"work": {"run": work, "max_attempts": 1}}) as site:
         (added,) = await start_with(site, "work")
         began = time.monotonic()
         summary = await site.stop()
         job = await site.job(added)
 
-    assert time.monotonic() - began < BRIEF.shutdown_timeout
+    assert time.monotonic() - began < QUICK.shutdown_timeout
     assert (job.state, job.attempt, job.claims, job.crashes, job.error) == (JobState.READY, 0, 1, 0, None)
     assert (summary.exit_code, summary.released, summary.running_on) == (0, 1, 0)
 
@@ -88,7 +89,7 @@ async def test_a_hurried_stop_skips_the_wait(tmp_path: Path) -> None:
         await site.until_told(RunnerStopping)
         site.runner.request_stop(hurry=True)
         assert site.running is not None
-        await asyncio.wait_for(site.running, 5)
+        await asyncio.wait_for(site.running, PATIENCE)
 
         assert (await site.job(added)).state is JobState.READY
 

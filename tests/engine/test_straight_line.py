@@ -29,7 +29,7 @@ from kongflow.errors import GiveUp
 from kongflow.store.records import Claimed
 from tests.builders import QUICK, make_handler
 from tests.engine.site import open_site
-from tests.engine.waiting import until
+from tests.engine.waiting import PATIENCE, until
 
 pytestmark = pytest.mark.anyio
 
@@ -156,7 +156,7 @@ async def test_a_job_added_while_the_runner_waits_starts_without_a_poll(tmp_path
     async with open_site(tmp_path, {"work": {"run": work}}, runner=slow) as site:
         await site.start()
         await site.enqueue("work")
-        await asyncio.wait_for(done.wait(), 5)
+        await asyncio.wait_for(done.wait(), PATIENCE)
 
 
 async def test_a_scheduled_job_starts_at_its_time_not_at_the_next_poll(tmp_path: Path) -> None:
@@ -169,7 +169,7 @@ async def test_a_scheduled_job_starts_at_its_time_not_at_the_next_poll(tmp_path:
     async with open_site(tmp_path, {"work": {"run": work}}, runner=slow) as site:
         await site.enqueue("work", run_at=timedelta(milliseconds=100))
         await site.start()
-        await asyncio.wait_for(done.wait(), 5)
+        await asyncio.wait_for(done.wait(), PATIENCE)
 
 
 async def test_the_context_says_what_the_job_is_and_adds_jobs(tmp_path: Path) -> None:

@@ -4,8 +4,11 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable
 
+PATIENCE = 60.0
+"""How long a test waits for what must come, in seconds: a slow machine is no failure, a hanging test is one."""
 
-async def until(condition: Callable[[], bool], seconds: float = 10.0) -> None:
+
+async def until(condition: Callable[[], bool], seconds: float = PATIENCE) -> None:
     """Return as soon as the condition holds; fail after so many seconds."""
     deadline = time.monotonic() + seconds
     while not condition():
@@ -13,7 +16,7 @@ async def until(condition: Callable[[], bool], seconds: float = 10.0) -> None:
         await asyncio.sleep(0.005)
 
 
-async def until_async(condition: Callable[[], Awaitable[bool]], seconds: float = 10.0) -> None:
+async def until_async(condition: Callable[[], Awaitable[bool]], seconds: float = PATIENCE) -> None:
     """As `until`, for a condition that is awaited."""
     deadline = time.monotonic() + seconds
     while not await condition():

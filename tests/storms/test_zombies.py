@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import json
 import signal
-import sqlite3
 import subprocess
 from collections.abc import Callable
-from contextlib import closing
 from typing import Any
 
 import pytest
@@ -15,6 +13,7 @@ from sqlalchemy import text
 
 from kongflow.core.job import NewJob
 from kongflow.store.base import Store
+from tests.freezing import freeze
 from tests.storms.arena import Arena
 
 LEASE, HEARTBEAT = 1.5, 0.4
@@ -69,12 +68,8 @@ class Graveyard:
         self.arena.wait_until_done(len(WRITES) * (number + 1), 20)
 
     def freeze(self, runner: subprocess.Popen[str]) -> None:
-        """Stop a process; not while it holds the lock of the file, which would stop everybody."""
         self.arena.note(event="stop", pid=runner.pid)
-        runner.send_signal(signal.SIGSTOP)
-        while _is_locked(self.arena.url):
-            runner.send_signal(signal.SIGCONT)
-            runner.send_signal(signal.SIGSTOP)
+        freeze(runner, self.arena.url)
 
     def wake(self, runner: subprocess.Popen[str]) -> None:
         runner.send_signal(signal.SIGCONT)
@@ -145,16 +140,3 @@ def _getting(ids: list[str]) -> Any:
         return [await store.get(id) for id in ids]
 
     return get
-
-
-def _is_locked(url: str) -> bool:
-    if not url.startswith("sqlite:"):
-        return False
-    path = url.removeprefix("sqlite:///").partition("?")[0]
-    with closing(sqlite3.connect(path, timeout=0, isolation_level=None)) as connection:
-        try:
-            connection.execute("begin immediate")
-        except sqlite3.OperationalError:
-            return True
-        connection.execute("rollback")
-    return False

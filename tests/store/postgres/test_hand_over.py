@@ -39,7 +39,7 @@ async def test_a_job_that_a_user_holds_holds_nobody_up(stage: Stage) -> None:
     job = await stage.claim_one(runner)
     async with stage.store.transaction() as connection:
         await connection.execute(text("select from kongflow.job where id = :id for update"), {"id": int(added[1].id)})
-        following = await asyncio.wait_for(settle(stage, runner, job), 5)
+        following = await asyncio.wait_for(settle(stage, runner, job), 60)
     assert following is not None
     assert following.id == added[2].id
 

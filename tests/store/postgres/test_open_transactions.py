@@ -29,7 +29,7 @@ INFO = info("work", queues={"runs:*": 1})
 
 async def soon(work: Awaitable[T]) -> T:
     """What must not wait for anybody; a limit that only a lock reaches."""
-    return await asyncio.wait_for(work, 10)
+    return await asyncio.wait_for(work, 60)
 
 
 @asynccontextmanager
