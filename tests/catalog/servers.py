@@ -29,11 +29,13 @@ class HttpEndpoint:
     url: str = ""
     answer: Answer = field(default_factory=Answer)
     requests: list[tuple[str, dict[str, str]]] = field(default_factory=list)
+    writers: list[asyncio.StreamWriter] = field(default_factory=list)
 
     def says(self, value: Any, status: int = 200) -> None:
         self.answer = Answer(status, json.dumps(value).encode())
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.writers.append(writer)
         head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
         headers = dict(line.lower().split(": ", 1) if ": " in line else (line, "") for line in head[1:] if line)
         self.requests.append((head[0], {name: value.strip() for name, value in headers.items()}))
@@ -58,6 +60,12 @@ async def http_endpoint() -> AsyncIterator[HttpEndpoint]:
     endpoint.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/api/trigger"
     async with server:
         yield endpoint
+    for writer in endpoint.writers:
+        writer.close()
+        try:
+            await writer.wait_closed()
+        except ConnectionError:
+            pass  # the caller has gone
 
 
 async def closed_port() -> int:

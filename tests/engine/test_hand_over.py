@@ -196,7 +196,7 @@ async def two_lines(folder: Path, concurrency: int, monkeypatch: pytest.MonkeyPa
         "line": {"run": ends_when_it_may, "queue": "line:<< payload.queue >>"},
         "other": {"run": ends_when_it_may},
     }
-    runner = replace(STEADY, concurrency=concurrency, poll_interval=60.0)
+    runner = replace(STEADY, concurrency=concurrency, poll_interval=3600.0)
     async with open_site(folder, tasks, queues={"line:*": 1}, runner=runner) as site:
         yield Lines(site, may_end, monkeypatch)
 

@@ -55,7 +55,7 @@ async def test_a_stop_waits_for_an_end_that_is_put_aside(tmp_path: Path, monkeyp
         await gate.wait()
         return "written at last"
 
-    patient = replace(QUICK, lease=30.0, shutdown_timeout=30.0)
+    patient = replace(QUICK, lease=30.0, shutdown_timeout=3600.0)
     async with open_site(tmp_path, {"work": {"run": work}}, runner=patient) as site:
         settle = site.store.settle
 

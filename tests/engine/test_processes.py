@@ -18,7 +18,7 @@ pytestmark = pytest.mark.anyio
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 async def test_the_first_signal_drains_and_exits_0(tmp_path: Path, number: signal.Signals) -> None:
-    async with Processes(tmp_path, shutdown_timeout=30.0) as processes:
+    async with Processes(tmp_path, shutdown_timeout=3600.0) as processes:
         added, runner = await processes.add_and_start("waits")
         runner.process.send_signal(number)
         stopping = await runner.until_told("runner.stopping")
@@ -32,7 +32,7 @@ async def test_the_first_signal_drains_and_exits_0(tmp_path: Path, number: signa
 
 
 async def test_the_second_signal_skips_the_wait_and_releases_without_an_attempt(tmp_path: Path) -> None:
-    async with Processes(tmp_path, shutdown_timeout=60.0) as processes:
+    async with Processes(tmp_path, shutdown_timeout=3600.0) as processes:
         added, runner = await processes.add_and_start("waits")
         runner.process.send_signal(signal.SIGINT)
         await runner.until_told("runner.stopping")
@@ -44,7 +44,7 @@ async def test_the_second_signal_skips_the_wait_and_releases_without_an_attempt(
 
 
 async def test_the_third_signal_ends_the_process_at_once_with_130(tmp_path: Path) -> None:
-    async with Processes(tmp_path, shutdown_timeout=60.0) as processes:
+    async with Processes(tmp_path, shutdown_timeout=3600.0) as processes:
         _, runner = await processes.add_and_start("blocks")
         for _ in range(3):
             runner.process.send_signal(signal.SIGTERM)
@@ -85,7 +85,7 @@ async def test_a_loop_that_stalls_ends_its_process_with_all_stacks_in_the_log(tm
 
 
 async def test_a_stall_is_noticed_also_while_the_stalled_handler_has_the_file(tmp_path: Path) -> None:
-    async with Processes(tmp_path, stall_limit=0.5, lease=60.0) as processes:
+    async with Processes(tmp_path, stall_limit=0.5, lease=3600.0) as processes:
         _, runner = await processes.add_and_start("blocks_with_a_lock")
 
         assert await runner.ended() == 1
