@@ -80,7 +80,8 @@ def _of_sqlalchemy(connection: object) -> Connection | None:
 
 
 # psycopg is imported where a caller's object may be his: who uses SQLite alone never loads it. Cursors are made with
-# their own class and rows, whatever the connection's factories are.
+# their own class and rows, whatever the connection's factories are, and read instants in binary, whatever the session's
+# style of writing them is.
 
 
 def _direct(connection: object) -> DirectConnection | None:
@@ -92,7 +93,7 @@ def _direct(connection: object) -> DirectConnection | None:
 
     def rows(statement: bytes, values: Mapping[str, object]) -> list[Row]:
         with psycopg.Cursor(connection, row_factory=tuple_row) as cursor:
-            return list(cursor.execute(statement, values).fetchall())
+            return list(cursor.execute(statement, values, binary=True).fetchall())
 
     return DirectConnection(connection, rows)
 
@@ -106,7 +107,7 @@ def _async_direct(connection: object) -> DirectConnection | None:
 
     async def rows(statement: bytes, values: Mapping[str, object]) -> list[Row]:
         async with psycopg.AsyncCursor(connection, row_factory=tuple_row) as cursor:
-            await cursor.execute(statement, values)
+            await cursor.execute(statement, values, binary=True)
             return list(await cursor.fetchall())
 
     return DirectConnection(connection, lambda statement, values: await_only(rows(statement, values)))

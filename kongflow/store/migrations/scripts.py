@@ -49,7 +49,8 @@ def install_functions() -> None:
     functions = load_statements("kongflow.store.postgres", lambda sql: in_schema(sql, schema), "functions")
     for function in functions.values():
         op.execute(Verbatim(function.strip()))
-    op.execute(Verbatim(f'revoke execute on all functions in schema "{schema}" from public'))
+    ours = ", ".join(f'"{schema}".{name}' for name in functions)
+    op.execute(Verbatim(f"revoke execute on function {ours} from public"))
 
 
 def _schema() -> str:

@@ -81,9 +81,17 @@ class Access:
         return self._wakeups
 
     async def _check_session(self) -> None:
-        """Raises: StoreUnavailable where somebody in between has dropped the settings of our session."""
-        if not self.address.pooled and not await self.value("session_is_ours"):
+        """Raises: StoreUnavailable where somebody in between has dropped the settings of our session, and where the
+        database cannot keep every text.
+        """
+        ((is_ours, encoding),) = await self.rows("session")
+        if not self.address.pooled and not is_ours:
             raise StoreUnavailable(f"{self.address.place} does not keep the settings of a session. {POOLER_HINT}")
+        if encoding != "UTF8":
+            raise StoreUnavailable(
+                f"the database at {self.address.place} has the encoding {encoding}, which cannot keep every payload: "
+                "create one with `createdb --encoding UTF8 --template template0`"
+            )
 
     # --- our own statements ---
 

@@ -28,8 +28,11 @@ LIMITS: Mapping[str, str] = {
 }
 """Settings of the server, which a URL's `options` may overrule: it, too, notices within 9 seconds that the other side
 has vanished, and lets go of what its transaction has locked."""
-_EVERYBODYS = {"datestyle": "ISO", **LIMITS}
+ENCODING = "utf8"
+"""Of what we send and get, whatever the database or the role says."""
+STYLE = "ISO"
 """psycopg reads instants in no other style."""
+_EVERYBODYS = {"datestyle": STYLE, "idle_session_timeout": "0", **LIMITS}
 LOCK_TIMEOUT = 5_000
 """Milliseconds for which a statement of ours waits for a lock, unless a URL's `options` say something else."""
 _OUR_LIMITS = {
@@ -37,6 +40,7 @@ _OUR_LIMITS = {
     "lock_timeout": str(LOCK_TIMEOUT),
     "idle_in_transaction_session_timeout": "30s",
 }
+_MIGRATIONS = {**_EVERYBODYS, "lock_timeout": "0", "statement_timeout": "0"}
 _FIXED = {
     "timezone": "UTC",
     "default_transaction_isolation": "read\\ committed",
@@ -73,7 +77,7 @@ class Address:
     @property
     def migrating(self) -> str:
         """The connection string of a migration: it may wait for another, and take its time."""
-        return self._with(_EVERYBODYS, _FIXED)
+        return self._with(_MIGRATIONS, _FIXED)
 
     def ours(self, statement_timeout: int) -> str:
         """The connection string of sessions that run only our own statements, for so many milliseconds at the most."""
@@ -110,7 +114,10 @@ def parse_address(url: str, pooler: str = "none") -> Address:
         raise InvalidOption(_NO_URL)
     hosts = str(given.get("host") or given.get("hostaddr") or "localhost")
     attributes = {"target_session_attrs": "read-write"} if "," in hosts else {}
-    parameters = {name: str(value) for name, value in {**CONNECT, **attributes, **given}.items() if value is not None}
+    if str(given.get("client_encoding", ENCODING)).lower().replace("-", "") != ENCODING:
+        raise InvalidOption("client_encoding of database.url must be utf8: a payload may have any character")
+    wanted = {**CONNECT, **attributes, **given, "client_encoding": ENCODING}
+    parameters = {name: str(value) for name, value in wanted.items() if value is not None}
     place = f"postgresql://{_with_ports(hosts, str(given.get('port') or ''))}/{given.get('dbname') or ''}"
     return Address(make_conninfo("", **parameters), place, pooled=pooler == "transaction")
 

@@ -26,7 +26,9 @@ _BEGIN, _COMMIT = b"begin isolation level read committed", b"commit"
 
 
 class Connections:
-    """Autocommit connections for single statements. For one event loop."""
+    """Autocommit connections for single statements, whose rows come in binary: how a session writes instants is
+    anybody's choice. For one event loop.
+    """
 
     def __init__(self, address: Address, size: int) -> None:
         self._address = address
@@ -48,7 +50,7 @@ class Connections:
                     frame = _frame(patience, pooled=self._address.pooled)
                     cursor = await _run_framed(connection, frame, statement, values)
                 else:
-                    cursor = await connection.execute(statement, values)
+                    cursor = await connection.execute(statement, values, binary=True)
                 rows: list[Row] = [] if cursor.description is None else await cursor.fetchall()
                 return rows, cursor.rowcount
 
@@ -78,7 +80,7 @@ class Connections:
     async def _take(self) -> AsyncConnection:
         while self._idle:
             connection = self._idle.pop()
-            if _is_alive(connection):
+            if is_alive(connection):
                 return connection
             await connection.close()
         return await connect(self._address)
@@ -108,11 +110,11 @@ def run_sync(
     """Run a statement in a transaction of its own and return its rows. Raises: as Connections.run."""
     with connection.answering(patience):
         if not address.pooled:
-            return connection.execute(statement, values).fetchall()
+            return connection.execute(statement, values, binary=True).fetchall()
         with connection.pipeline():
             for setting in _frame(patience, pooled=True):
                 connection.execute(setting)
-            cursor = connection.execute(statement, values)
+            cursor = connection.execute(statement, values, binary=True)
             connection.execute(_COMMIT)
         return cursor.fetchall()
 
@@ -125,7 +127,7 @@ async def _run_framed(
         async with connection.pipeline():
             for setting in frame:
                 await connection.execute(setting)
-            cursor = await connection.execute(statement, values)
+            cursor = await connection.execute(statement, values, binary=True)
             await connection.execute(_COMMIT)
     except psycopg.Error:
         if connection.pgconn.transaction_status == TransactionStatus.INERROR:
@@ -148,7 +150,7 @@ def _is_usable(connection: AsyncConnection) -> bool:
     return not connection.closed and connection.pgconn.transaction_status == TransactionStatus.IDLE
 
 
-def _is_alive(connection: AsyncConnection) -> bool:
+def is_alive(connection: AsyncConnection | PatientConnection) -> bool:
     """Say whether the server has not closed a connection while it was idle; without a round trip.
 
     Nobody has asked for anything, so what can be read now is the server's farewell.

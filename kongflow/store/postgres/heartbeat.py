@@ -10,7 +10,7 @@ from psycopg.pq import TransactionStatus
 
 from kongflow.errors import StoreReplaced, StoreUnavailable
 from kongflow.store.postgres.access import Access
-from kongflow.store.postgres.connections import connect_sync
+from kongflow.store.postgres.connections import connect_sync, is_alive
 from kongflow.store.postgres.faults import explain
 from kongflow.store.postgres.patience import PatientConnection
 from kongflow.store.records import Renewal
@@ -58,6 +58,8 @@ class PostgresLeaseKeeper:
             self._connection = None
 
     def _renew(self, leases: Sequence[int]) -> Renewal:
+        if self._connection is not None and not is_alive(self._connection):
+            self._disconnect()  # a limit for idle connections is no outage, after which others must not be called dead
         if self._connection is None:
             self._connection = connect_sync(self._access.address, self._patience)
         values = {"runner": self._runner, "shift": self._access.shift}

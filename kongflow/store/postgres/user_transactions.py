@@ -14,9 +14,10 @@ from sqlalchemy.exc import TimeoutError as NoneFree
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from kongflow.errors import StoreBusy, WrongDatabase
-from kongflow.store.postgres.address import Address
+from kongflow.store.postgres.address import STYLE, Address
 from kongflow.store.postgres.faults import explain
 
+_STYLED = f"set local datestyle = {STYLE}"
 _ISOLATION: Literal["READ COMMITTED"] = "READ COMMITTED"
 """Whatever the database gives to others: the end of a job must see who asked for its cancel meanwhile."""
 
@@ -54,6 +55,8 @@ class UserTransactions:
         try:
             with self._explained():
                 await connection.begin()
+                if self._address.pooled:
+                    await connection.exec_driver_sql(_STYLED)
             yield connection
             with self._explained():
                 await connection.commit()
@@ -79,6 +82,8 @@ class UserTransactions:
         try:
             with self._explained():
                 connection.begin()
+                if self._address.pooled:
+                    connection.exec_driver_sql(_STYLED)
             yield connection
             with self._explained():
                 connection.commit()

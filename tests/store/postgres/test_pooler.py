@@ -55,7 +55,8 @@ async def test_behind_a_pooler_everything_works_and_nothing_is_left_to_a_session
     await behind.store.listen(lambda: None)
     await work_a_day(behind)
 
-    assert {name for call in line.calls for name in call.startup} <= {"user", "database", "application_name"}
+    asked = {name for call in line.calls for name in call.startup}
+    assert asked <= {"user", "database", "application_name", "client_encoding"}
     sent = [statement for call in line.calls for statement in call.statements]
     assert len(sent) > 100
     assert {name for name, _ in sent} == {""}, "nothing is prepared"

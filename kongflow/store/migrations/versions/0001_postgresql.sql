@@ -1,7 +1,8 @@
 -- Purpose: create every table of the PostgreSQL dialect. Caller: revision 0001, in one transaction.
 -- Locks: nothing that anybody uses yet. States: 0 unrouted, 1 scheduled, 2 ready, 3 blocked, 4 running, 5 succeeded,
 -- 6 failed, 7 cancelled. Names of queues and lanes have the collation "C" everywhere: lanes are locked in its order.
--- A lane is a queue with a limit, or a pattern whose `max_active` all its queues share.
+-- A lane is a queue with a limit, or a pattern whose `max_active` all its queues share. A table without a key has
+-- `replica identity full`: a publication for all tables would refuse every change of it otherwise.
 
 -- Live jobs only. A plain `insert into kongflow.job (task, payload) values (…)` is enough to add one: state 0.
 -- The table stays small and its rows change often: it is vacuumed by the number of dead rows, without pauses.
@@ -45,6 +46,8 @@ create table kongflow.job (
             hashtextextended(task, hash_array_extended(coalesce(flags, '{}'), 0))
         )
     ) stored,
+    -- The name of a pattern is a lane of its own.
+    check (state = 0 or strpos(queue, '*') = 0),
     check ((state = 3) = (lane is not null)),
     check ((state = 4) = (lease is not null)),
     check (state = 0 or (priority is not null and run_at is not null and ready_at is not null))
@@ -162,6 +165,7 @@ create table kongflow.taker (
     config text not null
 );
 
+alter table kongflow.taker replica identity full;
 create index taker_task on kongflow.taker (task);
 
 -- A lane with running jobs; no row where nothing runs. `granted` and `slots` are those of the last claim. `refill_at`:
@@ -185,6 +189,7 @@ create table kongflow.lane_check (
     up_to text collate "C"
 ) with (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 1000, autovacuum_vacuum_cost_delay = 0);
 
+alter table kongflow.lane_check replica identity full;
 create index lane_check_sweep on kongflow.lane_check (sweep, lane);
 
 -- The starts that a rate limit counts, for as long as its window.
@@ -194,6 +199,7 @@ create table kongflow.start (
     forget_at timestamptz not null
 ) with (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 2000, autovacuum_vacuum_cost_delay = 0);
 
+alter table kongflow.start replica identity full;
 create index start_window on kongflow.start (queue, at);
 create index start_forget on kongflow.start (forget_at);
 

@@ -12,6 +12,7 @@ declare
     v_jobs kongflow.new_job[];
     v_job kongflow.new_job;
 begin
+    perform kongflow.durable();
     v_jobs := array(
         select (
             e.n, nextval(pg_get_serial_sequence('kongflow.job', 'id')), e.task, e.payload, e.queue, e.rule, e.priority,

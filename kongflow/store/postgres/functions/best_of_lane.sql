@@ -3,7 +3,7 @@
 -- among the best: some times `p_most` together, however many kinds there are. Caller: lock_best. Locks: nothing.
 create or replace function kongflow.best_of_lane(p_lane text, p_state integer, p_most integer, p_before bigint)
 returns bigint[]
-language plpgsql stable set enable_sort = off set enable_bitmapscan = off as $$
+language plpgsql stable set jit = off set enable_sort = off set enable_bitmapscan = off as $$
 declare
     v_is_pattern boolean := strpos(p_lane, '*') > 0;
     v_end record;

@@ -5,7 +5,7 @@
 -- what it does not use of them. Locks: ready jobs, without waiting.
 create or replace function kongflow.block(p_ranked kongflow.picked_job[], p_refused bigint[], p_lanes text[])
 returns void
-language plpgsql set enable_sort = off set enable_bitmapscan = off as $$
+language plpgsql set jit = off set enable_sort = off set enable_bitmapscan = off as $$
 declare
     v_first record;
     v_each integer;

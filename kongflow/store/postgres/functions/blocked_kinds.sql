@@ -1,7 +1,7 @@
 -- Purpose: list the kinds of the jobs that wait in a lane and that somebody may take; of a pattern, that somebody
 -- perhaps may take. It jumps from one kind to the next: each may hold a million. Caller: best_of_lane. Locks: nothing.
 create or replace function kongflow.blocked_kinds(p_lane text) returns setof bigint
-language plpgsql stable set enable_sort = off set enable_bitmapscan = off as $$
+language plpgsql stable set jit = off set enable_sort = off set enable_bitmapscan = off as $$
 declare
     v_job record;
     v_kind bigint := -9223372036854775808;

@@ -1,7 +1,7 @@
 -- Purpose: list lanes with blocked jobs after a place, in the order of their names. It jumps from one name to the next:
 -- a lane may hold a million. Caller: repair. Locks: nothing.
 create or replace function kongflow.blocked_lanes(p_after text, p_limit integer) returns text[]
-language plpgsql stable set enable_sort = off set enable_bitmapscan = off as $$
+language plpgsql stable set jit = off set enable_sort = off set enable_bitmapscan = off as $$
 declare
     v_lanes text[] := '{}';
     v_lane text collate "C" := p_after;

@@ -7,7 +7,7 @@
 create or replace function kongflow.claim(
     p_runner bigint, p_limit integer, p_suspects integer, p_first boolean, p_shift interval
 ) returns setof kongflow.claimed_job
-language plpgsql set lock_timeout = '5s' as $$
+language plpgsql as $$
 declare
     v_now timestamptz := clock_timestamp() + p_shift;
     v_runner kongflow.runner;
@@ -18,6 +18,7 @@ declare
     v_more boolean := false;
     v_stand kongflow.claimed_job;
 begin
+    perform kongflow.durable();
     if exists (select from kongflow.runner where id = p_runner and not alive and not has_left) then
         perform kongflow.revive(p_runner, v_now);
     end if;

@@ -1,10 +1,11 @@
 -- Purpose: delete a job that is not running: true; false where it runs, null where there is none. Caller: delete.
 -- Locks: the job, for which it waits.
 create or replace function kongflow.delete(p_id bigint) returns boolean
-language plpgsql set lock_timeout = '5s' as $$
+language plpgsql as $$
 declare
     v_job record;
 begin
+    perform kongflow.durable();
     select state, queue, lane, claimed_key into v_job from kongflow.job where id = p_id for update;
     if not found then
         delete from kongflow.history where id = p_id;

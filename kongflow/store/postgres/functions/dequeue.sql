@@ -5,6 +5,7 @@ language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
     v_id bigint;
 begin
+    perform kongflow.durable();
     v_id := coalesce(
         (select id from kongflow.job where job_key = p_key and state = 0 order by id + 0 desc limit 1),
         (select id from kongflow.job where job_key = p_key and state > 0),

@@ -22,6 +22,7 @@ declare
     v_control constant text := '[\x01-\x1f\x7f-\x9f\u2028\u2029]';
     v_id bigint;
 begin
+    perform kongflow.durable();
     perform kongflow.require(task is not null and length(task) <= 128 and task ~ '^[A-Za-z][A-Za-z0-9_.:-]*$',
         format('%L is no name of a task: 1 to 128 letters, digits and _ . : -, a letter first', left(task, 128)));
     perform kongflow.require(jsonb_typeof(payload) = 'object',

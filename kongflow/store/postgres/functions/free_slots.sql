@@ -5,7 +5,7 @@
 create or replace function kongflow.free_slots(
     p_queues text[], p_next_of text[], p_runner bigint, p_now timestamptz
 ) returns bigint[]
-language plpgsql set enable_sort = off set enable_bitmapscan = off as $$
+language plpgsql set jit = off set enable_sort = off set enable_bitmapscan = off as $$
 declare
     v_all text[] := p_queues || kongflow.patterns_of(p_queues);
     v_locked text[];

@@ -2,7 +2,7 @@
 -- runner that has time, which chores there are. Caller: claim. Locks: nothing.
 create or replace function kongflow.how_things_stand(p_more boolean, p_runner kongflow.runner, p_now timestamptz)
 returns kongflow.claimed_job
-language plpgsql stable set enable_sort = off set enable_bitmapscan = off as $$
+language plpgsql stable set jit = off set enable_sort = off set enable_bitmapscan = off as $$
 declare
     v_stand kongflow.claimed_job;
 begin

@@ -4,7 +4,7 @@
 -- Locks: the runner, where the answer has changed, and without waiting: its callers hold lanes, and a claim that waits
 -- for one of these may hold the runner.
 create or replace function kongflow.look_by_kind(p_runner bigint, p_suspects integer) returns boolean
-language plpgsql set enable_sort = off set enable_bitmapscan = off as $$
+language plpgsql set jit = off set enable_sort = off set enable_bitmapscan = off as $$
 declare
     v_runner kongflow.runner;
     v_job record;

@@ -3,7 +3,7 @@
 -- still hold jobs. Rows of runners that are gone stay for a week, perhaps a hundred thousand, so it jumps from one
 -- runner that holds jobs to the next. Caller: rescue, how_things_stand. Locks: nothing.
 create or replace function kongflow.lost_runners(p_now timestamptz) returns setof kongflow.runner
-language sql stable set enable_seqscan = off set enable_bitmapscan = off as $$
+language sql stable set jit = off set enable_seqscan = off set enable_bitmapscan = off as $$
     with recursive holds (runner) as (
         (select runner from kongflow.job where state = 4 order by runner limit 1)
         union all

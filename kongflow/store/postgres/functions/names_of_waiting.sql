@@ -1,7 +1,7 @@
 -- Purpose: list names after a place, in their order: of lanes with blocked jobs, and of queues whose jobs wait for a
 -- pattern. It jumps from one name to the next: each may have a million. Caller: sweep. Locks: nothing.
 create or replace function kongflow.names_of_waiting(p_after text, p_limit integer) returns text[]
-language plpgsql stable set enable_sort = off set enable_bitmapscan = off as $$
+language plpgsql stable set jit = off set enable_sort = off set enable_bitmapscan = off as $$
 declare
     v_names text[] := '{}';
     v_name text collate "C" := p_after;

@@ -4,7 +4,7 @@
 -- Caller: free_slots. Locks: nothing; the caller has locked these jobs and their lanes.
 create or replace function kongflow.next_for(p_runner bigint, p_ids bigint[], p_queues text[], p_now timestamptz)
 returns bigint[]
-language plpgsql set enable_sort = off set enable_bitmapscan = off as $$
+language plpgsql set jit = off set enable_sort = off set enable_bitmapscan = off as $$
 declare
     v_runner kongflow.runner;
     v_first record;

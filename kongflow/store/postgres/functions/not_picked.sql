@@ -3,7 +3,7 @@
 -- queue's worst one, and 2,000 divided by the number of queues more. Caller: contended. Locks: nothing.
 create or replace function kongflow.not_picked(p_ranked kongflow.picked_job[], p_grants kongflow.lane_grant[])
 returns table (queue text, id bigint)
-language plpgsql stable set enable_seqscan = off set enable_sort = off set enable_bitmapscan = off as $$
+language plpgsql stable set jit = off set enable_seqscan = off set enable_sort = off set enable_bitmapscan = off as $$
 #variable_conflict use_column
 declare
     v_picked bigint[] := array(select id from unnest(p_ranked));

@@ -3,6 +3,7 @@
 create or replace function kongflow.pause(p_name text, p_reason text, p_author text, p_shift interval) returns void
 language plpgsql as $$
 begin
+    perform kongflow.durable();
     perform kongflow.lock_roster();
     insert into kongflow.pause (name, reason, author, paused_at)
     values (p_name, p_reason, p_author, clock_timestamp() + p_shift)

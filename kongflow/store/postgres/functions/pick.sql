@@ -4,7 +4,7 @@
 -- parameter it plans with a tenth of the table.
 create or replace function kongflow.pick(p_runner kongflow.runner, p_limit integer, p_suspects integer)
 returns kongflow.picked_job[]
-language plpgsql set enable_sort = off set enable_bitmapscan = off as $$
+language plpgsql set jit = off set enable_sort = off set enable_bitmapscan = off as $$
 declare
     v_picked kongflow.picked_job[];
 begin

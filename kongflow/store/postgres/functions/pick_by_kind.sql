@@ -6,7 +6,7 @@ create or replace function kongflow.pick_by_kind(
     p_runner kongflow.runner, p_limit integer, p_suspects integer,
     out picked kongflow.picked_job[], out exhausted boolean
 )
-language plpgsql set enable_sort = off set enable_bitmapscan = off as $$
+language plpgsql set jit = off set enable_sort = off set enable_bitmapscan = off as $$
 declare
     v_job record;
     v_kind bigint := -9223372036854775808;

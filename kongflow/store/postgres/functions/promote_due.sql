@@ -2,7 +2,7 @@
 -- Locks: the jobs, without waiting. The index has them in order; with old statistics the planner would sort them
 -- all. An array, not `in`: for that it would read the whole table.
 create or replace function kongflow.promote_due(p_now timestamptz) returns integer
-language plpgsql set enable_sort = off set enable_bitmapscan = off as $$
+language plpgsql set jit = off set enable_sort = off set enable_bitmapscan = off as $$
 declare
     v_moved integer;
 begin

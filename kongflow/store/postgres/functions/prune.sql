@@ -5,7 +5,7 @@
 -- With the rights of its owner: nobody else has any to a single partition. Locks: the rows, without waiting.
 create or replace function kongflow.prune(p_limit integer, p_latest timestamptz, p_shift interval) returns integer
 language plpgsql security definer
-set search_path = pg_catalog, pg_temp set enable_sort = off set enable_bitmapscan = off as $$
+set search_path = pg_catalog, pg_temp set jit = off set enable_sort = off set enable_bitmapscan = off as $$
 declare
     v_now timestamptz := least(clock_timestamp(), p_latest) + p_shift;
     v_count integer := 0;

@@ -2,7 +2,7 @@
 -- sweep, up to `p_most` of each, with the patterns that their queues share; returns how many there were. Caller: claim,
 -- repair. Locks: the notes, without waiting; the lanes, in the order of their names.
 create or replace function kongflow.put_right(p_most integer, p_now timestamptz) returns integer
-language plpgsql set enable_seqscan = off as $$
+language plpgsql set jit = off set enable_seqscan = off as $$
 declare
     v_noted text[] := kongflow.take_notes(p_most);
     v_swept text[] := '{}';

@@ -1,7 +1,7 @@
 -- Purpose: count the ready jobs of a lane that somebody may take, whoever has locked them, up to `p_most`. Kind by
 -- kind: where the planner may join them, it reads all that are ready. Caller: fill_lane. Locks: nothing.
 create or replace function kongflow.ready_in(p_lane text, p_most integer) returns integer
-language plpgsql stable set enable_sort = off set enable_bitmapscan = off as $$
+language plpgsql stable set jit = off set enable_sort = off set enable_bitmapscan = off as $$
 declare
     v_count integer := 0;
     v_kind bigint;

@@ -1,7 +1,7 @@
 -- Purpose: list the kinds of the ready jobs of a lane that somebody may take; of a pattern, that somebody perhaps may
 -- take. It jumps from one kind to the next: each may hold a million. Caller: best_of_lane, ready_in. Locks: nothing.
 create or replace function kongflow.ready_kinds(p_lane text) returns setof bigint
-language plpgsql stable set enable_sort = off set enable_bitmapscan = off as $$
+language plpgsql stable set jit = off set enable_sort = off set enable_bitmapscan = off as $$
 declare
     v_job record;
     v_kind bigint := -9223372036854775808;

@@ -2,7 +2,7 @@
 -- in force gives the queue to another rule now: up to 2,000 of them; returns how many. Caller: sweep. Locks: the jobs,
 -- without waiting.
 create or replace function kongflow.release_moved(p_queues text[]) returns integer
-language plpgsql set enable_seqscan = off set enable_bitmapscan = off as $$
+language plpgsql set jit = off set enable_seqscan = off set enable_bitmapscan = off as $$
 declare
     v_config text := (select value from kongflow.meta where name = 'in_force');
     v_moved integer;

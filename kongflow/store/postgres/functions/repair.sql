@@ -5,7 +5,7 @@
 create or replace function kongflow.repair(
     p_runner bigint, p_after text, p_limit integer, p_shift interval, out promoted integer, out reached text
 )
-language plpgsql set lock_timeout = '5s' as $$
+language plpgsql as $$
 declare
     v_lanes text[];
     v_now timestamptz := clock_timestamp() + p_shift;

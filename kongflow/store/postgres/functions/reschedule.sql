@@ -4,12 +4,13 @@
 create or replace function kongflow.reschedule(
     p_id bigint, p_run_at timestamptz, p_delay double precision, p_shift interval
 ) returns text
-language plpgsql set lock_timeout = '5s' as $$
+language plpgsql as $$
 declare
     v_now timestamptz := date_trunc('milliseconds', clock_timestamp() + p_shift);
     v_run_at timestamptz := coalesce(p_run_at, kongflow.later(v_now, p_delay));
     v_job record;
 begin
+    perform kongflow.durable();
     select state, queue, run_at into v_job from kongflow.job where id = p_id for update;
     if not found then
         return case when exists (select from kongflow.history where id = p_id) then 'finished' else 'missing' end;

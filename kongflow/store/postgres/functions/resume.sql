@@ -2,6 +2,7 @@
 create or replace function kongflow.resume(p_name text) returns boolean
 language plpgsql as $$
 begin
+    perform kongflow.durable();
     perform kongflow.lock_roster();
     delete from kongflow.pause where name = p_name;
     if not found then

@@ -4,11 +4,12 @@
 create or replace function kongflow.retry(
     p_id bigint, p_payload text, p_shift interval, out conflict text, out key text
 )
-language plpgsql set lock_timeout = '5s' as $$
+language plpgsql as $$
 declare
     v_now timestamptz := date_trunc('milliseconds', clock_timestamp() + p_shift);
     v_job record;
 begin
+    perform kongflow.durable();
     select state, queue into v_job from kongflow.job where id = p_id for update;
     if found then
         if v_job.state = 4 then

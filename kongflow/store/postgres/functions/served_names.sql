@@ -4,7 +4,7 @@
 -- Caller: pick_by_kind. Locks: nothing.
 create or replace function kongflow.served_names(p_runner kongflow.runner, p_kinds bigint[])
 returns table (queue text, kind bigint)
-language plpgsql stable set enable_seqscan = off set enable_sort = off set enable_bitmapscan = off as $$
+language plpgsql stable set jit = off set enable_seqscan = off set enable_sort = off set enable_bitmapscan = off as $$
 #variable_conflict use_column
 declare
     v_served text;

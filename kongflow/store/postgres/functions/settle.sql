@@ -7,13 +7,14 @@ create or replace function kongflow.settle(
     p_ends kongflow.attempt_end[], p_retention double precision[], p_runner bigint, p_next_of text[], p_dead bigint,
     p_shift interval
 ) returns table (verdicts integer[], job kongflow.claimed_job)
-language plpgsql set lock_timeout = '5s' as $$
+language plpgsql as $$
 declare
     v_verdicts kongflow.attempt_verdict[];
     v_queues text[];
     v_handed bigint[];
     v_now timestamptz;
 begin
+    perform kongflow.durable();
     perform kongflow.share_roster();
     if exists (select from kongflow.runner where id = p_dead and alive) then
         return query select array(select 0 from unnest(p_ends)), null::kongflow.claimed_job;

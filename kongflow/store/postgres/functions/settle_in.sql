@@ -6,6 +6,7 @@ language plpgsql as $$
 declare
     v_verdicts kongflow.attempt_verdict[];
 begin
+    perform kongflow.durable();
     v_verdicts := array(
         select v::kongflow.attempt_verdict
         from kongflow.end_attempts(p_ends, kongflow.published_retention(), clock_timestamp() + p_shift) as v

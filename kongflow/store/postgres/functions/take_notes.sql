@@ -1,7 +1,7 @@
 -- Purpose: take the notes of up to `p_most` lanes, however many there are of one, and return these lanes. Caller:
 -- put_right. Locks: the notes, without waiting; those that somebody else has just taken are left out.
 create or replace function kongflow.take_notes(p_most integer) returns text[]
-language plpgsql set enable_seqscan = off set enable_bitmapscan = off as $$
+language plpgsql set jit = off set enable_seqscan = off set enable_bitmapscan = off as $$
 declare
     v_lanes text[] := '{}';
     v_lane text collate "C" := '';
