@@ -102,17 +102,6 @@ async def test_connections_that_the_server_ends_are_replaced_and_nothing_is_lost
     assert await stage.state(job.id) == "succeeded"
 
 
-async def test_a_heartbeat_whose_connection_is_ended_says_so_and_renews_with_the_next(stage: Stage) -> None:
-    runner = await stage.runner("work")
-    keeper = stage.store.lease_keeper(runner)
-    keeper.renew([])
-    await _end_other_sessions(stage)
-    with pytest.raises(StoreUnavailable):
-        await asyncio.to_thread(keeper.renew, [])
-    assert keeper.renew([]).lost == frozenset()
-    keeper.close()
-
-
 async def test_connections_to_a_server_that_can_only_be_read_are_given_up(stage: Stage) -> None:
     runner = await stage.runner("work")
     job = await stage.add()

@@ -91,7 +91,7 @@ async def test_tables_of_a_newer_release_say_who_may_work_with_them(stage: Stage
 
 
 async def test_two_deployments_share_a_database_by_their_schemas(database: DatabaseSettings) -> None:
-    first, second = await opened(database), await opened(replace(database, schema="user"))  # a reserved word
+    first, second = await opened(database), await opened(replace(database, schema="abort"))  # a keyword
     await second.migrate()
     await first.check_name("one")
     await second.check_name("two")
