@@ -168,6 +168,10 @@ class Store(Protocol):
         job while a better one waits that some live runner may take (on PostgreSQL, of two claims at the same
         moment the later may rarely come first). At most `suspects` of them are jobs that have crashed before and that
         their next crash would fail.
+
+        A job for which the database refuses the claim is got out of the way of all others, and named: it waits for a
+        while, as if it had a retry ahead, or fails where nobody can change it at all though others can be changed.
+        Raises: StoreRefused where that helps nobody.
         """
         ...
 

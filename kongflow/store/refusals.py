@@ -1,18 +1,42 @@
-"""Refusals: lost jobs that the database did not move. Each is left alone for a while; a look meets only so many."""
+"""Refusals: jobs that the database does not move. Each is left alone for a while; a look meets only so many."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from kongflow.errors import StoreRefused
+
 MOST = 20
-"""Refusals in one look; the rest of the lost jobs is left for the next one."""
+"""Refusals in one look; the rest is left for the next one."""
 FIRST_REST, LONGEST_REST = 30_000, 600_000
 """Milliseconds for which a job is left alone; twice as long each time."""
+
+PUT_OFF = 30.0
+"""Seconds by which a job is put off that the database does not let be claimed."""
+TRIED = (20, 2_000)
+"""How many jobs are tried alone after a claim was refused, and how many where none of these is to blame. More than it
+would have leased: whether others can be changed decides what becomes of one that cannot.
+"""
+
+
+def nothing_is_claimed(error: StoreRefused, stuck: Sequence[tuple[int, str]]) -> StoreRefused:
+    """Return the error for a refused claim, after a look for what is to blame: jobs that could not be got out of the
+    way, each with the reason.
+    """
+    if not stuck:
+        return error
+    named = "; ".join(f"job {job} ({why})" for job, why in stuck[:3])
+    more = f"; and {len(stuck) - 3} more" if len(stuck) > 3 else ""
+    return StoreRefused(
+        f"nothing can be claimed, because the database lets nobody change {named}{more}. Mend what refuses it, or "
+        "delete the job"
+    )
 
 
 @dataclass(slots=True)
 class Refusals:
-    """What one process knows of them."""
+    """What one process knows of lost jobs of this sort."""
 
     _now: int = 0
     _left: int = MOST

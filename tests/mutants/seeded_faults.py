@@ -18,6 +18,28 @@ FAULT_MUTANTS = [
         postgres=(Change("store/postgres/rescuing.py", "failure = failure or error", "raise error"),),
     ),
     Mutant(
+        "one job that cannot be claimed stops every claim",
+        (CONTRACT + "test_refused_claims.py",),
+        sqlite=(Change("store/sqlite/refused.py", 'tx.run("reschedule", ', 'tx.one("promote_job", '),),
+        postgres=(
+            Change(FUNCTIONS + "set_aside.sql", "perform kongflow.reschedule(v_job.id, null, p_delay", "perform (1"),
+        ),
+    ),
+    Mutant(
+        "where the database lets nobody change a job, all of them fail",
+        (CONTRACT + "test_refused_claims.py",),
+        sqlite=(Change("store/sqlite/refused.py", "if len(stuck) + len(moved) < len(due) + len(ready):", "if True:"),),
+        postgres=(Change(FUNCTIONS + "set_aside.sql", "if v_accepted then", "if true then"),),
+    ),
+    Mutant(
+        "a lease that was only tried is kept",
+        (CONTRACT + "test_refused_claims.py",),
+        sqlite=(Change("store/sqlite/refused.py", "raise _Accepted", "pass"),),
+        postgres=(
+            Change(FUNCTIONS + "set_aside.sql", "raise exception using errcode = 'KF000'", "v_accepted := true"),
+        ),
+    ),
+    Mutant(
         "a job that cannot be moved stops its runner",
         ("tests/store/postgres/test_faults.py",),
         postgres=(Change("store/postgres/faults.py", "return answered or", "return False or"),),

@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 
 from kongflow.core.job import ClaimedJob
-from kongflow.errors import StoreError
+from kongflow.errors import StoreError, StoreRefused
 from kongflow.store.instants import to_instant
 from kongflow.store.postgres.access import Access
-from kongflow.store.records import Claimed, RunnerInfo, max_attempts
+from kongflow.store.records import Claimed, Refused, RunnerInfo, max_attempts
+from kongflow.store.refusals import MOST, PUT_OFF, TRIED, nothing_is_claimed
 from kongflow.store.rows import Row, json_value, names
 
 MOST_ROUNDS = 8
@@ -22,37 +23,67 @@ _A_CLAIM = 0.005
 async def claim_jobs(access: Access, runner: int, info: RunnerInfo, limit: int, suspects: int) -> Claimed:
     """Claim in rounds, each a transaction of its own, until there are enough, there is nothing more, or MOST_ROUNDS
     have passed: then the next call goes on, for what is leased must start. Nor does that wait for another queue,
-    of which somebody else is about to take a better job.
+    of which somebody else is about to take a better job. Where the database refuses, what it refuses is got out of the
+    way first, up to MOST jobs a call: it may refuse all.
 
     What was leased is returned, also where a later round fails. Raises: StoreError.
     """
-    jobs = list[ClaimedJob]()
-    more, next_due, chores, rounds, looks = True, None, None, 0, 0
-    while more and len(jobs) < limit and rounds < MOST_ROUNDS:
-        wanted = {"runner": runner, "limit": limit - len(jobs), "suspects": suspects, "first": rounds == 0}
+    jobs, refused = list[ClaimedJob](), list[Refused]()
+    more, next_due, chores, rounds, looks, first = True, None, None, 0, 0, True
+    while more and len(jobs) < limit and rounds < MOST_ROUNDS and len(refused) < MOST:
+        wanted = {"runner": runner, "limit": limit - len(jobs), "suspects": suspects, "first": first}
         try:
             rows = await access.rows("claim", **wanted, shift=access.shift)
-        except StoreError:
+        except StoreError as error:
             if jobs:
                 break
-            raise
+            if not isinstance(error, StoreRefused):
+                raise
+            refused += await _set_aside(access, runner, info, limit, suspects, error)
+            rounds, first = rounds + 1, True  # their queues have been noted
+            continue
         leased = [claimed_job(row, info) for row in rows if row[0] is not None]
         jobs += leased
         more, next_due, chores, contended = rows[-1][_HOW_THINGS_STAND] if rows else (False, None, None, None)
-        rounds += 1
+        rounds, first = rounds + 1, False
         suspects -= sum(0 < job.crashes >= info.tasks[job.task].crash_limit - 1 for job in leased)
         if contended:
             if jobs:
                 break
             await asyncio.sleep(_A_CLAIM * (2**looks - 1))  # at once first: a settle may have made it ready meanwhile
             looks += 1
-    if more:
+    if more and len(refused) < MOST:
         next_due = 0.0
     return Claimed(
         tuple(jobs),
         next_due=None if next_due is None else max(next_due, 0.0),
         chores=None if chores is None else frozenset(chores),
+        refused=tuple(refused),
     )
+
+
+async def _set_aside(
+    access: Access, runner: int, info: RunnerInfo, limit: int, suspects: int, error: StoreRefused
+) -> list[Refused]:
+    """Get the jobs out of the way for which a claim was refused, and name them. Raises: StoreError where that helps
+    nobody.
+    """
+    for tried in TRIED:
+        found = await access.rows(
+            "set_aside",
+            runner=runner,
+            limit=max(limit, tried),
+            suspects=suspects,
+            delay=PUT_OFF,
+            retention=info.retention.failed,
+            shift=access.shift,
+        )
+        if found:
+            break
+    moved = [Refused(str(id), task, why, became == "failed") for id, task, why, became in found if became is not None]
+    if not moved:
+        raise nothing_is_claimed(error, [(id, why) for id, _, why, _ in found]) from error
+    return moved
 
 
 def claimed_job(row: Row, info: RunnerInfo) -> ClaimedJob:

@@ -101,7 +101,7 @@ def claim_jobs(
     heads: dict[str, frozenset[int]] = {}
     picked: list[Row] = []
     for _ in range(MOST_ROUNDS):
-        picked = _pick(tx, roster, joined, runner, limit, suspects)
+        picked = pick(tx, roster, joined, runner, limit, suspects)
         doubtful = {row[3] for row in picked if not _may_go(roster, heads, row)}
         found = normalise_all(tx, roster, doubtful)
         heads |= {queue: right.heads or frozenset() for queue, right in found.items()}
@@ -162,7 +162,7 @@ def _chores(tx: Transaction, joined: JoinedRunner) -> frozenset[Chore]:
     return frozenset(chore for chore, row in there_is.items() if row is not None)
 
 
-def _pick(
+def pick(
     tx: Transaction, roster: Roster, joined: JoinedRunner, runner: LiveRunner, limit: int, suspects: int
 ) -> list[Row]:
     """Return the best ready jobs that this runner may take: id, task, flags, queue, crashes, attempt, max_attempts, and
