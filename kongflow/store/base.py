@@ -132,12 +132,15 @@ class Store(Protocol):
 
     async def unrouted(self, runner: int, limit: int) -> list[UnroutedJob]:
         """Return unrouted jobs of tasks that the runner knows, up to `limit`, in id order from those of the last call
-        on; fewer where that was the end, and the next call begins anew. What a user's transaction holds is left.
+        on; fewer where that was the end, and the next call begins anew. What a user's transaction holds is left. One
+        that the database does not let be read, or has just refused to route, says so (`refused`): leave it.
         """
         ...
 
     async def route(self, runner: int, routed: Sequence[Routed]) -> set[str]:
-        """Write the results for jobs that are still unrouted and return their ids; `job_key` rules hold."""
+        """Write the results for jobs that are still unrouted and return their ids; `job_key` rules hold. One that the
+        database refuses stays as it is, and holds up no other; a call meets only so many of them.
+        """
         ...
 
     # --- working ---

@@ -36,12 +36,12 @@ def nothing_is_claimed(error: StoreRefused, stuck: Sequence[tuple[int, str]]) ->
 
 @dataclass(slots=True)
 class Refusals:
-    """What one process knows of lost jobs of this sort."""
+    """What one process knows of jobs that it did not rescue, or not route."""
 
     _now: int = 0
     _left: int = MOST
-    _rests: dict[int, tuple[int, int]] = field(default_factory=dict)
-    """For how long each job is left alone, and until when."""
+    _rests: dict[int, tuple[int, int, str]] = field(default_factory=dict)
+    """For how long each job is left alone, until when, and why."""
 
     def look(self, now: int) -> None:
         """Begin a look at `now`, in milliseconds."""
@@ -55,10 +55,15 @@ class Refusals:
 
     def rests(self, job: int) -> bool:
         """Say whether a job is left alone in this look."""
-        return job in self._rests and self._now < self._rests[job][1]
+        return self.why(job) is not None
 
-    def add(self, job: int) -> None:
+    def why(self, job: int) -> str | None:
+        """Say why a job is left alone in this look; None where it is not."""
+        rest = self._rests.get(job)
+        return None if rest is None or self._now >= rest[1] else rest[2]
+
+    def add(self, job: int, why: str) -> None:
         """Note that a job was not moved."""
         rest = min(2 * self._rests[job][0], LONGEST_REST) if job in self._rests else FIRST_REST
-        self._rests[job] = rest, self._now + rest
+        self._rests[job] = rest, self._now + rest, why
         self._left -= 1

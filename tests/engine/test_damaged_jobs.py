@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from kongflow.core.job import JobState
+from kongflow.core.job import JobState, UnroutedJob
 from kongflow.engine import settler
 from kongflow.engine.events import JobRescued, PartFailed
 from kongflow.store import refusals as refusals_module
@@ -72,6 +72,33 @@ async def test_one_that_cannot_be_claimed_is_named_once_and_all_others_run(
     assert set(times) == {bad}
     (told,) = site.of(PartFailed)
     assert (told.part, f"job {bad} cannot be claimed" in told.error) == ("claim", True)
+
+
+async def test_one_by_sql_that_cannot_be_routed_is_named_once_and_all_others_run(tmp_path: Path) -> None:
+    async with open_site(tmp_path, {"work": {"run": work}}) as site:
+        async with site.store.transaction() as connection:
+            on_postgres = connection.dialect.name == "postgresql"
+            table = "kongflow.job" if on_postgres else "kongflow_job"
+            for statement in refused(on_postgres, "1", when="new.state > 0"):
+                await connection.execute(text(statement))
+            for _ in range(3):
+                await connection.execute(text(f"insert into {table} (task, payload) values ('work', '{{}}')"))
+        unrouted, times = site.store.unrouted, []
+
+        async def noted(runner: int, limit: int) -> list[UnroutedJob]:
+            found: list[UnroutedJob] = await unrouted(runner, limit)
+            times.extend(job.id for job in found if job.refused)
+            return found
+
+        site.store.unrouted = noted
+        await site.start()
+        await until(lambda: len(times) >= 3)
+        states = {(await site.ended(id)).state for id in "23"}
+
+    assert states == {JobState.SUCCEEDED}
+    assert set(times) == {"1"}
+    (told,) = site.of(PartFailed)
+    assert (told.part, "job 1, which was added by SQL, cannot be routed" in told.error) == ("route", True)
 
 
 async def test_one_that_nobody_can_change_is_a_failure_of_the_run(tmp_path: Path) -> None:

@@ -26,6 +26,12 @@ FAULT_MUTANTS = [
         ),
     ),
     Mutant(
+        "one job by SQL that cannot be routed stops all routing",
+        (CONTRACT + "test_routing.py",),
+        sqlite=(Change("store/sqlite/routing.py", "except StoreRefused:", "except ZeroDivisionError:"),),
+        postgres=(Change("store/postgres/routing.py", "if len(routed) == 1:", "if True:"),),
+    ),
+    Mutant(
         "where the database lets nobody change a job, all of them fail",
         (CONTRACT + "test_refused_claims.py",),
         sqlite=(Change("store/sqlite/refused.py", "if len(stuck) + len(moved) < len(due) + len(ready):", "if True:"),),
@@ -64,7 +70,7 @@ FAULT_MUTANTS = [
         "jobs by SQL whose keys are held take the turn of all others",
         (CONTRACT + "test_routing.py",),
         sqlite=(Change("store/sqlite/routing.py", "after=after", "after=0"),),
-        postgres=(Change("store/postgres/store.py", "after=self._routed_up_to", "after=0"),),
+        postgres=(Change("store/postgres/routing.py", '"after": self._read_up_to', '"after": 0'),),
     ),
     Mutant(
         "jobs by SQL wait for each key that is held",

@@ -44,7 +44,7 @@ from kongflow.store.records import (
 from kongflow.store.refusals import MOST, Refusals
 from kongflow.store.releases import refuse_newer, refuse_other_name
 from kongflow.store.rows import row_id
-from kongflow.store.sqlite import keeping, operating, routing, runners, schema
+from kongflow.store.sqlite import keeping, operating, runners, schema
 from kongflow.store.sqlite.access import Access
 from kongflow.store.sqlite.adding import add_jobs, dequeue_job
 from kongflow.store.sqlite.address import parse_address
@@ -53,6 +53,7 @@ from kongflow.store.sqlite.ending import published_retention, run_again
 from kongflow.store.sqlite.handing import hand_over
 from kongflow.store.sqlite.heartbeat import LONGEST_RENEWAL, SqliteLeaseKeeper
 from kongflow.store.sqlite.refused import set_aside
+from kongflow.store.sqlite.routing import Routing
 from kongflow.store.sqlite.settling import settle_attempts
 from kongflow.store.sqlite.tables import tables_of
 from kongflow.store.sqlite.transaction import Transaction
@@ -73,7 +74,7 @@ class SqliteStore:
         self._suspects = Suspects(gap=max(int(poll_interval * 1000), SHORTEST_GAP))
         self._refusals = Refusals()
         self._repaired_up_to = ""
-        self._routed_up_to = 0
+        self._routing = Routing(self._access)
 
     @property
     def place(self) -> str:
@@ -130,17 +131,11 @@ class SqliteStore:
 
     async def unrouted(self, runner: int, limit: int) -> list[UnroutedJob]:
         """See Store.unrouted."""
-        tasks, after = self._joined[runner].info.tasks, self._routed_up_to
-        jobs = await self._access.read(
-            lambda connection: routing.unrouted_jobs(self._access.reading(connection), tasks, after, limit)
-        )
-        self._routed_up_to = row_id(jobs[-1].id) if len(jobs) == limit else 0
-        return jobs
+        return await self._routing.unrouted(self._joined[runner].info.tasks, limit)
 
     async def route(self, runner: int, routed: Sequence[Routed]) -> set[str]:
         """See Store.route."""
-        retention = self._joined[runner].info.retention
-        return await self._access.write(lambda tx: routing.route_jobs(tx, routed, retention))
+        return await self._routing.route(routed, self._joined[runner].info.retention)
 
     # --- working ---
 

@@ -46,7 +46,7 @@ begin
     end if;
     for v_job in select id, task from unnest(v_picked) order by n loop
         begin
-            perform * from kongflow.lease_jobs(array[v_job.id], p_runner, v_now);
+            perform leased::text from kongflow.lease_jobs(array[v_job.id], p_runner, v_now) as leased;
             raise exception using errcode = 'KF000';
         exception
             when sqlstate 'KF000' then v_accepted := true;
