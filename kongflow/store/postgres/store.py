@@ -23,7 +23,7 @@ from kongflow.store.postgres import operating, schema
 from kongflow.store.postgres.access import Access
 from kongflow.store.postgres.adding import added_jobs, new_job_arrays
 from kongflow.store.postgres.address import parse_address
-from kongflow.store.postgres.claiming import claim_jobs
+from kongflow.store.postgres.claiming import Claiming
 from kongflow.store.postgres.commits import Commits
 from kongflow.store.postgres.heartbeat import PostgresLeaseKeeper
 from kongflow.store.postgres.looking import overview, pauses_of, rules_of, runner_views
@@ -70,6 +70,7 @@ class PostgresStore:
         self._commits = Commits()
         self._tables = tables_of(self._schema)
         self._joined: dict[int, RunnerInfo] = {}
+        self._claims: dict[int, Claiming] = {}
         self._suspects = Suspects(gap=max(int(poll_interval * 1000), SHORTEST_GAP))
         self._refusals = Refusals()
         self._repaired_up_to = ""
@@ -177,6 +178,7 @@ class PostgresStore:
         )
         self._access.clock.read(server_time, sent)
         self._joined[runner] = info
+        self._claims[runner] = Claiming(self._access, runner, info)
         joined: int = runner
         return joined
 
@@ -196,7 +198,7 @@ class PostgresStore:
         """See Store.claim. A claim whose caller is cancelled gives back what it leased."""
         if limit < 1:
             return Claimed()
-        claiming = asyncio.ensure_future(claim_jobs(self._access, runner, self._joined[runner], limit, suspects))
+        claiming = asyncio.ensure_future(self._claims[runner].claim(limit, suspects))
         self._claiming.add(claiming)
         claiming.add_done_callback(self._claiming.discard)
         try:

@@ -5,8 +5,8 @@
 -- can; else it stays (`became` null). Nothing here takes a slot. Caller: set_aside, after a claim was refused.
 -- Locks: the roster, shared; the jobs, without waiting.
 create or replace function kongflow.set_aside(
-    p_runner bigint, p_limit integer, p_suspects integer, p_delay double precision, p_retention double precision,
-    p_shift interval
+    p_runner bigint, p_limit integer, p_suspects integer, p_after text[], p_delay double precision,
+    p_retention double precision, p_shift interval
 ) returns table (refused bigint, of_task text, why text, became text)
 language plpgsql set lock_timeout = '5s' set enable_sort = off set enable_bitmapscan = off as $$
 declare
@@ -40,7 +40,7 @@ begin
         end;
     end loop;
     if v_runner.by_kind or v_runner.serves is not null then
-        select picked into v_picked from kongflow.pick_by_kind(v_runner, p_limit, p_suspects);
+        select picked into v_picked from kongflow.pick_by_kind(v_runner, p_limit, p_suspects, p_after);
     else
         v_picked := kongflow.pick(v_runner, p_limit, p_suspects);
     end if;
