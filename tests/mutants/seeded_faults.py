@@ -26,6 +26,12 @@ FAULT_MUTANTS = [
         ),
     ),
     Mutant(
+        "an end is refused for the next job of its queue",
+        (CONTRACT + "test_refused_claims.py",),
+        sqlite=(Change("store/sqlite/store.py", "except StoreRefused:", "except ZeroDivisionError:"),),
+        postgres=(Change("store/postgres/settling.py", "except StoreRefused:", "except ZeroDivisionError:"),),
+    ),
+    Mutant(
         "one job by SQL that cannot be routed stops all routing",
         (CONTRACT + "test_routing.py",),
         sqlite=(Change("store/sqlite/routing.py", "except StoreRefused:", "except ZeroDivisionError:"),),
@@ -34,7 +40,7 @@ FAULT_MUTANTS = [
     Mutant(
         "where the database lets nobody change a job, all of them fail",
         (CONTRACT + "test_refused_claims.py",),
-        sqlite=(Change("store/sqlite/refused.py", "if len(stuck) + len(moved) < len(due) + len(ready):", "if True:"),),
+        sqlite=(Change("store/sqlite/refused.py", "if len(stuck) + len(moved) <", "if 0 <"),),
         postgres=(Change(FUNCTIONS + "set_aside.sql", "if v_accepted then", "if true then"),),
     ),
     Mutant(

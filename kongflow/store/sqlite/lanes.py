@@ -194,7 +194,7 @@ def _takes_room(tx: Transaction, roster: Roster, queue: str, room: dict[str, int
 
 
 def _release_all(tx: Transaction, roster: Roster, lane: str, most: int) -> Lane:
-    rows = list(islice(_blocked(tx, roster, lane), most))
+    rows = list(islice(blocked(tx, roster, lane), most))
     _promote(tx, rows)
     return Lane(None, len(rows), more=len(rows) == most)
 
@@ -213,14 +213,14 @@ def _best(tx: Transaction, roster: Roster, lane: str, ready: list[Row], free: in
     heads = ready[:free]
     last = _place(heads[-1]) if len(heads) == free else None
     better: list[Row] = []
-    for row in _blocked(tx, roster, lane):
+    for row in blocked(tx, roster, lane):
         if len(better) == free or (last is not None and _place(row) > last):
             break
         better.append(row)
     return sorted([*heads, *better], key=_place)[:free] if better else heads
 
 
-def _blocked(tx: Transaction, roster: Roster, lane: str) -> Iterator[Row]:
+def blocked(tx: Transaction, roster: Roster, lane: str) -> Iterator[Row]:
     """Yield the jobs that wait in a lane and that some live runner may take, best first."""
     kinds = [row[0] for row in tx.all("blocked_kinds", lane=lane) if roster.takeable_kind(row[0])]
     with ExitStack() as stack:

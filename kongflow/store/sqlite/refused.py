@@ -6,6 +6,7 @@ import sqlite3
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
+from itertools import islice
 
 from kongflow.core.attempts import AttemptError
 from kongflow.core.job import JobState, Reason
@@ -20,6 +21,7 @@ from kongflow.store.rows import Row
 from kongflow.store.sqlite.claiming import MOST_DUE, JoinedRunner, lease_jobs, pick
 from kongflow.store.sqlite.ending import finish
 from kongflow.store.sqlite.faults import is_damage, is_refusal
+from kongflow.store.sqlite.lanes import MOST_LANES, blocked
 from kongflow.store.sqlite.roster import LiveRunner, Roster
 from kongflow.store.sqlite.transaction import Transaction
 
@@ -37,15 +39,16 @@ def set_aside(
     suspects: int,
     error: StoreRefused,
 ) -> list[Refused]:
-    """After a claim was refused, try the jobs that are due, and each that it might have leased, alone. What is refused
-    is put off; what cannot be changed at all fails, where others can. Return what is out of the way.
+    """After a claim was refused, try each job alone that is due, that waits in a noted lane or that it might have
+    leased. What is refused is put off; what cannot be changed at all fails, where others can. Return what is out of
+    the way.
 
     Raises: StoreRefused where nothing is. A damaged file stays so: SQLite writes nothing more in such a transaction.
     """
     moved: list[Refused] = []
     stuck: list[tuple[int, str, str]] = []
-    due = tx.all("due_jobs", now=tx.now, limit=MOST_DUE)
-    for job_id, task in due:
+    waiting = tx.all("due_jobs", now=tx.now, limit=MOST_DUE) + _next_of_noted(tx, roster)
+    for job_id, task in waiting:  # more may be ready than have a slot: a claim blocks them again
         if why := _refusal(tx, partial(tx.run, "promote_job", id=job_id)):
             stuck.append((job_id, task, why))
     for most in TRIED:
@@ -61,7 +64,7 @@ def set_aside(
                 moved.append(Refused(str(job_id), task, why))
         if moved or stuck:
             break
-    if len(stuck) + len(moved) < len(due) + len(ready):
+    if len(stuck) + len(moved) < len(waiting) + len(ready):
         moved += [
             Refused(str(job_id), task, why, has_failed=True)
             for job_id, task, why in stuck
@@ -69,7 +72,14 @@ def set_aside(
         ]
     if not moved:
         raise nothing_is_claimed(error, [(job_id, why) for job_id, _, why in stuck]) from error
+    tx.note_touched()  # what comes next in their queues may be refused too: that is for the next claim
     return moved
+
+
+def _next_of_noted(tx: Transaction, roster: Roster) -> list[Row]:
+    """Return the best blocked jobs of noted lanes, each with its task."""
+    noted = tx.all("noted_lanes", now=tx.now, limit=MOST_LANES)
+    return [(row[2], row[4]) for (lane, *_) in noted for row in islice(blocked(tx, roster, lane), TRIED[0])]
 
 
 def _lease_and_undo(tx: Transaction, joined: JoinedRunner, runner: LiveRunner, row: Row) -> None:

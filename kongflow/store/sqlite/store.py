@@ -183,7 +183,16 @@ class SqliteStore:
             queues = {settlement.next_of for settlement in settlements} & tx.touched
             return settled, hand_over(tx, self._access.roster(tx), joined, runner, queues) if queues else []
 
-        settled, handed = await self._access.write(work)
+        def without_next(tx: Transaction) -> tuple[list[Settled], list[ClaimedJobRow]]:
+            settled = settle_attempts(tx, settlements, joined.info.retention)
+            tx.note_touched()
+            return settled, []
+
+        try:
+            settled, handed = await self._access.write(work)
+        except StoreRefused:
+            # Perhaps not an end is refused, but a job that would get a freed slot: the next claim hands that on.
+            settled, handed = await self._access.write(without_next)
         return with_next(settlements, settled, [claimed_job(row) for row in handed])
 
     def settle_in(self, connection: Connection, settlement: Settlement) -> Settled:

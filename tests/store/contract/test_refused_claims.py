@@ -6,8 +6,9 @@ import pytest
 
 from kongflow.core.queue import Queue, RateLimit
 from kongflow.errors import StoreRefused
+from kongflow.store.records import Settlement
 from kongflow.store.refusals import PUT_OFF
-from tests.store.stage import Stage, new, refused
+from tests.store.stage import SUCCEEDED, Stage, new, refused
 
 pytestmark = pytest.mark.anyio
 
@@ -69,6 +70,30 @@ async def test_a_blocked_one_that_gets_its_turn_holds_up_nobody(stage: Stage) ->
     first = await stage.claim_one(runner)
     await refuse(stage, ids[1])
     await stage.end(runner, first)
+    assert await stage.claim_ids(runner) == [ids[2]]
+
+
+async def test_one_that_waits_behind_a_running_job_and_cannot_be_changed_holds_up_neither_its_end_nor_the_queue(
+    stage: Stage,
+) -> None:
+    runner = await stage.runner(queues={"mail": 1})
+    ids = [(await stage.add(queue="mail")).id for _ in range(3)]
+    first = await stage.claim_one(runner)
+    await refuse(stage, ids[1], when="1 = 1")
+    assert not (await stage.end(runner, first)).lost
+    assert await stage.state(first.id) == "succeeded"
+    assert await stage.claim_ids(runner) == [ids[2]]
+    assert await stage.state(ids[1]) == "failed: error"
+
+
+async def test_an_end_is_not_refused_for_the_next_job_of_its_queue(stage: Stage) -> None:
+    runner = await stage.runner(queues={"mail": 1})
+    ids = [(await stage.add(queue="mail")).id for _ in range(3)]
+    first = await stage.claim_one(runner)
+    assert await stage.claim(runner) == []
+    await refuse(stage, ids[1])
+    (settled,) = await stage.store.settle(runner, [Settlement(first.id, first.lease, SUCCEEDED, next_of="mail")])
+    assert (settled.lost, settled.next) == (False, None)
     assert await stage.claim_ids(runner) == [ids[2]]
 
 

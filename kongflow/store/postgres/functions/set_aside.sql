@@ -1,9 +1,8 @@
 -- Purpose: find the jobs for which the database refuses a claim (a damaged payload, a trigger of somebody's) and get
--- them out of the way. Each of those that are due, and of the best ready ones that a runner may take, is tried alone,
--- and a lease undone at once. What is refused is put off by `p_delay` seconds;
--- what cannot be changed at all fails, where others
--- can; else it stays (`became` null). Nothing here takes a slot. Caller: set_aside, after a claim was refused.
--- Locks: the roster, shared; the jobs, without waiting.
+-- them out of the way. Each of those that are due, of the best ones that wait in noted lanes, and of the best ready
+-- ones that a runner may take is tried alone, and a lease or a promotion undone at once. What is refused is put off by
+-- `p_delay` seconds; what cannot be changed at all fails, where others can; else it stays (`became` null). Nothing here
+-- takes a slot. Caller: set_aside, after a claim was refused. Locks: the roster, shared; the jobs, without waiting.
 create or replace function kongflow.set_aside(
     p_runner bigint, p_limit integer, p_suspects integer, p_after text[], p_delay double precision,
     p_retention double precision, p_shift interval
@@ -33,6 +32,25 @@ begin
             update kongflow.job set state = 2 where id = v_job.id;
             v_accepted := true;
         exception
+            when lock_not_available or deadlock_detected then raise;
+            when others then
+                v_stuck := v_stuck || v_job.id;
+                v_reasons := v_reasons || sqlerrm;
+        end;
+    end loop;
+    for v_job in
+        select id from kongflow.job
+        where id = any (array(
+            select unnest(kongflow.best_of_lane(noted.lane, 3, 20, null))
+            from (select distinct lane from kongflow.lane_check where not sweep limit 100) as noted
+        ))
+        for update skip locked
+    loop
+        begin
+            update kongflow.job set state = 2, lane = null where id = v_job.id;
+            raise exception using errcode = 'KF001';
+        exception
+            when sqlstate 'KF001' then v_accepted := true;
             when lock_not_available or deadlock_detected then raise;
             when others then
                 v_stuck := v_stuck || v_job.id;
