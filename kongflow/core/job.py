@@ -174,3 +174,5 @@ class UnroutedJob:
     options: JobOptions = field(default_factory=JobOptions)
     was_rendered: bool = False
     """True where it comes from a task that was renamed: its queue may have been rendered and be gone meanwhile."""
+    refused: str | None = None
+    """Why the database does not let it be read or routed, so that it is left for now; its payload is none then."""

@@ -346,7 +346,9 @@ class JobRescued(Event):
 
 @dataclass(frozen=True, slots=True)
 class JobRefused(Event):
-    """A job that was added by SQL does not fit its task; it failed before its first attempt."""
+    """A job failed before an attempt: it was added by SQL and does not fit its task, or the database lets nobody change
+    it.
+    """
 
     name: ClassVar[str] = "job.failed"
     level: ClassVar[int] = logging.ERROR

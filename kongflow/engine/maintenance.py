@@ -62,7 +62,7 @@ class Maintenance:
         self._chores = chores
         self._routing = asyncio.Lock()
         self._refused: set[str] = set()
-        """Lost jobs that the database did not move: each is told once."""
+        """Lost and unrouted jobs that the database did not move: each is told once."""
         poll, lease = catalog.runner.poll_interval, catalog.runner.lease
         if catalog.tombstones:
             chores.add("bury", BURY_EVERY, self._bury)
@@ -115,14 +115,24 @@ class Maintenance:
         unrouted = await self._store.unrouted(self._runner, ROUTE_BATCH)
         if not unrouted:
             return 0
-        routed = [self._routed(job) for job in unrouted]
-        written = await self._store.route(self._runner, routed)
+        routable = [job for job in unrouted if not self._is_refused(job)]
+        routed = [self._routed(job) for job in routable]
+        written = await self._store.route(self._runner, routed) if routed else set()
         if written:
             self._wake()
-        for job, result in zip(unrouted, routed, strict=True):
+            self._refused -= written
+        for job, result in zip(routable, routed, strict=True):
             if result.failure is not None and job.id in written:
                 self._events.emit(JobRefused(job.id, job.task, result.failure.reason or Reason.ERROR))
         return len(unrouted)
+
+    def _is_refused(self, job: UnroutedJob) -> bool:
+        """Say whether the database does not let a job be routed, and tell of it, once."""
+        if job.refused is not None and job.id not in self._refused:
+            what = f"job {job.id}, which was added by SQL, cannot be routed: {job.refused}"
+            self._events.emit(PartFailed("route", f"{what}. Mend its row or what refuses it, or delete the job", ""))
+            self._refused.add(job.id)
+        return job.refused is not None
 
     def _routed(self, job: UnroutedJob) -> Routed:
         keep = self._catalog.tasks[job.task].keep if job.task in self._catalog.tasks else Keep.ALL

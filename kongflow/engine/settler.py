@@ -23,7 +23,7 @@ BATCH = 50
 """Ends that are written together, at most; fewer for a while after a batch that was not taken."""
 TRIES = 5
 """How often a single end that is to blame is tried, before a failure is written in its place or it is put aside."""
-SUSPECT = 0.5
+SUSPECT = 0.25
 """Seconds between two of these tries; the others go on meanwhile, and a deploy, say, may be over by then."""
 LATER = 0.2
 """Seconds after which an end is tried again whose job somebody's open transaction holds."""
@@ -171,21 +171,29 @@ class Settler:
 
     async def _not_taken(self, ending: Ending, error: Exception) -> None:
         """Decide what becomes of an end that was tried alone: it waits for the store, or it is to blame itself."""
-        tries = ending.tries + self._is_to_blame(ending, error)
+        blamed = self._is_to_blame(ending, error)
+        tries = ending.tries + blamed
         if not isinstance(error, StoreError):
             tries = max(tries, TRIES)
         tried = replace(ending, tried_at=self.asked_at, tries=tries)
         if isinstance(error, StoreError) and not tries:
-            await asyncio.sleep(self._outage.failed("settle", error))
-            self._waiting.append(tried)  # behind the others: whether they are taken says whether it is to blame
+            wait = self._outage.failed("settle", error)
+            if self._lease.renewed_at > ending.tried_at:
+                self._suspect(tried, wait)  # it may be the end: nobody waits for it, and ends that come will tell
+            else:
+                await asyncio.sleep(wait)
+                self._waiting.append(tried)  # behind the others: whether they are taken says whether it is to blame
             return
-        self._outage.worked("settle")
-        if not tried.is_aside:
-            self._suspect(tried, SUSPECT)
+        if blamed and isinstance(error, StoreError):
+            self._outage.worked("settle")  # the store does work, but for this end
+        aside = min(ASIDE * 2 ** (tries - TRIES), LONGEST_ASIDE)
+        if not tried.is_aside or not blamed:
+            self._suspect(tried, aside if tried.is_aside else SUSPECT)
             return
+        is_written = await self._fail(tried, error)
         self._tell(tried, error)
-        if not await self._fail(tried, error):
-            self._suspect(tried, min(ASIDE * 2 ** (tries - TRIES), LONGEST_ASIDE))
+        if not is_written:
+            self._suspect(tried, aside)
 
     def _is_to_blame(self, ending: Ending, error: Exception) -> bool:
         """Say whether it seems to be the end itself that is not taken: it was refused, or since its last try other ends

@@ -12,12 +12,21 @@ from functools import partial
 
 from kongflow.config.binding import Handler
 from kongflow.core.catalog import Catalog
-from kongflow.core.job import ClaimedJob
+from kongflow.core.job import ClaimedJob, Reason
 from kongflow.core.outcome import Crashed, Outcome, Released, RunAgain, decide
 from kongflow.engine.attempt import Attempt, Stop
 from kongflow.engine.chores import Chores
 from kongflow.engine.endings import end_event
-from kongflow.engine.events import Events, JobAbandoned, JobForgotten, JobLost, JobSucceeded, ref
+from kongflow.engine.events import (
+    Events,
+    JobAbandoned,
+    JobForgotten,
+    JobLost,
+    JobRefused,
+    JobSucceeded,
+    PartFailed,
+    ref,
+)
 from kongflow.engine.executor import Executor
 from kongflow.engine.failure import timed_out
 from kongflow.engine.lease import Lease
@@ -25,7 +34,8 @@ from kongflow.engine.outage import Outage
 from kongflow.engine.settler import Ending, Settler
 from kongflow.errors import StoreError
 from kongflow.store.base import Store
-from kongflow.store.records import Renewal, Settled, Settlement
+from kongflow.store.records import Refused, Renewal, Settled, Settlement
+from kongflow.store.refusals import PUT_OFF
 
 CHAIN_MAX = 16
 """Jobs of one queue that are handed over in a row; then a claim decides what is best, among all queues."""
@@ -70,6 +80,8 @@ class Worker:
         self._rng = random.Random()
         self._claims_no_more = False
         self._claiming_since: float | None = None
+        self._put_off: set[str] = set()
+        """Jobs that the database did not let be claimed: each is told once."""
 
     # --- for the other parts ---
 
@@ -203,6 +215,8 @@ class Worker:
         finally:
             self._claiming_since = None
         self._crew.outage.worked("claim")
+        for refused in claimed.refused:
+            self._tell(refused)
         self._crew.chores.seen(claimed.chores)
         if not claimed.jobs and not self._attempts:
             self.found_nothing.set()
@@ -211,6 +225,17 @@ class Worker:
             return wait
         # Counted from the question on: the answer may have been long on its way.
         return min(wait, max(claimed.next_due - (time.monotonic() - sent), SHORTEST_NAP))
+
+    def _tell(self, refused: Refused) -> None:
+        if refused.has_failed:
+            what = f"job {refused.id} has failed: the database lets nobody change it ({refused.why})"
+            self._crew.events.emit(JobRefused(refused.id, refused.task, Reason.ERROR))
+            self._crew.events.emit(PartFailed("claim", f"{what}. Mend what refuses it, and retry the job", ""))
+        elif refused.id not in self._put_off:
+            what = f"job {refused.id} cannot be claimed: the database refuses it ({refused.why})"
+            remedy = f"It is tried again every {PUT_OFF:g} s: mend its row or what refuses it, or delete the job"
+            self._crew.events.emit(PartFailed("claim", f"{what}. {remedy}", ""))
+            self._put_off.add(refused.id)
 
     async def _nap(self, until: float) -> None:
         """Wait for a wake-up, and not beyond `until`, where there is a slot to fill then."""
@@ -226,6 +251,7 @@ class Worker:
         return 0 if any(attempt.is_suspect for attempt in self._attempts.values()) else 1
 
     def _start(self, job: ClaimedJob, claimed: float, chain: int = 0) -> None:
+        self._put_off.discard(job.id)
         task, handler = self._crew.catalog.tasks[job.task], self._crew.handlers[job.task]
         attempt = Attempt(job, task, handler, claimed, self._crew.executor.mask, chain)
         self._attempts[job.lease] = attempt

@@ -132,12 +132,15 @@ class Store(Protocol):
 
     async def unrouted(self, runner: int, limit: int) -> list[UnroutedJob]:
         """Return unrouted jobs of tasks that the runner knows, up to `limit`, in id order from those of the last call
-        on; fewer where that was the end, and the next call begins anew. What a user's transaction holds is left.
+        on; fewer where that was the end, and the next call begins anew. What a user's transaction holds is left. One
+        that the database does not let be read, or has just refused to route, says so (`refused`): leave it.
         """
         ...
 
     async def route(self, runner: int, routed: Sequence[Routed]) -> set[str]:
-        """Write the results for jobs that are still unrouted and return their ids; `job_key` rules hold."""
+        """Write the results for jobs that are still unrouted and return their ids; `job_key` rules hold. One that the
+        database refuses stays as it is, and holds up no other; a call meets only so many of them.
+        """
         ...
 
     # --- working ---
@@ -168,6 +171,10 @@ class Store(Protocol):
         job while a better one waits that some live runner may take (on PostgreSQL, of two claims at the same
         moment the later may rarely come first). At most `suspects` of them are jobs that have crashed before and that
         their next crash would fail.
+
+        A job for which the database refuses the claim is got out of the way of all others, and named: it waits for a
+        while, as if it had a retry ahead, or fails where nobody can change it at all though others can be changed.
+        Raises: StoreRefused where that helps nobody.
         """
         ...
 

@@ -69,6 +69,17 @@ class RunnerView:
 
 
 @dataclass(frozen=True, slots=True)
+class Refused:
+    """A job that the database does not let be claimed: its row is damaged, say, or a trigger raises."""
+
+    id: str
+    task: str
+    why: str
+    has_failed: bool = False
+    """The database lets nobody change it, though it does others: it has failed. Else it was put off by PUT_OFF."""
+
+
+@dataclass(frozen=True, slots=True)
 class Claimed:
     """What a claim brought, and how things stood at its end."""
 
@@ -78,6 +89,8 @@ class Claimed:
     chores: frozenset[Chore] | None = None
     """What there is to do for a runner beside jobs; None where the claim did not look, for it found as many jobs as it
     was asked for."""
+    refused: Sequence[Refused] = ()
+    """Jobs that the database did not lease, and that are out of the way now."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,23 +1,47 @@
-"""Refusals: lost jobs that the database did not move. Each is left alone for a while; a look meets only so many."""
+"""Refusals: jobs that the database does not move. Each is left alone for a while; a look meets only so many."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from kongflow.errors import StoreRefused
+
 MOST = 20
-"""Refusals in one look; the rest of the lost jobs is left for the next one."""
+"""Refusals in one look; the rest is left for the next one."""
 FIRST_REST, LONGEST_REST = 30_000, 600_000
 """Milliseconds for which a job is left alone; twice as long each time."""
+
+PUT_OFF = 30.0
+"""Seconds by which a job is put off that the database does not let be claimed."""
+TRIED = (20, 2_000)
+"""How many jobs are tried alone after a claim was refused, and how many where none of these is to blame. More than it
+would have leased: whether others can be changed decides what becomes of one that cannot.
+"""
+
+
+def nothing_is_claimed(error: StoreRefused, stuck: Sequence[tuple[int, str]]) -> StoreRefused:
+    """Return the error for a refused claim, after a look for what is to blame: jobs that could not be got out of the
+    way, each with the reason.
+    """
+    if not stuck:
+        return error
+    named = "; ".join(f"job {job} ({why})" for job, why in stuck[:3])
+    more = f"; and {len(stuck) - 3} more" if len(stuck) > 3 else ""
+    return StoreRefused(
+        f"nothing can be claimed, because the database lets nobody change {named}{more}. Mend what refuses it, or "
+        "delete the job"
+    )
 
 
 @dataclass(slots=True)
 class Refusals:
-    """What one process knows of them."""
+    """What one process knows of jobs that it did not rescue, or not route."""
 
     _now: int = 0
     _left: int = MOST
-    _rests: dict[int, tuple[int, int]] = field(default_factory=dict)
-    """For how long each job is left alone, and until when."""
+    _rests: dict[int, tuple[int, int, str]] = field(default_factory=dict)
+    """For how long each job is left alone, until when, and why."""
 
     def look(self, now: int) -> None:
         """Begin a look at `now`, in milliseconds."""
@@ -31,10 +55,15 @@ class Refusals:
 
     def rests(self, job: int) -> bool:
         """Say whether a job is left alone in this look."""
-        return job in self._rests and self._now < self._rests[job][1]
+        return self.why(job) is not None
 
-    def add(self, job: int) -> None:
+    def why(self, job: int) -> str | None:
+        """Say why a job is left alone in this look; None where it is not."""
+        rest = self._rests.get(job)
+        return None if rest is None or self._now >= rest[1] else rest[2]
+
+    def add(self, job: int, why: str) -> None:
         """Note that a job was not moved."""
         rest = min(2 * self._rests[job][0], LONGEST_REST) if job in self._rests else FIRST_REST
-        self._rests[job] = rest, self._now + rest
+        self._rests[job] = rest, self._now + rest, why
         self._left -= 1

@@ -143,6 +143,46 @@ async def test_an_end_that_is_not_taken_while_others_are_is_tried_after_them_and
     assert (len(desk.written), desk.settler.aside) == (99, 1)
 
 
+async def test_a_suspect_that_meets_an_outage_does_not_end_it(no_waiting: None) -> None:
+    shelf = Shelf()
+    shelf.damaged = {"1"}
+    desk = Desk(shelf)
+
+    async with desk.at_work():
+        desk.put("1")
+        await until(lambda: len(shelf.tries) == 1)
+        shelf.away = 1_000_000
+        desk.put("2")
+        await until(lambda: [settlement.id for settlement in shelf.tries].count("1") > 5)
+        assert [type(event) for event in desk.told] == [StoreLost]
+        assert desk.settler.unwritten == 2
+        shelf.away = 0
+        await desk.settler.flush()
+
+    assert [type(event) for event in desk.told] == [StoreLost, StoreBack, PartFailed]
+    assert (desk.written, desk.settler.aside) == (["2"], 1)
+
+
+async def test_a_lone_end_that_costs_its_connection_each_time_holds_up_nobody_who_catches_up(no_waiting: None) -> None:
+    shelf = Shelf()
+    shelf.odd = {"1": StoreUnavailable("the server closed the connection")}
+    desk = Desk(shelf)
+    shelf.meanwhile = lambda: desk.lease.renewed(time.monotonic())
+
+    async with desk.at_work():
+        desk.put("1")
+        await asyncio.wait_for(desk.settler.catch_up(), 30)
+        assert [type(event) for event in desk.told] == [StoreLost], "it may be an outage, and is not put aside"
+        assert (desk.settler.unwritten, desk.settler.aside) == (1, 0)
+        for number in range(2, 100):
+            desk.put(str(number))
+            await until(lambda number=number: str(number) in desk.written)
+        await desk.settler.flush()
+
+    assert (len(desk.written), desk.settler.aside) == (98, 1)
+    assert [type(event) for event in desk.told] == [StoreLost, StoreBack, PartFailed]
+
+
 async def test_ends_behind_bad_ones_do_not_wait_for_their_tries(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(settler_module, "SUSPECT", 1e6)
     shelf = Shelf()

@@ -193,6 +193,12 @@ MUTANTS = [
         postgres=(Change(FUNCTIONS + "pick.sql", "order by priority, ", "order by "),),
     ),
     Mutant(
+        "hundreds of names for others hide a runner's own undeclared queues",
+        (CONTRACT + "test_kinds.py",),
+        sqlite=(Change("store/sqlite/claiming.py", "joined.names_after = joined.names_reached", "pass"),),
+        postgres=(Change("store/postgres/claiming.py", "if reached is None else reached", "and None"),),
+    ),
+    Mutant(
         "a forbidden flag is no bar",
         ORDER,
         sqlite=(Change("store/sqlite/roster.py", "self.forbidden_flags.isdisjoint(flags)", "True"),),

@@ -18,6 +18,40 @@ FAULT_MUTANTS = [
         postgres=(Change("store/postgres/rescuing.py", "failure = failure or error", "raise error"),),
     ),
     Mutant(
+        "one job that cannot be claimed stops every claim",
+        (CONTRACT + "test_refused_claims.py",),
+        sqlite=(Change("store/sqlite/refused.py", 'tx.run("reschedule", ', 'tx.one("promote_job", '),),
+        postgres=(
+            Change(FUNCTIONS + "set_aside.sql", "perform kongflow.reschedule(v_job.id, null, p_delay", "perform (1"),
+        ),
+    ),
+    Mutant(
+        "an end is refused for the next job of its queue",
+        (CONTRACT + "test_refused_claims.py",),
+        sqlite=(Change("store/sqlite/store.py", "except StoreRefused:", "except ZeroDivisionError:"),),
+        postgres=(Change("store/postgres/settling.py", "except StoreRefused:", "except ZeroDivisionError:"),),
+    ),
+    Mutant(
+        "one job by SQL that cannot be routed stops all routing",
+        (CONTRACT + "test_routing.py",),
+        sqlite=(Change("store/sqlite/routing.py", "except StoreRefused:", "except ZeroDivisionError:"),),
+        postgres=(Change("store/postgres/routing.py", "if len(routed) == 1:", "if True:"),),
+    ),
+    Mutant(
+        "where the database lets nobody change a job, all of them fail",
+        (CONTRACT + "test_refused_claims.py",),
+        sqlite=(Change("store/sqlite/refused.py", "if len(stuck) + len(moved) <", "if 0 <"),),
+        postgres=(Change(FUNCTIONS + "set_aside.sql", "if v_accepted then", "if true then"),),
+    ),
+    Mutant(
+        "a lease that was only tried is kept",
+        (CONTRACT + "test_refused_claims.py",),
+        sqlite=(Change("store/sqlite/refused.py", "raise _Accepted", "pass"),),
+        postgres=(
+            Change(FUNCTIONS + "set_aside.sql", "raise exception using errcode = 'KF000'", "v_accepted := true"),
+        ),
+    ),
+    Mutant(
         "a job that cannot be moved stops its runner",
         ("tests/store/postgres/test_faults.py",),
         postgres=(Change("store/postgres/faults.py", "return answered or", "return False or"),),
@@ -42,7 +76,7 @@ FAULT_MUTANTS = [
         "jobs by SQL whose keys are held take the turn of all others",
         (CONTRACT + "test_routing.py",),
         sqlite=(Change("store/sqlite/routing.py", "after=after", "after=0"),),
-        postgres=(Change("store/postgres/store.py", "after=self._routed_up_to", "after=0"),),
+        postgres=(Change("store/postgres/routing.py", '"after": self._read_up_to', '"after": 0'),),
     ),
     Mutant(
         "jobs by SQL wait for each key that is held",

@@ -96,4 +96,14 @@ RUNNER_MUTANTS = [
         SETTLER,
         shared=(Change("engine/settler.py", "return self._lease.renewed_at > self.asked_at", "return True"),),
     ),
+    Mutant(
+        "an end that was to blame before ends an outage that it meets",
+        SETTLER,
+        shared=(Change("engine/settler.py", "if blamed and isinstance(error, StoreError):", "if True:"),),
+    ),
+    Mutant(
+        "a lone end that costs its connection each time keeps its runner from claiming",
+        SETTLER,
+        shared=(Change("engine/settler.py", "if self._lease.renewed_at > ending.tried_at:", "if False:"),),
+    ),
 ]

@@ -201,6 +201,19 @@ def mended(on_postgres: bool) -> str:
     return _broken("") if on_postgres else "drop trigger broken"
 
 
+def refused(on_postgres: bool, *ids: str, when: str = "new.state = 4") -> tuple[str, ...]:
+    """The statements that let the database refuse to lease jobs, or another change of them."""
+    which = f"new.id in ({', '.join(ids)}) and {when}"
+    if not on_postgres:
+        refusing = f"create trigger refusing before update on kongflow_job when {which}"
+        return (f"{refusing} begin select raise(abort, 'not this one'); end",)
+    return (
+        "create function public.refusing() returns trigger language plpgsql as $$ begin"
+        f" if {which} then raise exception 'not this one'; end if; return new; end $$",
+        "create trigger refusing before update on kongflow.job for each row execute function public.refusing()",
+    )
+
+
 def _broken(check: str) -> str:
     function = "create or replace function public.broken() returns trigger language plpgsql as"
     return f"{function} $$ begin {check} return new; end $$"

@@ -98,7 +98,7 @@ async def _rescue_batch(
         if isinstance(error, StoreUnavailable) and not isinstance(error, StoreForbidden):
             raise
         if len(rows) == 1:
-            refusals.add(rows[0][0])
+            refusals.add(rows[0][0], str(error))
             return [Rescued(ends[0].id, rows[0][2], rows[0][3], name, ends[0].transition, refused=str(error))]
         halves = rows[: len(rows) // 2], rows[len(rows) // 2 :]
         return [job for half in halves for job in await _rescue_batch(access, refusals, retention, dead, name, half)]

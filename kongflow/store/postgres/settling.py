@@ -8,7 +8,7 @@ from typing import Any
 
 from kongflow.core.catalog import Retention
 from kongflow.core.outcome import Finish, overruled
-from kongflow.errors import StoreError
+from kongflow.errors import StoreError, StoreRefused
 from kongflow.store.attempts import ended_text
 from kongflow.store.postgres.access import Access
 from kongflow.store.postgres.claiming import claimed_job
@@ -56,15 +56,22 @@ async def _write(
     dead: int | None,
 ) -> list[Settled]:
     runner = None if taker is None else taker[0]
-    (verdicts, *_), *handed = await access.rows(
-        "settle",
-        **end_arrays(settlements),
-        retention=retention_seconds(retention),
-        runner=runner,
-        next_of=[settlement.next_of for settlement in settlements if settlement.next_of is not None and taker],
-        dead=dead,
-        shift=access.shift,
-    )
+    arrays = end_arrays(settlements)
+    try:
+        (verdicts, *_), *handed = await access.rows(
+            "settle",
+            **arrays,
+            retention=retention_seconds(retention),
+            runner=runner,
+            next_of=[settlement.next_of for settlement in settlements if settlement.next_of is not None and taker],
+            dead=dead,
+            shift=access.shift,
+        )
+    except StoreRefused:
+        if taker is None:
+            raise
+        # Perhaps not an end is refused, but a job that would get a freed slot: the next claim hands that on.
+        ((verdicts,),), handed = await access.rows("settle_in", **arrays, shift=access.shift), []
     written = settled(settlements, verdicts)
     if taker is None:
         return written

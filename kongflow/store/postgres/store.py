@@ -23,14 +23,14 @@ from kongflow.store.postgres import operating, schema
 from kongflow.store.postgres.access import Access
 from kongflow.store.postgres.adding import added_jobs, new_job_arrays
 from kongflow.store.postgres.address import parse_address
-from kongflow.store.postgres.claiming import claim_jobs
+from kongflow.store.postgres.claiming import Claiming
 from kongflow.store.postgres.commits import Commits
 from kongflow.store.postgres.heartbeat import PostgresLeaseKeeper
 from kongflow.store.postgres.looking import overview, pauses_of, rules_of, runner_views
 from kongflow.store.postgres.patience import PATIENCE, renewal_patience
 from kongflow.store.postgres.pruning import prune
 from kongflow.store.postgres.rescuing import published_terms, rescue
-from kongflow.store.postgres.routing import routed_arrays, unrouted_job
+from kongflow.store.postgres.routing import Routing
 from kongflow.store.postgres.settling import end_arrays, retention_seconds, settle, settled
 from kongflow.store.postgres.tables import tables_of
 from kongflow.store.records import (
@@ -70,10 +70,11 @@ class PostgresStore:
         self._commits = Commits()
         self._tables = tables_of(self._schema)
         self._joined: dict[int, RunnerInfo] = {}
+        self._claims: dict[int, Claiming] = {}
         self._suspects = Suspects(gap=max(int(poll_interval * 1000), SHORTEST_GAP))
         self._refusals = Refusals()
         self._repaired_up_to = ""
-        self._routed_up_to = 0
+        self._routing = Routing(self._access)
         self._claiming: set[asyncio.Future[Claimed]] = set()
         self._giving_back: set[asyncio.Task[None]] = set()
 
@@ -150,18 +151,11 @@ class PostgresStore:
 
     async def unrouted(self, runner: int, limit: int) -> list[UnroutedJob]:
         """See Store.unrouted."""
-        rows = await self._access.rows(
-            "unrouted", tasks=list(self._joined[runner].tasks), after=self._routed_up_to, limit=limit
-        )
-        self._routed_up_to = rows[-1][0] if len(rows) == limit else 0
-        return [unrouted_job(row) for row in rows]
+        return await self._routing.unrouted(self._joined[runner].tasks, limit)
 
     async def route(self, runner: int, routed: Sequence[Routed]) -> set[str]:
         """See Store.route."""
-        failed = self._joined[runner].retention.failed
-        arrays = routed_arrays(routed)
-        ids = await self._access.value("route", **arrays, retention=failed, shift=self._access.shift)
-        return {str(id) for id in ids}
+        return await self._routing.route(routed, self._joined[runner].retention.failed)
 
     # --- working ---
 
@@ -184,6 +178,7 @@ class PostgresStore:
         )
         self._access.clock.read(server_time, sent)
         self._joined[runner] = info
+        self._claims[runner] = Claiming(self._access, runner, info)
         joined: int = runner
         return joined
 
@@ -203,7 +198,7 @@ class PostgresStore:
         """See Store.claim. A claim whose caller is cancelled gives back what it leased."""
         if limit < 1:
             return Claimed()
-        claiming = asyncio.ensure_future(claim_jobs(self._access, runner, self._joined[runner], limit, suspects))
+        claiming = asyncio.ensure_future(self._claims[runner].claim(limit, suspects))
         self._claiming.add(claiming)
         claiming.add_done_callback(self._claiming.discard)
         try:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field
 from heapq import merge
@@ -20,12 +20,14 @@ from kongflow.store.records import Chore, RunnerInfo, max_attempts
 from kongflow.store.rows import Row, json_value, names
 from kongflow.store.sqlite.lanes import (
     MOST_MOVED,
+    MOST_NAMES,
     block,
     free_of_pattern,
     free_of_queue,
     normalise_all,
     normalise_noted,
     ready_by_name,
+    ready_names,
     ready_of_pattern,
 )
 from kongflow.store.sqlite.roster import LiveRunner, Roster
@@ -46,6 +48,10 @@ class JoinedRunner:
     """What this process knows of a runner that joined through it."""
 
     info: RunnerInfo
+    names_after: dict[str, str] = field(default_factory=dict)
+    """Of a pattern that it serves: after which name its next look at the names of queues goes on."""
+    names_reached: dict[str, str] = field(default_factory=dict)
+    """How far the claim under way has come with that."""
     _terms: dict[tuple[str, int, int | None], tuple[int, str]] = field(default_factory=dict)
 
     def terms(self, task: str, attempt: int, given: int | None) -> tuple[int, str]:
@@ -96,12 +102,13 @@ def claim_jobs(
     tx: Transaction, roster: Roster, joined: JoinedRunner, runner: LiveRunner, limit: int, suspects: int
 ) -> Claim:
     """Lease up to `limit` jobs to a runner, in one transaction of bounded length."""
+    joined.names_reached = joined.names_after
     unfinished = tx.run("promote_due", now=tx.now, limit=MOST_DUE) == MOST_DUE
     unfinished |= normalise_noted(tx, roster)
     heads: dict[str, frozenset[int]] = {}
     picked: list[Row] = []
     for _ in range(MOST_ROUNDS):
-        picked = _pick(tx, roster, joined, runner, limit, suspects)
+        picked = pick(tx, roster, joined, runner, limit, suspects)
         doubtful = {row[3] for row in picked if not _may_go(roster, heads, row)}
         found = normalise_all(tx, roster, doubtful)
         heads |= {queue: right.heads or frozenset() for queue, right in found.items()}
@@ -116,6 +123,7 @@ def claim_jobs(
         unfinished = True
     _count_starts(tx, roster, picked)
     leased = lease_jobs(tx, joined, runner, picked)
+    joined.names_after = joined.names_reached
     has_time = len(leased) < limit and not unfinished
     next_due = 0.0 if unfinished else _seconds_to_next(tx)
     return Claim(leased, unfinished, next_due, _chores(tx, joined) if has_time else None)
@@ -162,7 +170,7 @@ def _chores(tx: Transaction, joined: JoinedRunner) -> frozenset[Chore]:
     return frozenset(chore for chore, row in there_is.items() if row is not None)
 
 
-def _pick(
+def pick(
     tx: Transaction, roster: Roster, joined: JoinedRunner, runner: LiveRunner, limit: int, suspects: int
 ) -> list[Row]:
     """Return the best ready jobs that this runner may take: id, task, flags, queue, crashes, attempt, max_attempts, and
@@ -185,7 +193,8 @@ def _pick(
     kinds = {row[0] for row in tx.all("ready_kinds") if roster.kind_is_mine(runner, row[0])}
     patterns = runner.filter.patterns
     told = {kind for kind in kinds if "*" in patterns or roster.rule_of_kind(kind) in patterns}
-    named = ready_by_name(tx, patterns, kinds - told, runner.serves)
+    names = _names(tx, joined, patterns) if kinds - told else []
+    named = ready_by_name(tx, names, kinds - told, runner.serves)
     picked = []
     with ExitStack() as reading:
         mine = [reading.enter_context(tx.reading("ready_of_kind", kind=kind)) for kind in sorted(told)]
@@ -196,6 +205,22 @@ def _pick(
                 if len(picked) == limit:
                     break
     return picked
+
+
+def _names(tx: Transaction, joined: JoinedRunner, patterns: Iterable[str]) -> list[str]:
+    """Return names of queues that a runner may serve: of each pattern the next ones, and the first after the last."""
+    found: list[str] = []
+    reached: dict[str, str] = {}
+    for pattern in patterns:
+        if "*" not in pattern:
+            found.append(pattern)
+            continue
+        some = ready_names(tx, pattern, joined.names_after.get(pattern, ""))
+        found += some
+        if len(some) == MOST_NAMES:
+            reached[pattern] = some[-1]
+    joined.names_reached = reached
+    return found
 
 
 def _counts(joined: JoinedRunner, row: Row, suspects: int, picked: list[Row]) -> bool:

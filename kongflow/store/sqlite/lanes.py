@@ -127,7 +127,8 @@ def ready_of_pattern(tx: Transaction, roster: Roster, pattern: str) -> Iterator[
     """Yield the ready jobs of a pattern's queues that some live runner may take, best: place and queue of each."""
     kinds = {row[0] for row in tx.all("ready_kinds") if roster.takeable_kind(row[0], of_rule=pattern)}
     told = {kind for kind in kinds if roster.rule_of_kind(kind) == pattern}
-    named = ready_by_name(tx, [pattern], kinds - told, lambda queue: roster.limits(queue).pattern == pattern)
+    names = ready_names(tx, pattern) if kinds - told else []
+    named = ready_by_name(tx, names, kinds - told, lambda queue: roster.limits(queue).pattern == pattern)
     with ExitStack() as stack:
         rows = [stack.enter_context(tx.reading("ready_of_kind", kind=kind)) for kind in sorted(told)]
         rows += [stack.enter_context(tx.reading("ready_of_name", queue=queue, kind=kind)) for queue, kind in named]
@@ -137,24 +138,23 @@ def ready_of_pattern(tx: Transaction, roster: Roster, pattern: str) -> Iterator[
 
 
 def ready_by_name(
-    tx: Transaction, patterns: Iterable[str], kinds: Collection[str], is_meant: Callable[[str], bool]
+    tx: Transaction, queues: Iterable[str], kinds: Collection[str], is_meant: Callable[[str], bool]
 ) -> list[tuple[str, str]]:
-    """Return the queues of ready jobs that are named so or match a pattern, and are meant; each with a kind of these.
-
-    These kinds do not tell whether their jobs are meant, and may hold a million for others. Of each pattern it looks at
-    the first MOST_NAMES names; those behind them come when these are gone.
+    """Return those of some queues that are meant, each with a kind of its ready jobs that is one of `kinds`: these do
+    not tell whether their jobs are meant, and may hold a million for others.
     """
-    found: set[str] = set()
-    for pattern in patterns if kinds else ():
-        prefix, star, _ = pattern.partition("*")
-        queues = [row[0] for row in tx.all("ready_names", prefix=prefix, limit=MOST_NAMES)] if star else [pattern]
-        found.update(filter(is_meant, queues))
     return [
         (queue, row[0])
-        for queue in sorted(found)
+        for queue in sorted(set(filter(is_meant, queues)))
         for row in tx.all("ready_kinds_of_queue", queue=queue)
         if row[0] in kinds
     ]
+
+
+def ready_names(tx: Transaction, pattern: str, after: str = "") -> list[str]:
+    """Return the names of queues with ready jobs that begin as a pattern does: the first MOST_NAMES after a place."""
+    prefix = pattern.partition("*")[0]
+    return [row[0] for row in tx.all("ready_names", prefix=prefix, after=after, limit=MOST_NAMES)]
 
 
 def free_of_queue(tx: Transaction, queue: str, limits: Limits) -> int:
@@ -194,7 +194,7 @@ def _takes_room(tx: Transaction, roster: Roster, queue: str, room: dict[str, int
 
 
 def _release_all(tx: Transaction, roster: Roster, lane: str, most: int) -> Lane:
-    rows = list(islice(_blocked(tx, roster, lane), most))
+    rows = list(islice(blocked(tx, roster, lane), most))
     _promote(tx, rows)
     return Lane(None, len(rows), more=len(rows) == most)
 
@@ -213,14 +213,14 @@ def _best(tx: Transaction, roster: Roster, lane: str, ready: list[Row], free: in
     heads = ready[:free]
     last = _place(heads[-1]) if len(heads) == free else None
     better: list[Row] = []
-    for row in _blocked(tx, roster, lane):
+    for row in blocked(tx, roster, lane):
         if len(better) == free or (last is not None and _place(row) > last):
             break
         better.append(row)
     return sorted([*heads, *better], key=_place)[:free] if better else heads
 
 
-def _blocked(tx: Transaction, roster: Roster, lane: str) -> Iterator[Row]:
+def blocked(tx: Transaction, roster: Roster, lane: str) -> Iterator[Row]:
     """Yield the jobs that wait in a lane and that some live runner may take, best first."""
     kinds = [row[0] for row in tx.all("blocked_kinds", lane=lane) if roster.takeable_kind(row[0])]
     with ExitStack() as stack:

@@ -3,30 +3,68 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 from collections.abc import Iterable, Sequence
 
 from kongflow.core.catalog import Retention
 from kongflow.core.job import JobOptions, NewJob, Reason, UnroutedJob
 from kongflow.core.task import JobKeyMode
+from kongflow.errors import StoreRefused
 from kongflow.store.attempts import ended_text
 from kongflow.store.instants import to_instant
 from kongflow.store.records import Routed
+from kongflow.store.refusals import Refusals
 from kongflow.store.rows import Row, due, due_at, json_list, names, row_id
+from kongflow.store.sqlite.access import Access
 from kongflow.store.sqlite.adding import supersede_older
 from kongflow.store.sqlite.ending import cancel_waiting, finish
+from kongflow.store.sqlite.faults import is_damage, is_refusal
 from kongflow.store.sqlite.transaction import Transaction
 
 
-def unrouted_jobs(tx: Transaction, tasks: Iterable[str], after: int, limit: int) -> list[UnroutedJob]:
-    """Return unrouted jobs of known tasks in id order, from the one after `after` on."""
-    rows = tx.all("unrouted_jobs", tasks=json.dumps(sorted(tasks)), after=after, limit=limit)
-    return [_unrouted_job(row) for row in rows]
+class Routing:
+    """Reads and writes for one process, which knows how far it has read and what the file has refused."""
 
+    def __init__(self, access: Access) -> None:
+        self._access = access
+        self._read_up_to = 0
+        self._refusals = Refusals()
 
-def route_jobs(tx: Transaction, routed: Sequence[Routed], retention: Retention) -> set[str]:
-    """Write the results for jobs that are still unrouted, in id order, and return their ids."""
-    in_order = sorted(routed, key=lambda result: row_id(result.id))
-    return {result.id for result in in_order if _route(tx, result, retention)}
+    async def unrouted(self, tasks: Iterable[str], limit: int) -> list[UnroutedJob]:
+        """See Store.unrouted."""
+        known, after = json.dumps(sorted(tasks)), self._read_up_to
+        rows = await self._access.read(
+            lambda connection: self._access.reading(connection).all(
+                "unrouted_jobs", tasks=known, after=after, limit=limit
+            )
+        )
+        self._read_up_to = rows[-1][0] if len(rows) == limit else 0
+        self._refusals.look(self._access.clock.monotonic())
+        return [_unrouted_job(row, self._refusals.why(row[0])) for row in rows]
+
+    async def route(self, routed: Sequence[Routed], retention: Retention) -> set[str]:
+        """See Store.route. Where the file refuses, each result is written by itself."""
+        in_order = sorted(routed, key=lambda result: row_id(result.id))
+        try:
+            return await self._access.write(
+                lambda tx: {result.id for result in in_order if _route(tx, result, retention)}
+            )
+        except StoreRefused:
+            return await self._access.write(lambda tx: self._route_each(tx, in_order, retention))
+
+    def _route_each(self, tx: Transaction, routed: Sequence[Routed], retention: Retention) -> set[str]:
+        self._refusals.look(tx.monotonic)
+        written: set[str] = set()
+        for result in routed:
+            try:
+                with tx.apart():
+                    if _route(tx, result, retention):
+                        written.add(result.id)
+            except sqlite3.DatabaseError as error:
+                if is_damage(error) or not is_refusal(error):
+                    raise
+                self._refusals.add(row_id(result.id), str(error))
+        return written
 
 
 def _route(tx: Transaction, routed: Routed, retention: Retention) -> bool:
@@ -78,7 +116,7 @@ def _make_live(tx: Transaction, id: int, row: Row, job: NewJob) -> None:
         supersede_older(tx, job.job_key, id)
 
 
-def _unrouted_job(row: Row) -> UnroutedJob:
+def _unrouted_job(row: Row, refused: str | None) -> UnroutedJob:
     job_id, task, payload, run_at, queue, priority, max_attempts, key, mode, flags, tags, was_rendered = row
     return UnroutedJob(
         id=str(job_id),
@@ -95,6 +133,7 @@ def _unrouted_job(row: Row) -> UnroutedJob:
             tags=None if tags is None else names(_text(tags)),
         ),
         was_rendered=bool(was_rendered),
+        refused=refused,
     )
 
 

@@ -133,7 +133,7 @@ def _rescue_job(tx: Transaction, refusals: Refusals, row: Row, runner: str, seen
     except sqlite3.DatabaseError as error:
         if not is_refusal(error):
             raise
-        refusals.add(job_id)
+        refusals.add(job_id, str(error))
         if is_damage(error):
             raise  # SQLite writes nothing more in this transaction; the next look leaves this job alone
         return Rescued(str(job_id), task, queue, runner, transition, refused=str(error))

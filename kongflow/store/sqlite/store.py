@@ -16,7 +16,7 @@ from kongflow.core.catalog import DatabaseSettings
 from kongflow.core.job import Job, NewJob, UnroutedJob
 from kongflow.core.outcome import RunAgain
 from kongflow.core.queue import QueueRules
-from kongflow.errors import NotInitialized
+from kongflow.errors import NotInitialized, StoreRefused
 from kongflow.store import reads
 from kongflow.store.attempts import ended_text
 from kongflow.store.base import LeaseKeeper
@@ -31,6 +31,7 @@ from kongflow.store.records import (
     Pause,
     Pending,
     QueueCounts,
+    Refused,
     Rescued,
     Routed,
     RunnerInfo,
@@ -40,10 +41,10 @@ from kongflow.store.records import (
     Settlement,
     with_next,
 )
-from kongflow.store.refusals import Refusals
+from kongflow.store.refusals import MOST, Refusals
 from kongflow.store.releases import refuse_newer, refuse_other_name
 from kongflow.store.rows import row_id
-from kongflow.store.sqlite import keeping, operating, routing, runners, schema
+from kongflow.store.sqlite import keeping, operating, runners, schema
 from kongflow.store.sqlite.access import Access
 from kongflow.store.sqlite.adding import add_jobs, dequeue_job
 from kongflow.store.sqlite.address import parse_address
@@ -51,6 +52,8 @@ from kongflow.store.sqlite.claiming import Claim, ClaimedJobRow, JoinedRunner, c
 from kongflow.store.sqlite.ending import published_retention, run_again
 from kongflow.store.sqlite.handing import hand_over
 from kongflow.store.sqlite.heartbeat import LONGEST_RENEWAL, SqliteLeaseKeeper
+from kongflow.store.sqlite.refused import set_aside
+from kongflow.store.sqlite.routing import Routing
 from kongflow.store.sqlite.settling import settle_attempts
 from kongflow.store.sqlite.tables import tables_of
 from kongflow.store.sqlite.transaction import Transaction
@@ -71,7 +74,7 @@ class SqliteStore:
         self._suspects = Suspects(gap=max(int(poll_interval * 1000), SHORTEST_GAP))
         self._refusals = Refusals()
         self._repaired_up_to = ""
-        self._routed_up_to = 0
+        self._routing = Routing(self._access)
 
     @property
     def place(self) -> str:
@@ -128,17 +131,11 @@ class SqliteStore:
 
     async def unrouted(self, runner: int, limit: int) -> list[UnroutedJob]:
         """See Store.unrouted."""
-        tasks, after = self._joined[runner].info.tasks, self._routed_up_to
-        jobs = await self._access.read(
-            lambda connection: routing.unrouted_jobs(self._access.reading(connection), tasks, after, limit)
-        )
-        self._routed_up_to = row_id(jobs[-1].id) if len(jobs) == limit else 0
-        return jobs
+        return await self._routing.unrouted(self._joined[runner].info.tasks, limit)
 
     async def route(self, runner: int, routed: Sequence[Routed]) -> set[str]:
         """See Store.route."""
-        retention = self._joined[runner].info.retention
-        return await self._access.write(lambda tx: routing.route_jobs(tx, routed, retention))
+        return await self._routing.route(routed, self._joined[runner].info.retention)
 
     # --- working ---
 
@@ -162,17 +159,20 @@ class SqliteStore:
 
     async def claim(self, runner: int, limit: int, suspects: int) -> Claimed:
         """See Store.claim. A claim whose caller is cancelled gives back what it leased."""
-        joined = self._joined[runner]
-        while limit > 0:
+        joined, refused = self._joined[runner], list[Refused]()
+        while limit > 0 and len(refused) < MOST:
             future = self._access.submit(self._claim(joined, runner, limit, suspects))
             try:
                 claim = await asyncio.shield(future)
             except asyncio.CancelledError:
                 future.add_done_callback(self._give_back)
                 raise
+            except StoreRefused as error:
+                refused += await self._access.write(partial(self._set_aside, joined, runner, limit, suspects, error))
+                continue
             if claim.leased or not claim.unfinished:
-                return Claimed(tuple(map(claimed_job, claim.leased)), claim.next_due, claim.chores)
-        return Claimed()
+                return Claimed(tuple(map(claimed_job, claim.leased)), claim.next_due, claim.chores, refused)
+        return Claimed(refused=refused)
 
     async def settle(self, runner: int, settlements: Sequence[Settlement]) -> list[Settled]:
         """See Store.settle."""
@@ -183,7 +183,16 @@ class SqliteStore:
             queues = {settlement.next_of for settlement in settlements} & tx.touched
             return settled, hand_over(tx, self._access.roster(tx), joined, runner, queues) if queues else []
 
-        settled, handed = await self._access.write(work)
+        def without_next(tx: Transaction) -> tuple[list[Settled], list[ClaimedJobRow]]:
+            settled = settle_attempts(tx, settlements, joined.info.retention)
+            tx.note_touched()
+            return settled, []
+
+        try:
+            settled, handed = await self._access.write(work)
+        except StoreRefused:
+            # Perhaps not an end is refused, but a job that would get a freed slot: the next claim hands that on.
+            settled, handed = await self._access.write(without_next)
         return with_next(settlements, settled, [claimed_job(row) for row in handed])
 
     def settle_in(self, connection: Connection, settlement: Settlement) -> Settled:
@@ -367,6 +376,15 @@ class SqliteStore:
             return claim_jobs(tx, self._access.roster(tx), joined, live, limit, suspects)
 
         return work
+
+    def _set_aside(
+        self, joined: JoinedRunner, runner: int, limit: int, suspects: int, error: StoreRefused, tx: Transaction
+    ) -> list[Refused]:
+        roster = self._access.roster(tx)
+        live = roster.runners.get(runner)
+        if live is None:
+            raise error
+        return set_aside(tx, roster, joined, live, limit, suspects, error)
 
     def _give_back(self, claimed: asyncio.Future[Claim]) -> None:
         if claimed.cancelled() or claimed.exception() is not None or not claimed.result().leased:

@@ -110,3 +110,13 @@ async def test_a_suspect_that_waits_for_another_gives_a_runner_no_reason_to_look
     await stage.sql(f"update {stage.table('job')} set crashes = 2")
     assert [await stage.next_due(runner) for _ in range(2)] == [None, None]
     assert len(await stage.claim(runner, suspects=1)) == 1
+
+
+async def test_own_jobs_behind_hundreds_of_names_for_others_are_found_by_the_next_claims(stage: Stage) -> None:
+    """Nobody had declared these queues, so that only their names tell for whom they are."""
+    runner = await stage.runner(queues={"a:*": None, "a:b:*": None}, serves=("a:*",))
+    await stage.store.insert([new(queue=f"a:b:{number // 5:03}") for number in range(1_250)])
+    last = (await stage.add(queue="a:c")).id
+    assert [await stage.claim_ids(runner) for _ in range(2)] == [[], [last]], "250 names, of which it looks at 200"
+    first = (await stage.add(queue="a:a")).id
+    assert await stage.claim_ids(runner) == [first], "then it begins anew"

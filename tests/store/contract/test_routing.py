@@ -11,7 +11,8 @@ import pytest
 from kongflow.core.job import JobOptions, Reason
 from kongflow.core.task import JobKeyMode, Keep
 from kongflow.store.records import Routed
-from tests.store.stage import FAILED, Stage, add_by_sql, new
+from kongflow.store.refusals import FIRST_REST
+from tests.store.stage import FAILED, Stage, add_by_sql, new, refused
 
 pytestmark = pytest.mark.anyio
 
@@ -198,3 +199,20 @@ async def test_of_two_routed_jobs_of_a_key_the_later_one_wins(stage: Stage) -> N
     ids = [await add_by_sql(stage) for _ in range(2)]
     await stage.store.route(runner, [Routed(id, new(key="k")) for id in reversed(ids)])
     assert [await stage.state(id) for id in ids] == ["cancelled: superseded", "ready"]
+
+
+async def test_one_that_the_database_refuses_to_route_is_left_and_named_and_all_others_are_routed(stage: Stage) -> None:
+    runner = await stage.runner("work")
+    bad, *good = ids = [await add_by_sql(stage) for _ in range(5)]
+    for statement in refused(stage.on_postgres, bad, when="new.state > 0"):
+        await stage.sql(statement)
+    assert await stage.store.route(runner, [Routed(id, new()) for id in ids]) == set(good)
+    (left,) = await stage.store.unrouted(runner, 10)
+    assert left.id == bad
+    assert left.refused is not None
+    assert "not this one" in left.refused
+    await stage.sql("drop trigger refusing" + (" on kongflow.job" if stage.on_postgres else ""))
+    stage.advance(FIRST_REST / 1000)
+    (again,) = await stage.store.unrouted(runner, 10)
+    assert (again.id, again.refused) == (bad, None), "and is tried again"
+    await route(stage, runner, bad)

@@ -34,7 +34,7 @@ async def count(stage: Stage, state: int) -> int:
 
 async def claim_once(stage: Stage, runner: int, limit: int = 100) -> int:
     """One round of a claim, which is one transaction; return how many jobs it leased."""
-    statement = "select count(id) from kongflow.claim(:runner, :limit, 1, true, '0')"
+    statement = "select count(id) from kongflow.claim(:runner, :limit, 1, true, null, '0')"
     return int(await stage.sql(statement, runner=runner, limit=limit))
 
 

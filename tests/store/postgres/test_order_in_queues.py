@@ -49,7 +49,7 @@ async def somebody_waits(stage: Stage) -> bool:
 
 async def one_round(stage: Stage, runner: int, limit: int = 1) -> list[str]:
     """The jobs of one round of a claim."""
-    rounds = "select array_agg(id) from kongflow.claim(:runner, :limit, 0, false, '0')"
+    rounds = "select array_agg(id) from kongflow.claim(:runner, :limit, 0, false, null, '0')"
     return [str(id) for id in await stage.sql(rounds, runner=runner, limit=limit) if id is not None]
 
 
@@ -171,6 +171,6 @@ async def test_what_a_claim_has_just_made_ready_is_not_passed(stage: Stage) -> N
     due = await mail(stage, priority=-5)
     await stage.sql("update kongflow.job set state = 1, run_at = now() - interval '1 s'")
     await mail(stage, priority=5)
-    first_round = "select array_agg(id) from kongflow.claim(:runner, 1, 0, true, '0')"
+    first_round = "select array_agg(id) from kongflow.claim(:runner, 1, 0, true, null, '0')"
     assert await stage.sql(first_round, runner=runner) == [None]
     assert await one_round(stage, other) == [due.id]

@@ -84,7 +84,7 @@ async def test_a_day_goes_as_ever_where_all_tables_are_published(stage: Stage, d
 CALLS = {
     "add_jobs": "add_jobs('{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '0')",
     "enqueue": "enqueue('work')",
-    "claim": "claim(1, 1, 0, false, '0')",
+    "claim": "claim(1, 1, 0, false, null, '0')",
     "settle": "settle('{}', '{1,1,1}', 1, '{}', null, '0')",
     "settle_in": "settle_in('{}', '0')",
     "cancel": "cancel(1, '0')",

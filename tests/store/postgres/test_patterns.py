@@ -14,7 +14,7 @@ from tests.store.stage import Stage
 pytestmark = pytest.mark.anyio
 
 ONE_AT_A_TIME = {"t:*": Queue("t:*", 1, max_active=1)}
-CLAIM = "select count(*) from kongflow.claim(:runner, :limit, 0, false, interval '0')"
+CLAIM = "select count(*) from kongflow.claim(:runner, :limit, 0, false, null, interval '0')"
 
 
 async def add(stage: Stage, queue: str, priority: int = 0) -> str:

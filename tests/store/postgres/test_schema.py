@@ -144,7 +144,7 @@ def test_no_statement_needs_our_schema_on_the_search_path(database: DatabaseSett
         connection.execute("set search_path = ''")
         for function in ("prune(1, now(), '0')", "make_partition('0')", "drop_partition(now(), '0')"):
             connection.execute(sql.SQL(f"select kongflow.{function}"))
-        connection.execute("select * from kongflow.claim(1, 1, 1, true, '0')")
+        connection.execute("select * from kongflow.claim(1, 1, 1, true, null, '0')")
 
 
 def test_each_function_has_a_file_of_its_name_and_is_called(database: DatabaseSettings) -> None:

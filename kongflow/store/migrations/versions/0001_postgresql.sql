@@ -245,13 +245,14 @@ create type kongflow.picked_job as (
 
 -- A leased job. The last row of a claim has no id and says how things stand: `more`: come again at once; `next_due`:
 -- the seconds until something may start by itself; `chores`: what somebody should do, by name; `contended`: queues were
--- left to others, who are about to take better jobs of theirs.
+-- left to others, who are about to take better jobs of theirs; `reached`: where the next look by names goes on, null
+-- where there was none.
 create type kongflow.claimed_job as (
     id bigint, lease bigint, task text, queue text, priority smallint, payload text, attempt integer,
         max_attempts integer,
     claims integer, crashes integer, run_at timestamptz, created_at timestamptz, age double precision, key text,
     flags text[], tags text[], more boolean, next_due double precision, chores text[],
-    contended boolean
+    contended boolean, reached text[]
 );
 
 -- What limits a lane. `slots`: how many jobs may run at once; null is unlimited. `pattern`: the lane that it shares

@@ -1,11 +1,11 @@
 -- Purpose: lease up to `p_limit` jobs to a runner, best first; at most `p_suspects` of them are jobs that their next
 -- crash would fail. One round: jobs that find no free slot of their queue are blocked. The last row has no job and says
 -- how things stand; `more`: there was something to put right first, or more may be claimed now. `p_first`: the first
--- round of a call. Caller: claim.
+-- round of a call; `p_after`: where it looks for queues by name, as the last claim has `reached`. Caller: claim.
 -- Locks: the roster, shared; the runner, where its last renewal is not fresh; jobs, without waiting; then the lanes of
 -- their queues, in the order of the names.
 create or replace function kongflow.claim(
-    p_runner bigint, p_limit integer, p_suspects integer, p_first boolean, p_shift interval
+    p_runner bigint, p_limit integer, p_suspects integer, p_first boolean, p_after text[], p_shift interval
 ) returns setof kongflow.claimed_job
 language plpgsql as $$
 declare
@@ -16,6 +16,7 @@ declare
     v_found integer;
     v_taken kongflow.taken_slots;
     v_more boolean := false;
+    v_reached text[];
     v_stand kongflow.claimed_job;
 begin
     perform kongflow.durable();
@@ -46,7 +47,8 @@ begin
         end if;
     end if;
     if v_runner.by_kind or v_runner.serves is not null then
-        select picked, not exhausted into v_picked, v_more from kongflow.pick_by_kind(v_runner, p_limit, p_suspects);
+        select picked, not exhausted, reached into v_picked, v_more, v_reached
+        from kongflow.pick_by_kind(v_runner, p_limit, p_suspects, p_after);
     else
         v_picked := kongflow.pick(v_runner, p_limit, p_suspects);
     end if;
@@ -67,11 +69,11 @@ begin
         if kongflow.is_behind(v_now) then
             v_stand.next_due := 0;
         end if;
-        return next v_stand;
     else
         v_stand := kongflow.how_things_stand(v_more, null, v_now);
         v_stand.contended := v_taken.contended;
-        return next v_stand;
     end if;
+    v_stand.reached := v_reached;
+    return next v_stand;
 end
 $$

@@ -18,6 +18,6 @@ language sql as $$
     )
     select id, lease, task, queue, priority, payload::text, attempt, max_attempts, claims, crashes, run_at, created_at,
         greatest(extract(epoch from p_now - ready_at), 0)::double precision, claimed_key, flags, tags, null::boolean,
-            null::double precision, null::text[], null::boolean
+            null::double precision, null::text[], null::boolean, null::text[]
     from leased order by lease
 $$

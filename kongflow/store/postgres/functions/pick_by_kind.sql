@@ -3,8 +3,8 @@
 -- it does. May find fewer than there are; `exhausted` says that there are no more. Caller: claim. Locks: the best jobs
 -- of each kind, without waiting.
 create or replace function kongflow.pick_by_kind(
-    p_runner kongflow.runner, p_limit integer, p_suspects integer,
-    out picked kongflow.picked_job[], out exhausted boolean
+    p_runner kongflow.runner, p_limit integer, p_suspects integer, p_after text[],
+    out picked kongflow.picked_job[], out exhausted boolean, out reached text[]
 )
 language plpgsql set jit = off set enable_sort = off set enable_bitmapscan = off as $$
 declare
@@ -31,10 +31,10 @@ begin
         end if;
     end loop;
     if v_doubtful <> '{}' then
-        for v_named in select * from kongflow.served_names(p_runner, v_doubtful) loop
-            v_kinds := v_kinds || v_named.kind;
-            v_queues := v_queues || v_named.queue;
-        end loop;
+        select * into v_named from kongflow.served_names(p_runner, v_doubtful, p_after);
+        v_kinds := v_kinds || v_named.kinds;
+        v_queues := v_queues || v_named.queues;
+        reached := v_named.reached;
     end if;
     -- As many of each kind as make twice the limit together: all of them are locked until the claim ends.
     v_each := least(p_limit, greatest(2 * p_limit / greatest(cardinality(v_kinds), 1), 10));

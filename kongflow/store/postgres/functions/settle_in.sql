@@ -1,5 +1,5 @@
--- Purpose: as settle, inside a transaction that somebody else ends: freed slots are handed on by the next claim after
--- its commit. Caller: settle_in. Locks: the jobs, which are the caller's own.
+-- Purpose: as settle, but freed slots are handed on by the next claim: inside a transaction that somebody else ends,
+-- and where a settle was refused. Caller: settle_in, settle. Locks: the jobs, without waiting.
 create or replace function kongflow.settle_in(p_ends kongflow.attempt_end[], p_shift interval)
 returns integer[]
 language plpgsql as $$

@@ -1,3 +1,3 @@
 -- Purpose: lease jobs. Caller: claim. Locks: see functions/claim.sql.
 select * from kongflow.claim(cast(:runner as bigint), cast(:limit as integer), cast(:suspects as integer),
-    cast(:first as boolean), cast(:shift as interval))
+    cast(:first as boolean), cast(:after as text[]), cast(:shift as interval))

@@ -1,5 +1,5 @@
--- Purpose: write the end of an attempt inside a transaction of ours that a handler fills. Caller: settle_in.
--- Locks: see functions/settle_in.sql.
+-- Purpose: write ends of attempts and leave freed slots to the next claim: inside a transaction of ours that a handler
+-- fills, and where a settle was refused. Caller: settle_in, settle. Locks: see functions/settle_in.sql.
 select kongflow.settle_in(
     kongflow.attempt_ends(cast(:ids as bigint[]), cast(:leases as bigint[]), cast(:states as integer[]),
         cast(:reasons as text[]), cast(:details as text[]), cast(:results as text[]), cast(:ended as text[]),

@@ -4,7 +4,7 @@
 select job.* from unnest(cast(:tasks as text[])) as tasks (name)
 cross join lateral (
     select id, task, payload::text, run_at, queue, priority, max_attempts, job_key, job_key_mode, flags, tags,
-        ready_at is not null
+        ready_at is not null, null::text
     from kongflow.job
     where state = 0 and task = tasks.name and id + 0 > cast(:after as bigint)
     order by id + 0
