@@ -46,7 +46,7 @@ FAULT_MUTANTS = [
     Mutant(
         "a lease that was only tried is kept",
         (CONTRACT + "test_refused_claims.py",),
-        sqlite=(Change("store/sqlite/refused.py", "raise _Accepted", "pass"),),
+        sqlite=(Change("store/sqlite/refused.py", "[row])\n        raise _Undone", "[row])"),),
         postgres=(
             Change(FUNCTIONS + "set_aside.sql", "raise exception using errcode = 'KF000'", "v_accepted := true"),
         ),

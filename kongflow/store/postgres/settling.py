@@ -68,10 +68,8 @@ async def _write(
             shift=access.shift,
         )
     except StoreRefused:
-        if taker is None:
-            raise
         # Perhaps not an end is refused, but a job that would get a freed slot: the next claim hands that on.
-        ((verdicts,),), handed = await access.rows("settle_in", **arrays, shift=access.shift), []
+        ((verdicts,),), handed = await access.rows("settle_in", **arrays, dead=dead, shift=access.shift), []
     written = settled(settlements, verdicts)
     if taker is None:
         return written

@@ -15,7 +15,7 @@ from kongflow.core.catalog import DatabaseSettings
 from kongflow.core.job import Job, NewJob, UnroutedJob
 from kongflow.core.outcome import RunAgain
 from kongflow.core.queue import QueueRules
-from kongflow.errors import StoreError
+from kongflow.errors import StoreError, StoreRefused
 from kongflow.store import reads
 from kongflow.store.base import LeaseKeeper
 from kongflow.store.connections import CallersConnection
@@ -215,7 +215,7 @@ class PostgresStore:
     def settle_in(self, connection: Connection, settlement: Settlement) -> Settled:
         """See Store.settle_in."""
         arrays = end_arrays([settlement])
-        rows = self._access.rows_in(connection, "settle_in", **arrays, shift=self._access.shift)
+        rows = self._access.rows_in(connection, "settle_in", **arrays, dead=None, shift=self._access.shift)
         return settled([settlement], rows[0][0])[0]
 
     async def progress(self, id: str, lease: int, value: str) -> bool:
@@ -234,9 +234,12 @@ class PostgresStore:
 
     async def repair(self, runner: int, limit: int) -> int:
         """See Store.repair."""
-        ((promoted, reached),) = await self._access.rows(
-            "repair", runner=runner, after=self._repaired_up_to, limit=limit, shift=self._access.shift
-        )
+        place = {"runner": runner, "after": self._repaired_up_to, "limit": limit}
+        try:
+            ((promoted, reached),) = await self._access.rows("repair", **place, shift=self._access.shift)
+        except StoreRefused:
+            await self._access.rows("check_blocked_lanes")  # the next claims get past what is refused
+            return 0
         self._repaired_up_to = reached
         count: int = promoted
         return count

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 from collections.abc import Mapping, Sequence
 
 from kongflow.core.job import Reason
 from kongflow.store.records import Pending
 from kongflow.store.rows import RUNNING, SCHEDULED
 from kongflow.store.sqlite.ending import cancel_waiting
+from kongflow.store.sqlite.faults import is_damage, is_refusal
 from kongflow.store.sqlite.lanes import normalise_all, normalise_noted
 from kongflow.store.sqlite.roster import Roster
+from kongflow.store.sqlite.sweeping import begin_sweep
 from kongflow.store.sqlite.transaction import Transaction
 
 MOST_BURIED = 200
@@ -23,8 +26,20 @@ RUNNER_ROWS_KEPT = 7 * 86_400_000
 
 def repair_queues(tx: Transaction, roster: Roster, after: str, limit: int) -> tuple[int, str]:
     """Look at up to `limit` lanes with blocked jobs, from the one after `after` on. Return how many free slots had to
-    be filled although nothing pointed at their lane, and where to go on; an empty place is the beginning.
+    be filled although nothing pointed at their lane, and where to go on; an empty place is the beginning. Where a
+    change is refused, all lanes are noted: the next claims get past it.
     """
+    try:
+        with tx.apart():
+            return _repair(tx, roster, after, limit)
+    except sqlite3.DatabaseError as error:
+        if is_damage(error) or not is_refusal(error):
+            raise
+        begin_sweep(tx)
+        return 0, after
+
+
+def _repair(tx: Transaction, roster: Roster, after: str, limit: int) -> tuple[int, str]:
     if normalise_noted(tx, roster, limit):
         return 0, after
     lanes = [row[0] for row in tx.all("blocked_lanes", after=after, limit=limit)]

@@ -85,7 +85,7 @@ def normalise_touched(tx: Transaction, roster: Roster) -> dict[str, Lane]:
     """Put every lane right that this transaction touched, and return what was found; what is too much for one go is
     noted for the next claim.
     """
-    found = normalise_all(tx, roster, _with_patterns(roster, tx.touched))
+    found = normalise_all(tx, roster, with_patterns(roster, tx.touched))
     for lane, right in found.items():
         if right.more:
             tx.run("check_lane", lane=lane)
@@ -100,7 +100,7 @@ def normalise_noted(tx: Transaction, roster: Roster, most: int = MOST_LANES) -> 
     noted = [row[0] for row in tx.all("noted_lanes", now=tx.now, limit=most)]
     left = len(noted) == most
     swept = [] if left else sweep(tx, roster, most)
-    for lane, right in normalise_all(tx, roster, _with_patterns(roster, [*noted, *swept])).items():
+    for lane, right in normalise_all(tx, roster, with_patterns(roster, [*noted, *swept])).items():
         if right.more:
             tx.run("check_lane", lane=lane)
             left = True
@@ -254,7 +254,8 @@ def _note_refill(tx: Transaction, queue: str, refill_at: int | None) -> None:
         tx.run("forget_refill", lane=queue)
 
 
-def _with_patterns(roster: Roster, lanes: Iterable[str]) -> set[str]:
+def with_patterns(roster: Roster, lanes: Iterable[str]) -> set[str]:
+    """Return lanes and the patterns that queues among them share."""
     named = set(lanes)
     patterns = {roster.limits(lane).pattern for lane in named if "*" not in lane}
     return named | {pattern for pattern in patterns if pattern is not None}

@@ -21,13 +21,14 @@ from kongflow.store.rows import Row
 from kongflow.store.sqlite.claiming import MOST_DUE, JoinedRunner, lease_jobs, pick
 from kongflow.store.sqlite.ending import finish
 from kongflow.store.sqlite.faults import is_damage, is_refusal
-from kongflow.store.sqlite.lanes import MOST_LANES, blocked
+from kongflow.store.sqlite.lanes import MOST_LANES, blocked, with_patterns
 from kongflow.store.sqlite.roster import LiveRunner, Roster
+from kongflow.store.sqlite.sweeping import sweep
 from kongflow.store.sqlite.transaction import Transaction
 
 
-class _Accepted(Exception):
-    """A lease was tried, and is undone."""
+class _Undone(Exception):
+    """What was tried is undone."""
 
 
 def set_aside(
@@ -77,15 +78,21 @@ def set_aside(
 
 
 def _next_of_noted(tx: Transaction, roster: Roster) -> list[Row]:
-    """Return the best blocked jobs of noted lanes, each with its task."""
-    noted = tx.all("noted_lanes", now=tx.now, limit=MOST_LANES)
-    return [(row[2], row[4]) for (lane, *_) in noted for row in islice(blocked(tx, roster, lane), TRIED[0])]
+    """Return the best blocked jobs of the lanes that a claim would put right now, each with its task; the notes of
+    these lanes stay.
+    """
+    lanes = [row[0] for row in tx.all("noted_lanes", now=tx.now, limit=MOST_LANES)]
+    with suppress(_Undone), tx.apart():
+        lanes += sweep(tx, roster, MOST_LANES)
+        raise _Undone
+    named = with_patterns(roster, lanes)
+    return [(row[2], row[4]) for lane in named for row in islice(blocked(tx, roster, lane), TRIED[0])]
 
 
 def _lease_and_undo(tx: Transaction, joined: JoinedRunner, runner: LiveRunner, row: Row) -> None:
-    with suppress(_Accepted), tx.apart():
+    with suppress(_Undone), tx.apart():
         lease_jobs(tx, joined, runner, [row])
-        raise _Accepted
+        raise _Undone
 
 
 def _put_off(tx: Transaction, job_id: int) -> None:

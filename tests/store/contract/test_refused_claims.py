@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import pytest
 
 from kongflow.core.queue import Queue, RateLimit
@@ -95,6 +98,38 @@ async def test_an_end_is_not_refused_for_the_next_job_of_its_queue(stage: Stage)
     (settled,) = await stage.store.settle(runner, [Settlement(first.id, first.lease, SUCCEEDED, next_of="mail")])
     assert (settled.lost, settled.next) == (False, None)
     assert await stage.claim_ids(runner) == [ids[2]]
+
+
+async def test_a_lost_job_is_rescued_whatever_waits_behind_it(stage: Stage) -> None:
+    dead, alive = [await stage.runner(queues={"mail": 1}, pid=pid) for pid in (1, 2)]
+    ids = [(await stage.add(queue="mail")).id for _ in range(3)]
+    await stage.claim_one(dead)
+    assert await stage.claim(alive) == []
+    await refuse(stage, ids[1])
+    assert [(job.id, job.refused) for job in await stage.lose(dead, witness=alive)] == [(ids[0], None)]
+    assert await stage.claim_ids(alive) == [ids[0]], "a job that crashed goes back to its place"
+
+
+async def test_a_repair_gets_past_what_cannot_be_promoted(stage: Stage) -> None:
+    runner = await stage.runner(queues={"mail": 1})
+    ids = [(await stage.add(queue="mail")).id for _ in range(3)]
+    first = await stage.claim_one(runner)
+    assert await stage.claim(runner) == []
+    await refuse(stage, ids[1], when="new.state = 2")
+    await stage.sql(f"delete from {stage.table('job')} where id = {first.id}")
+    await stage.store.repair(runner, 10)
+    assert await stage.claim_ids(runner) == [ids[2]]
+
+
+@pytest.mark.parametrize("limit", [{"queues": {"mail": 3}}, {"queues": {"ma*": Queue("ma*", None, max_active=3)}}])
+async def test_a_deploy_that_sets_it_free_holds_up_nobody(stage: Stage, limit: Mapping[str, Any]) -> None:
+    runner = await stage.runner(queues={"mail": 1})
+    ids = [(await stage.add(queue="mail")).id for _ in range(3)]
+    await stage.claim_one(runner)
+    assert await stage.claim(runner) == []
+    await refuse(stage, ids[1], when="new.state = 2")
+    deployed = await stage.runner(**limit, pid=2)
+    assert await stage.claim_ids(deployed) == [ids[2]]
 
 
 async def test_it_takes_no_start_from_a_rate_limit(stage: Stage) -> None:

@@ -86,7 +86,7 @@ CALLS = {
     "enqueue": "enqueue('work')",
     "claim": "claim(1, 1, 0, false, null, '0')",
     "settle": "settle('{}', '{1,1,1}', 1, '{}', null, '0')",
-    "settle_in": "settle_in('{}', '0')",
+    "settle_in": "settle_in('{}', null, '0')",
     "cancel": "cancel(1, '0')",
     "delete": "delete(1)",
     "dequeue": "dequeue('key', '0')",

@@ -1,8 +1,9 @@
 -- Purpose: find the jobs for which the database refuses a claim (a damaged payload, a trigger of somebody's) and get
--- them out of the way. Each of those that are due, of the best ones that wait in noted lanes, and of the best ready
--- ones that a runner may take is tried alone, and a lease or a promotion undone at once. What is refused is put off by
--- `p_delay` seconds; what cannot be changed at all fails, where others can; else it stays (`became` null). Nothing here
--- takes a slot. Caller: set_aside, after a claim was refused. Locks: the roster, shared; the jobs, without waiting.
+-- them out of the way. Each of those that are due, of the best ones that wait in lanes to be put right, and of the best
+-- ready ones that a runner may take is tried alone, and a lease or a promotion undone at once. What is refused is put
+-- off by `p_delay` seconds; what cannot be changed at all fails, where others can; else it stays (`became` null).
+-- Nothing here takes a slot. Caller: set_aside, after a claim was refused. Locks: the roster, shared; the jobs, without
+-- waiting.
 create or replace function kongflow.set_aside(
     p_runner bigint, p_limit integer, p_suspects integer, p_after text[], p_delay double precision,
     p_retention double precision, p_shift interval
@@ -11,6 +12,7 @@ language plpgsql set jit = off set enable_sort = off set enable_bitmapscan = off
 declare
     v_now timestamptz := clock_timestamp() + p_shift;
     v_runner kongflow.runner;
+    v_lanes text[] := '{}';
     v_picked kongflow.picked_job[];
     v_job record;
     v_accepted boolean := false;
@@ -39,11 +41,22 @@ begin
                 v_reasons := v_reasons || sqlerrm;
         end;
     end loop;
+    begin
+        -- What a claim would put right now; the notes stay.
+        v_lanes := kongflow.take_notes(100) || kongflow.sweep(100);
+        raise exception using errcode = 'KF001';
+    exception
+        when sqlstate 'KF001' then null;
+        when lock_not_available or deadlock_detected then raise;
+        when others then null;
+    end;
+    v_lanes := v_lanes || array(select name::text from kongflow.lane where refill_at <= v_now limit 100);
+    v_lanes := v_lanes || kongflow.patterns_of(v_lanes);
     for v_job in
         select id from kongflow.job
         where id = any (array(
-            select unnest(kongflow.best_of_lane(noted.lane, 3, 20, null))
-            from (select distinct lane from kongflow.lane_check where not sweep limit 100) as noted
+            select unnest(kongflow.best_of_lane(checked.lane, 3, p_limit, null))
+            from (select distinct lane from unnest(v_lanes) as l (lane)) as checked
         ))
         for update skip locked
     loop
