@@ -219,7 +219,7 @@ MUTANTS = [
     Mutant(
         "a sweep begins anew whenever a runner comes",
         SLOTS,
-        sqlite=(Change(SQLITE_SQL + "noted_lanes.sql", "order by id", "order by lane"),),
+        sqlite=(Change("store/sqlite/sweeping.py", 'under_way[0] if under_way else ""', '""'),),
         postgres=(Change(FUNCTIONS + "check_blocked_lanes.sql", "coalesce(max(lane), '')", "coalesce(max(''), '')"),),
     ),
     Mutant(
