@@ -136,7 +136,7 @@ class Heartbeat:
         self._lease.renewed(sent)
         self._was_away = False
         self._outage.worked("heartbeat")
-        if renewal.cancelled or renewal.lost or renewal.unknown:
+        if renewal.lost or renewal.unknown:
             self._on_loop(self._ward.renewed, renewal)
         return max(0.0, sent + self._settings.heartbeat - time.monotonic())
 

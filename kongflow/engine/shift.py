@@ -14,6 +14,7 @@ from kongflow.config.binding import Handler
 from kongflow.core.catalog import Catalog
 from kongflow.engine.blocking import Blocking
 from kongflow.engine.calls import CallsOnLoop
+from kongflow.engine.cancels import watch_for_cancels
 from kongflow.engine.children.pool import Children
 from kongflow.engine.chores import Chores
 from kongflow.engine.client import Client
@@ -140,6 +141,7 @@ class Shift:
         self._start("settler", self._settler.run())
         maintaining = self._start("maintenance", self._maintenance.run())
         working = self._start("worker", self.worker.run())
+        self._start("watch for cancels", watch_for_cancels(self._store, self._runner, self.worker))
         self._start("listener", self._store.listen(self.worker.wake))
         if until_idle:
             self._start("watch for idleness", self._stop_when_idle())

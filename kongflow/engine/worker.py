@@ -107,7 +107,10 @@ class Worker:
                 self._crew.events.emit(JobLost(ref(attempt.job)))
                 attempt.stop(Stop.LOST)
         self._give_back_unknown(renewal.unknown)
-        for lease in renewal.cancelled:
+
+    def cancel(self, leases: frozenset[int]) -> None:
+        """Let the attempts stop whose jobs somebody asked to cancel."""
+        for lease in leases:
             attempt = self._leased(lease)
             if attempt is not None and attempt.stop_reason is None:
                 attempt.stop(Stop.CANCEL)

@@ -187,6 +187,10 @@ class Store(Protocol):
         """
         ...
 
+    async def asked_to_cancel(self, runner: int) -> frozenset[int]:
+        """Return the leases of a runner's running jobs that somebody asked to cancel."""
+        ...
+
     async def progress(self, id: str, lease: int, value: str) -> bool:
         """Keep a running job's progress (JSON text); False where the lease is not his."""
         ...

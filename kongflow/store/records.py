@@ -129,8 +129,6 @@ class Settled:
 class Renewal:
     """The answer to a heartbeat: what became of the jobs that the runner believes it runs."""
 
-    cancelled: frozenset[int] = frozenset()
-    """Leases whose jobs somebody asked to cancel."""
     lost: frozenset[int] = frozenset()
     """Leases that are no longer his: stop these attempts, write nothing."""
     unknown: frozenset[tuple[str, int]] = frozenset()

@@ -84,14 +84,14 @@ async def test_it_renews_all_leases_from_a_thread_of_its_own() -> None:
 
 
 async def test_it_passes_on_what_it_learns_and_nothing_else() -> None:
-    answers = iter([Renewal(), Renewal(cancelled=frozenset({7})), Renewal(lost=frozenset({8}))])
+    answers = iter([Renewal(), Renewal(unknown=frozenset({("1", 9)})), Renewal(lost=frozenset({8}))])
     patient = Patient(Keeper(lambda: next(answers, Renewal())))
 
     with patient.alive():
         await patient.heartbeat.start()
         await until(lambda: len(patient.learned) == 2)
 
-    assert patient.learned == [Renewal(cancelled=frozenset({7})), Renewal(lost=frozenset({8}))]
+    assert patient.learned == [Renewal(unknown=frozenset({("1", 9)})), Renewal(lost=frozenset({8}))]
 
 
 async def test_a_lease_counts_from_when_its_renewal_was_sent() -> None:

@@ -5,6 +5,7 @@ from tests.mutants.mutant import Change, Mutant
 OUTAGES = ("tests/engine/test_outages.py",)
 HAND_OVER = ("tests/engine/test_hand_over.py",)
 SETTLER = ("tests/engine/test_settler.py",)
+POSTGRES_SQL, SQLITE_SQL = "store/postgres/sql/", "store/sqlite/sql/"
 
 RUNNER_MUTANTS = [
     # --- its lease ---
@@ -27,6 +28,18 @@ RUNNER_MUTANTS = [
         "a worker that cannot renew starts what comes late and asks for more",
         OUTAGES,
         shared=(Change("engine/worker.py", " and self._crew.lease.holds", ""),),
+    ),
+    # --- cancels ---
+    Mutant(
+        "a running job hears of a cancel only when others do",
+        ("tests/engine/test_cancels.py",),
+        shared=(Change("engine/cancels.py", "worker.cancel(await store.asked_to_cancel(runner))", "pass"),),
+    ),
+    Mutant(
+        "a cancel ends all jobs of a runner",
+        ("tests/store/contract/test_operating.py",),
+        sqlite=(Change(SQLITE_SQL + "asked_to_cancel.sql", " and cancel_requested", ""),),
+        postgres=(Change(POSTGRES_SQL + "asked_to_cancel.sql", " and cancel_requested", ""),),
     ),
     # --- hand-overs ---
     Mutant(

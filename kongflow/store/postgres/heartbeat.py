@@ -64,7 +64,7 @@ class PostgresLeaseKeeper:
             self._connection = connect_sync(self._access.address, self._patience)
         values = {"runner": self._runner, "shift": self._access.shift}
         sent = self._access.clock.monotonic()
-        (known, _, _, server_time), *rows = self._access.sync_rows(self._connection, "renew", values, self._patience)
+        (known, _, server_time), *rows = self._access.sync_rows(self._connection, "renew", values, self._patience)
         if known is None:
             raise StoreReplaced(
                 f"{self._access.address.place} does not know this runner any more: the database was put back to an "
@@ -73,11 +73,10 @@ class PostgresLeaseKeeper:
             )
         self._access.clock.read(server_time, sent)
         self._allow_for_steps(self._connection)
-        held: dict[int, bool] = {lease: cancel_requested for _, lease, cancel_requested, _ in rows}
+        held = {lease for _, lease, _ in rows}
         return Renewal(
-            cancelled=frozenset(lease for lease in leases if held.get(lease, False)),
             lost=frozenset(lease for lease in leases if lease not in held),
-            unknown=frozenset((str(id), lease) for id, lease, _, _ in rows if lease not in leases),
+            unknown=frozenset((str(id), lease) for id, lease, _ in rows if lease not in leases),
         )
 
     def _allow_for_steps(self, connection: PatientConnection) -> None:

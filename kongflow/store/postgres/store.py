@@ -218,6 +218,10 @@ class PostgresStore:
         rows = self._access.rows_in(connection, "settle_in", **arrays, dead=None, shift=self._access.shift)
         return settled([settlement], rows[0][0])[0]
 
+    async def asked_to_cancel(self, runner: int) -> frozenset[int]:
+        """See Store.asked_to_cancel."""
+        return frozenset(lease for (lease,) in await self._access.rows("asked_to_cancel", runner=runner))
+
     async def progress(self, id: str, lease: int, value: str) -> bool:
         """See Store.progress."""
         return await self._access.count("progress", id=row_id(id), lease=lease, value=value) > 0

@@ -70,9 +70,8 @@ class SqliteLeaseKeeper:
         finally:
             if connection.in_transaction:
                 connection.execute("rollback")
-        held = {lease: bool(cancelled) for _, lease, cancelled in rows}
+        held = {lease for _, lease in rows}
         return Renewal(
-            cancelled=frozenset(lease for lease in leases if held.get(lease, False)),
             lost=frozenset(lease for lease in leases if lease not in held),
-            unknown=frozenset((str(id), lease) for id, lease, _ in rows if lease not in leases),
+            unknown=frozenset((str(id), lease) for id, lease in rows if lease not in leases),
         )

@@ -21,6 +21,11 @@ def cancel(tx: Transaction, id: int) -> Job | None:
     return cancel_waiting(tx, id, Reason.REQUEST) or finished_job(tx, id)
 
 
+def asked_to_cancel(tx: Transaction, runner: int) -> frozenset[int]:
+    """Return the leases of a runner's running jobs that somebody asked to cancel."""
+    return frozenset(lease for (lease,) in tx.all("asked_to_cancel", runner=runner))
+
+
 def retry(tx: Transaction, id: int, payload: str) -> Job:
     """Run a finished job again from attempt 0, or a waiting one now. Raises: JobNotFound, JobStateConflict."""
     row = tx.one("live_state", id=id)

@@ -201,6 +201,12 @@ class SqliteStore:
             connection, lambda tx: settle_attempts(tx, [settlement], published_retention(tx))[0]
         )
 
+    async def asked_to_cancel(self, runner: int) -> frozenset[int]:
+        """See Store.asked_to_cancel."""
+        return await self._access.read(
+            lambda connection: operating.asked_to_cancel(self._access.reading(connection), runner)
+        )
+
     async def progress(self, id: str, lease: int, value: str) -> bool:
         """See Store.progress."""
         return await self._access.write(lambda tx: tx.run("progress", id=row_id(id), lease=lease, value=value) > 0)

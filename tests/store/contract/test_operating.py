@@ -20,14 +20,19 @@ async def test_a_waiting_job_is_cancelled_at_once(stage: Stage, fields: dict[str
     assert cancelled.finished_at is not None
 
 
-async def test_a_running_job_is_asked_and_the_heartbeat_tells(stage: Stage) -> None:
-    runner = await stage.runner("work")
-    await stage.store.insert([new(), new()])
-    asked, other = await stage.claim(runner)
+async def test_a_running_job_is_asked_and_its_runner_can_see_that(stage: Stage) -> None:
+    runner, other = await stage.runner("work"), await stage.runner("work", pid=2)
+    await stage.store.insert([new(), new(), new()])
+    asked, _ = await stage.claim(runner, limit=2)
+    elsewhere = await stage.claim_one(other)
+    assert await stage.store.asked_to_cancel(runner) == frozenset()
     job = await stage.store.cancel(asked.id)
     assert job is not None
     assert (job.state, job.cancel_requested) == ("running", True)
-    assert stage.renew(runner, [asked.lease, other.lease]).cancelled == {asked.lease}
+    await stage.store.cancel(elsewhere.id)
+    assert await stage.store.asked_to_cancel(runner) == {asked.lease}
+    await stage.end(runner, asked)
+    assert await stage.store.asked_to_cancel(runner) == frozenset()
 
 
 @pytest.mark.parametrize("end", [FAILED, RETRIED, RELEASED])

@@ -71,6 +71,7 @@ async def _look(stage: Stage, runner: int, jobs: list[ClaimedJob]) -> None:
     await stage.store.rescue(runner)
     await stage.store.prune(10)
     stage.renew(runner, [job.lease for job in jobs])
+    await stage.store.asked_to_cancel(runner)
     dead = await stage.runner("work", queues=QUEUES)
     assert await stage.claim(dead, limit=3)
     assert await stage.lose(dead, witness=runner)

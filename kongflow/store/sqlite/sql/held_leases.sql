@@ -1,3 +1,2 @@
--- Purpose: read which of a runner's leases hold, and whether somebody asked for a cancel. Caller: the heartbeat.
--- Locks: nothing.
-select id, lease, cancel_requested from kongflow_job where state = 4 and runner = :runner
+-- Purpose: read which of a runner's leases hold. Caller: the heartbeat. Locks: nothing.
+select id, lease from kongflow_job where state = 4 and runner = :runner
