@@ -114,9 +114,12 @@ class Settler:
 
     async def flush(self) -> None:
         """Return when nothing is left to write, of what comes meanwhile neither: how long a user's transaction may hold
-        an end up, the caller knows. What is put aside is left.
+        an end up, the caller knows. What is put aside is tried once more: it may be mended by now, and whoever
+        rescues its job runs it again.
         """
-        while self.unwritten:
+        self._due += [suspect for suspect in self._suspects if suspect.is_aside]
+        self._arrived.set()
+        while self.unwritten or self._due:
             await self._next_batch()
 
     async def _next_batch(self) -> None:
@@ -133,8 +136,8 @@ class Settler:
             if self._writing:
                 await self._write(self._writing)
             self._writing = []
-            if self._due:
-                await self._try_suspect(self._due.pop(0))
+            if self._due and (suspect := self._due.pop(0)) in self._suspects:  # else a flush was earlier
+                await self._try_suspect(suspect)
             if not self._waiting and not self._due:
                 self._arrived.clear()
             self._written.set()

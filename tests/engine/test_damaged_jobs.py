@@ -128,6 +128,21 @@ async def test_it_ends_when_the_damage_is_mended(tmp_path: Path, monkeypatch: py
     assert ended.state is JobState.SUCCEEDED
 
 
+async def test_a_stop_writes_its_end_where_the_damage_was_mended_meanwhile(tmp_path: Path) -> None:
+    async with open_site(tmp_path, {"work": {"run": work}}) as site:
+        bad = await site.enqueue("work")
+        await damage(site, bad)
+        await site.start()
+        await site.until_told(PartFailed)
+        async with site.store.transaction() as connection:
+            await connection.execute(text(mended(connection.dialect.name == "postgresql")))
+        summary = await site.stop()
+        ended = await site.job(bad)
+
+    assert (ended.state, ended.claims, ended.crashes) == (JobState.SUCCEEDED, 1, 0)
+    assert (summary.succeeded, summary.unwritten, summary.exit_code) == (1, 0, 0)
+
+
 async def test_a_lost_one_is_named_once_and_the_others_are_rescued(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -41,6 +41,23 @@ RUNNER_MUTANTS = [
         sqlite=(Change(SQLITE_SQL + "asked_to_cancel.sql", " and cancel_requested", ""),),
         postgres=(Change(POSTGRES_SQL + "asked_to_cancel.sql", " and cancel_requested", ""),),
     ),
+    # --- a stop ---
+    Mutant(
+        "a stop throws away what is put aside",
+        ("tests/engine/test_damaged_jobs.py",),
+        shared=(
+            Change(
+                "engine/settler.py",
+                "self._due += [suspect for suspect in self._suspects if suspect.is_aside]",
+                "pass",
+            ),
+        ),
+    ),
+    Mutant(
+        "an end that a stop has written is tried again",
+        SETTLER,
+        shared=(Change("engine/settler.py", ") in self._suspects:", "):"),),
+    ),
     # --- hand-overs ---
     Mutant(
         "a job that is handed over while the runner stops is forgotten",
@@ -102,7 +119,9 @@ RUNNER_MUTANTS = [
     Mutant(
         "a stop throws away the end of a job that somebody's transaction holds",
         ("tests/engine/test_held_jobs.py",),
-        postgres=(Change("engine/settler.py", "while self.unwritten:", "while self._waiting or self._writing:"),),
+        postgres=(
+            Change("engine/settler.py", "while self.unwritten or self._due:", "while self._waiting or self._writing:"),
+        ),
     ),
     Mutant(
         "jobs that end while the database is silent fail",
