@@ -11,7 +11,8 @@ Invariants that hold over all methods:
 - Queue limits are those of the config in force, never of a job's row.
 
 Every method may raise StoreBusy: then nothing of it was written. Or StoreUnavailable: then nothing was written either,
-unless the connection was lost while the answer was on its way. A lease that nobody heard of comes back by `renew`.
+unless the connection was lost, or given up (StoreTimedOut), while the answer was on its way. A lease that nobody heard
+of comes back by `renew`.
 """
 
 from __future__ import annotations

@@ -94,6 +94,11 @@ FAULT_MUTANTS = [
         postgres=(Change("store/postgres/heartbeat.py", "if step > 0:", "if False:"),),
     ),
     Mutant(
+        "the server goes on with what was given up",
+        ("tests/store/postgres/test_connections.py",),
+        postgres=(Change("store/postgres/giving_up.py", "asking.start()", "pass"),),
+    ),
+    Mutant(
         "a run until idle does not wait for what a runner held that has left",
         (CONTRACT + "test_looking.py",),
         sqlite=(Change("store/sqlite/sql/pending.sql", "r.alive and r.boot", "r.boot"),),

@@ -43,7 +43,7 @@ def _in_words(error: psycopg.Error, place: str) -> StoreError:
         return _of_transaction(error, place, text)
     match error:
         case NoAnswer():
-            return StoreTimedOut(f"{place} did not do it in time: {text}")
+            return StoreTimedOut(f"{place} did not say in time that it is done: {text}")
         case (
             errors.UndefinedTable() | errors.UndefinedFunction() | errors.UndefinedColumn() | errors.InvalidSchemaName()
         ):

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import asyncio
 import math
-import socket
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -14,6 +13,8 @@ from typing import Any, TypeVar
 
 import psycopg
 from psycopg.abc import PQGen
+
+from kongflow.store.postgres.giving_up import give_up
 
 T = TypeVar("T")
 
@@ -45,7 +46,7 @@ def answering(connection: psycopg.AsyncConnection[Any], patience: float) -> Iter
         nonlocal given_up
         given_up = True
         with suppress(psycopg.Error, OSError):
-            _shut_down(connection.pgconn.socket)
+            give_up(connection.pgconn)
 
     timer = asyncio.get_running_loop().call_later(patience, sever)
     try:
@@ -60,7 +61,7 @@ def answering(connection: psycopg.AsyncConnection[Any], patience: float) -> Iter
 
 class PatientConnection(psycopg.Connection[Any]):
     """A connection of a thread. While it waits it opens nothing and starts no thread: its leases are not to depend on
-    what the process has left of either.
+    what the process has left of either. Only when it gives up it does both, if it can.
     """
 
     _deadline = math.inf
@@ -88,7 +89,7 @@ class PatientConnection(psycopg.Connection[Any]):
                 ready = yield wanted
                 if not ready and time.monotonic() >= self._deadline and not self._given_up:
                     self._given_up = True
-                    _shut_down(self.pgconn.socket)
+                    give_up(self.pgconn)
                 wanted = gen.send(ready)
         except StopIteration as done:
             result: T = done.value
@@ -96,13 +97,4 @@ class PatientConnection(psycopg.Connection[Any]):
 
 
 def _no_answer(patience: float) -> NoAnswer:
-    return NoAnswer(f"no answer within {patience:g} s; the connection was given up")
-
-
-def _shut_down(descriptor: int) -> None:
-    """End a line, which wakes up who waits for it. The descriptor stays its owner's."""
-    line = socket.socket(fileno=descriptor)
-    try:
-        line.shutdown(socket.SHUT_RDWR)
-    finally:
-        line.detach()
+    return NoAnswer(f"no answer within {patience:g} s; the connection was given up, and it may be done all the same")

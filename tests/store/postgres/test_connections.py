@@ -24,7 +24,7 @@ from kongflow.store.postgres import connections, heartbeat, user_transactions, w
 from kongflow.store.postgres.address import parse_address
 from kongflow.store.postgres.heartbeat import PostgresLeaseKeeper
 from kongflow.store.records import JobFilter
-from tests.engine.waiting import until
+from tests.engine.waiting import until, until_async
 from tests.line import Line, line_to
 from tests.postgres import Server
 from tests.store.stage import POLL, Stage, info, new
@@ -121,6 +121,59 @@ async def test_the_style_in_which_a_database_writes_instants_does_not_matter(dat
     assert await stage.end(runner, await stage.claim_one(runner))
     assert [each.id for each in (await store.list_jobs(JobFilter(), 10)).items] == [job.id]
     await store.close()
+
+
+# --- what is given up ---
+
+
+@pytest.fixture
+async def endless(database: DatabaseSettings) -> AsyncIterator[Stage]:
+    """A stage whose statements the server lets wait for a lock for ever, as it does in a commit for a lost standby."""
+    settings = replace(database, url=with_options(database.url, "-c lock_timeout=0 -c statement_timeout=0"))
+    store = open_store(settings, POLL)
+    await store.open()
+    yield Stage(settings, store)
+    await store.close()
+
+
+async def no_longer(stage: Stage) -> bool:
+    """Say whether nothing waits for a lock of the stage's database."""
+    waiting = "select count(*) from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'"
+    return not await stage.sql(waiting)
+
+
+async def test_the_server_ends_what_nobody_waits_for_any_more(endless: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    await endless.add()
+    monkeypatch.setattr(connections, "PATIENCE", SHORT)
+    async with endless.store.transaction() as user:
+        await user.run_sync(lambda sync: endless.store.insert_in(sync, [new(key="mine")]))
+        with pytest.raises(StoreTimedOut, match="it may be done all the same"):
+            await endless.store.insert([new(key="mine")])
+        await until_async(lambda: no_longer(endless))
+
+
+async def test_the_server_ends_a_renewal_that_nobody_waits_for_any_more(endless: Stage) -> None:
+    runner = await endless.runner("work")
+    keeper = PostgresLeaseKeeper(endless.store._access, runner, SHORT)  # type: ignore[attr-defined]
+    async with endless.store.transaction() as user:
+        await user.exec_driver_sql(f"select from kongflow.runner where id = {runner} for update")
+        with pytest.raises(StoreTimedOut):
+            await asyncio.to_thread(keeper.renew, [])
+        await until_async(lambda: no_longer(endless))
+    keeper.close()
+
+
+async def test_a_call_ends_in_time_where_the_server_cannot_be_asked_to_end_it(
+    endless: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await endless.add()
+    monkeypatch.setattr(connections, "PATIENCE", SHORT)
+    async with endless.store.transaction() as user:
+        await user.run_sync(lambda sync: endless.store.insert_in(sync, [new(key="mine")]))
+        with monkeypatch.context() as patched:
+            patched.setattr(threading.Thread, "start", no_thread)
+            with pytest.raises(StoreTimedOut):
+                await endless.store.insert([new(key="mine")])
 
 
 # --- silence ---
