@@ -55,7 +55,7 @@ RUNNER_MUTANTS = [
     ),
     Mutant(
         "an end that a stop has written is tried again",
-        SETTLER,
+        ("tests/engine/test_ends_put_aside.py",),
         shared=(Change("engine/settler.py", ") in self._suspects:", "):"),),
     ),
     # --- hand-overs ---

@@ -203,9 +203,7 @@ class SqliteStore:
 
     async def asked_to_cancel(self, runner: int) -> frozenset[int]:
         """See Store.asked_to_cancel."""
-        return await self._access.read(
-            lambda connection: operating.asked_to_cancel(self._access.reading(connection), runner)
-        )
+        return await self._access.read(lambda c: operating.asked_to_cancel(self._access.reading(c), runner))
 
     async def progress(self, id: str, lease: int, value: str) -> bool:
         """See Store.progress."""
@@ -270,9 +268,7 @@ class SqliteStore:
 
     async def list_jobs(self, filter: JobFilter, limit: int, cursor: str | None = None) -> Page:
         """See Store.list_jobs."""
-        return await self._access.read(
-            lambda connection: reads.list_jobs(connection, self._tables, filter, limit, cursor)
-        )
+        return await self._access.read(lambda c: reads.list_jobs(c, self._tables, filter, limit, cursor))
 
     async def count_jobs(self, filter: JobFilter) -> list[JobCount]:
         """See Store.count_jobs."""
@@ -304,9 +300,7 @@ class SqliteStore:
 
     async def rules_in_force(self) -> QueueRules | None:
         """See Store.rules_in_force."""
-        return await self._access.read(
-            lambda connection: self._access.reading_roster(self._access.reading(connection)).rules
-        )
+        return await self._access.read(lambda c: self._access.reading_roster(self._access.reading(c)).rules)
 
     async def runners(self) -> list[RunnerView]:
         """See Store.runners."""
