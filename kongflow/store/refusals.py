@@ -8,9 +8,11 @@ from dataclasses import dataclass, field
 from kongflow.errors import StoreRefused
 
 MOST = 20
-"""Refusals in one look; the rest is left for the next one."""
+"""Refusals in one look at the jobs of one lost runner, or at unrouted ones; the rest is left for the next one."""
 FIRST_REST, LONGEST_REST = 30_000, 600_000
 """Milliseconds for which a job is left alone; twice as long each time."""
+SHORT_REST = 2_000
+"""As FIRST_REST, for a job that something has locked: so nobody waits longer for its end than it has taken so far."""
 
 PUT_OFF = 30.0
 """Seconds by which a job is put off that the database does not let be claimed."""
@@ -44,7 +46,7 @@ class Refusals:
     """For how long each job is left alone, until when, and why."""
 
     def look(self, now: int) -> None:
-        """Begin a look at `now`, in milliseconds."""
+        """Begin a look at `now`, in milliseconds; each lost runner has its own, and uses up no other's tries."""
         self._now, self._left = now, MOST
         self._rests = {job: rest for job, rest in self._rests.items() if now < rest[1] + LONGEST_REST}
 
@@ -63,7 +65,17 @@ class Refusals:
         return None if rest is None or self._now >= rest[1] else rest[2]
 
     def add(self, job: int, why: str) -> None:
-        """Note that a job was not moved."""
-        rest = min(2 * self._rests[job][0], LONGEST_REST) if job in self._rests else FIRST_REST
-        self._rests[job] = rest, self._now + rest, why
+        """Note that a job was not moved, because the database refuses it."""
+        self._rest(job, FIRST_REST, why)
         self._left -= 1
+
+    def add_busy(self, job: int, why: str, now: int) -> None:
+        """Note at `now`, for the look has waited, that a job was not moved because somebody was in the way: that is no
+        refusal, and may be over soon.
+        """
+        self._now = now
+        self._rest(job, SHORT_REST, why)
+
+    def _rest(self, job: int, first: int, why: str) -> None:
+        rest = min(2 * self._rests[job][0], LONGEST_REST) if job in self._rests else first
+        self._rests[job] = rest, self._now + rest, why

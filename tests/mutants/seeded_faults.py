@@ -94,6 +94,31 @@ FAULT_MUTANTS = [
         postgres=(Change("store/postgres/heartbeat.py", "if step > 0:", "if False:"),),
     ),
     Mutant(
+        "jobs of one lost runner that are refused use up the tries of all",
+        ("tests/store/contract/test_rescue.py",),
+        sqlite=(
+            Change(
+                "store/sqlite/runners.py",
+                "        refusals.look(tx.monotonic)\n        if tx.run(",
+                "        if runner == expired[0][0]:\n            refusals.look(tx.monotonic)\n        if tx.run(",
+            ),
+        ),
+        postgres=(
+            Change(
+                "store/postgres/rescuing.py",
+                "        refusals.look(looked)",
+                "        if dead == expired[0][0]:\n            refusals.look(looked)",
+            ),
+        ),
+    ),
+    Mutant(
+        "a lock on a whole table makes lost jobs refused ones",
+        ("tests/store/postgres/test_busy_rescues.py",),
+        postgres=(
+            Change("store/postgres/rescuing.py", "if len(rows) == 1 and isinstance(error, StoreBusy):", "if False:"),
+        ),
+    ),
+    Mutant(
         "the server goes on with what was given up",
         ("tests/store/postgres/test_connections.py",),
         postgres=(Change("store/postgres/giving_up.py", "asking.start()", "pass"),),

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
 from kongflow.core.catalog import Retention
 from kongflow.core.outcome import CRASHED, LeaseTerms, after_crash
 from kongflow.core.retry import Backoff, RetryPolicy, class_names
 from kongflow.core.task import Keep
-from kongflow.errors import StoreError, StoreForbidden, StoreUnavailable, TimedOut
+from kongflow.errors import StoreBusy, StoreError, StoreForbidden, StoreUnavailable, TimedOut
 from kongflow.store.postgres.access import Access
 from kongflow.store.postgres.settling import settle
 from kongflow.store.records import Rescued, RunnerInfo, Settlement, TaskTerms
@@ -48,17 +48,21 @@ async def rescue(access: Access, suspects: Suspects, refusals: Refusals, info: R
     rows = await access.rows("expired_runners", shift=access.shift)
     access.clock.read(rows[0][0], sent)
     expired = [row[1:] for row in rows if row[1] is not None]
-    looked = int((time.monotonic() + access.shift.total_seconds()) * 1000)
-    refusals.look(looked)
+    looked = _now(access)
     rescued: list[Rescued] = []
     failure: StoreError | None = None
     for dead, name, seen_at, alive, lease in expired:
         # After a step of the server's clock everybody has time to renew; a newcomer knows of none.
         if alive and not (suspects.confirmed(dead, seen_at, looked) and access.clock.is_steady(lease)):
             continue
+        refusals.look(looked)
         try:
             if not alive or await access.value("declare_dead", runner=dead, seen_at=seen_at):
-                rescued += await rescue_jobs(access, refusals, info.retention, dead, name)
+                async for job in rescue_jobs(access, refusals, info.retention, dead, name):
+                    rescued.append(job)  # noqa: PERF401 – what comes before an error is told
+        except StoreBusy as error:
+            failure = failure or error
+            break  # it may be a lock on a whole table, which each other try would wait for as well
         except StoreError as error:
             failure = failure or error  # one lost runner holds up no other
     suspects.keep_only({row[0] for row in expired})
@@ -67,46 +71,56 @@ async def rescue(access: Access, suspects: Suspects, refusals: Refusals, info: R
     return rescued
 
 
-async def rescue_jobs(access: Access, refusals: Refusals, retention: Retention, dead: int, name: str) -> list[Rescued]:
+async def rescue_jobs(
+    access: Access, refusals: Refusals, retention: Retention, dead: int, name: str
+) -> AsyncIterator[Rescued]:
     """End the attempts of a runner that is gone, unless it comes back; what somebody holds, or the database does not
     move, is left.
 
     Raises: StoreError.
     """
-    rescued: list[Rescued] = []
     after = 0
     while rows := await access.rows("held_jobs", runner=dead, after=after, limit=_MOST_RESCUED):
         after = rows[-1][0]
         if batch := [row for row in rows if not refusals.rests(row[0])]:
-            rescued += await _rescue_batch(access, refusals, retention, dead, name, batch)
-    return rescued
+            async for job in _rescue_batch(access, refusals, retention, dead, name, batch):
+                yield job
 
 
 async def _rescue_batch(
     access: Access, refusals: Refusals, retention: Retention, dead: int, name: str, rows: list[Row]
-) -> list[Rescued]:
+) -> AsyncIterator[Rescued]:
     """End attempts in one transaction; where that fails, each half of them in one, down to the one to blame.
 
-    Raises: StoreUnavailable, but not where something is forbidden: a trigger may do that.
+    Raises: StoreBusy where somebody is in the way of a single job; StoreUnavailable, but not where something is
+    forbidden: a trigger may do that.
     """
     if refusals.are_enough:
-        return []
+        return
     ends = [_rescue_settlement(row) for row in rows]
     try:
         written = await settle(access, ends, retention, dead=dead)
     except StoreError as error:
         if isinstance(error, StoreUnavailable) and not isinstance(error, StoreForbidden):
             raise
+        if len(rows) == 1 and isinstance(error, StoreBusy):
+            refusals.add_busy(rows[0][0], str(error), _now(access))
+            raise
         if len(rows) == 1:
             refusals.add(rows[0][0], str(error))
-            return [Rescued(ends[0].id, rows[0][2], rows[0][3], name, ends[0].transition, refused=str(error))]
-        halves = rows[: len(rows) // 2], rows[len(rows) // 2 :]
-        return [job for half in halves for job in await _rescue_batch(access, refusals, retention, dead, name, half)]
-    return [
-        Rescued(str(row[0]), row[2], row[3], name, verdict.transition)
-        for row, verdict in zip(rows, written, strict=True)
-        if not verdict.lost and not verdict.later
-    ]
+            yield Rescued(ends[0].id, rows[0][2], rows[0][3], name, ends[0].transition, refused=str(error))
+            return
+        for half in (rows[: len(rows) // 2], rows[len(rows) // 2 :]):
+            async for job in _rescue_batch(access, refusals, retention, dead, name, half):
+                yield job
+        return
+    for row, verdict in zip(rows, written, strict=True):
+        if not verdict.lost and not verdict.later:
+            yield Rescued(str(row[0]), row[2], row[3], name, verdict.transition)
+
+
+def _now(access: Access) -> int:
+    return int((time.monotonic() + access.shift.total_seconds()) * 1000)
 
 
 def _rescue_settlement(row: Row) -> Settlement:

@@ -99,11 +99,11 @@ def roster_changed(tx: Transaction) -> None:
 def rescue(tx: Transaction, suspects: Suspects, refusals: Refusals, retention: Retention) -> list[Rescued]:
     """End the attempts of runners that have left, or that two looks saw expired with nothing written in between."""
     expired = tx.all("expired_runners", boot=tx.boot, mono=tx.monotonic)
-    refusals.look(tx.monotonic)
     rescued: list[Rescued] = []
     for runner, name, boot, seen, has_left in expired:
         if not has_left and not suspects.confirmed(runner, (boot, seen), tx.monotonic):
             continue
+        refusals.look(tx.monotonic)
         if tx.run("declare_dead", runner=runner):
             roster_changed(tx)
         rescued.extend(

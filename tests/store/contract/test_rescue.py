@@ -272,3 +272,16 @@ async def test_one_look_meets_only_so_many_lost_jobs_that_cannot_be_moved_and_th
     await stage.store.leave(dead)
     looks = [[job.id for job in await stage.store.rescue(alive)] for _ in range(3)]
     assert looks == [[job.id for job in jobs[:MOST]], [job.id for job in jobs[MOST:]], []]
+
+
+async def test_jobs_of_one_lost_runner_that_cannot_be_moved_do_not_hold_up_those_of_another(stage: Stage) -> None:
+    alive = await stage.runner("nothing")
+    one, two = await stage.runner("work", crash_limit=1), await stage.runner("work", crash_limit=9)
+    await stage.store.insert([new() for _ in range(MOST)])
+    assert len(await stage.claim(one)) == MOST
+    healthy = await stage.add()
+    await stage.claim(two)
+    await stage.damage("new.id")
+    await stage.store.leave(one)
+    await stage.store.leave(two)
+    assert [job.id for job in await stage.store.rescue(alive) if job.refused is None] == [healthy.id]

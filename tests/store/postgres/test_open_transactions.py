@@ -231,7 +231,7 @@ async def test_a_runner_that_came_back_keeps_what_it_claimed_since(stage: Stage)
     access: Any = stage.store._access  # type: ignore[attr-defined]
     await stage.sql("update kongflow.runner set alive = false where id = :id", id=back)
     stage.renew(back)
-    assert await rescue_jobs(access, Refusals(), Retention(), back, "back") == []
+    assert [job async for job in rescue_jobs(access, Refusals(), Retention(), back, "back")] == []
     assert (await stage.job("1")).state == "running"
 
 
