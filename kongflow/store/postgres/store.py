@@ -250,9 +250,7 @@ class PostgresStore:
 
     async def bury(self, tombstones: Mapping[str, str | None]) -> int:
         """See Store.bury."""
-        if not tombstones or not await self._access.value("any_to_bury", tasks=list(tombstones)):
-            return 0
-        buried, moved = 0, 1
+        buried, moved = 0, len(tombstones)
         while moved:
             moved = await self._access.value(
                 "bury", tasks=list(tombstones), new_names=list(tombstones.values()), shift=self._access.shift

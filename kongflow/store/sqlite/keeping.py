@@ -48,7 +48,7 @@ def _repair(tx: Transaction, roster: Roster, after: str, limit: int) -> tuple[in
 
 
 def jobs_to_bury(tx: Transaction, tombstones: Mapping[str, str | None]) -> list[int]:
-    """Return up to MOST_BURIED waiting jobs of tasks that are gone; a read, which keeps nobody out: it may be long."""
+    """Return up to MOST_BURIED waiting jobs of tasks that are gone; a read, which keeps nobody out."""
     return [row[0] for row in tx.all("jobs_of_tasks", tasks=json.dumps(sorted(tombstones)), limit=MOST_BURIED)]
 
 

@@ -77,6 +77,16 @@ async def _look(stage: Stage, runner: int, jobs: list[ClaimedJob]) -> None:
     assert await stage.lose(dead, witness=runner)
 
 
+async def _bury(stage: Stage, runner: int, jobs: list[ClaimedJob]) -> None:
+    await stage.sql(
+        "insert into kongflow.job (task, state, queue, lane, priority, run_at, ready_at) "
+        "select 'gone', state, queue, lane, 0, now() + interval '1 day', now() "
+        "from (values (0, null, null), (1, null, null), (2, 'q', null), (3, 'busy', 'busy')) s (state, queue, lane)"
+    )
+    assert await stage.store.bury({"gone": None, "other": None}) == 4
+    assert await stage.store.bury({"gone": None, "other": None}) == 0
+
+
 async def _repair(stage: Stage, runner: int, jobs: list[ClaimedJob]) -> None:
     await stage.store.cancel(jobs[0].id)
     await stage.store.repair(runner, 10)
@@ -114,7 +124,7 @@ async def _route(stage: Stage, runner: int, jobs: list[ClaimedJob]) -> None:
 
 STEPS: tuple[Step, ...] = (
     *(_claim, _settle, _settle_from_job_to_job, _keys, _look, _repair),
-    *(_operate, _pause, _route),
+    *(_operate, _pause, _route, _bury),
 )
 
 

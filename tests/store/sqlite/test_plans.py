@@ -15,7 +15,6 @@ STATEMENTS = load_statements("kongflow.store.sqlite", lambda sql: with_prefix(sq
 
 MAY_SCAN = {
     "pending": "counts everything, on the reader's connection",
-    "jobs_of_tasks": "only where a task has a tombstone, on the reader's connection",
 }
 MAY_SORT = {
     "pending": "as above",
@@ -77,6 +76,9 @@ def test_a_statement_reads_no_more_than_it_needs(connection: sqlite3.Connection,
         ("unrouted_jobs", "kongflow_job_unrouted"),
         ("held_jobs", "kongflow_job_running"),
         ("held_leases", "kongflow_job_running"),
+        ("jobs_of_tasks", "kongflow_job_unrouted"),
+        ("jobs_of_tasks", "kongflow_job_task"),
+        ("jobs_of_tasks", "kongflow_job_ready_kind"),
         ("asked_to_cancel", "kongflow_job_running"),
         ("key_waiting", "kongflow_job_key"),
         ("key_claimed", "kongflow_job_claimed_key"),

@@ -66,6 +66,7 @@ create index job_blocked on kongflow.job (lane, kind, priority, run_at, id) wher
 create index job_blocked_by_pattern on kongflow.job (queue, lane) where lane <> queue;
 create index job_due on kongflow.job (run_at, id) where state = 1;
 create index job_unrouted on kongflow.job (task, (id + 0)) where state = 0;
+create index job_task on kongflow.job (task) where state in (1, 3);
 create index job_running on kongflow.job (runner) where state = 4;
 create index job_crashed on kongflow.job (id) where state = 2 and crashes > 0;
 create index job_unrouted_key on kongflow.job (job_key) where job_key is not null and state = 0;

@@ -56,6 +56,7 @@ create index kongflow_job_blocked_by_pattern on kongflow_job (queue, lane) where
 create index kongflow_job_running_queue on kongflow_job (queue) where state = 4 and queue is not null;
 create index kongflow_job_due on kongflow_job (run_at) where state = 1;
 create index kongflow_job_unrouted on kongflow_job (task) where state = 0;
+create index kongflow_job_task on kongflow_job (task) where state in (1, 3);
 create index kongflow_job_running on kongflow_job (runner) where state = 4;
 create index kongflow_job_unrouted_key on kongflow_job (job_key) where job_key is not null and state = 0;
 create unique index kongflow_job_key on kongflow_job (job_key) where job_key is not null and state > 0;

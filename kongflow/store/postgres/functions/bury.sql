@@ -9,7 +9,7 @@ begin
     for v_job in
         select j.id, j.queue, j.lane, j.state, g.new_name
         from kongflow.job j join unnest(p_tasks, p_new_names) as g (task, new_name) using (task)
-        where j.state < 4
+        where j.id = any (array(select kongflow.waiting_of_tasks(p_tasks, 1000))) and j.state + 0 < 4
         limit 1000
         for update of j skip locked
     loop
