@@ -148,6 +148,10 @@ def test_a_viewer_looks_and_changes_nothing(become: Become, invoke: Invoke) -> N
     become("viewer")
     assert id in invoke("jobs", "list").stdout
     assert '"Ada"' in invoke("jobs", "show", id, "--payload").stdout
+    for filter in ("payload.name:Ada", "payload.name:A*", "payload.name:~ad"):
+        assert id in invoke("jobs", "list", "--filter", filter).stdout
+    for filter in ("payload.name:Bob", "error:X", "error:~x", "tag:x", "key:x"):
+        assert json.loads(invoke("jobs", "list", "--filter", filter, "--json").stdout)["items"] == []
     assert "greetings" in invoke("queues", "list").stdout
     invoke("workers", "list")
     assert "up to date" in invoke("db", "status").stderr
