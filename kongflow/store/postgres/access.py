@@ -12,7 +12,7 @@ from sqlalchemy import text
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import DBAPIError
 
-from kongflow.errors import NotInitialized, StoreUnavailable
+from kongflow.errors import NotInitialized, StoreError, StoreUnavailable
 from kongflow.store.connections import CallersConnection, dialect_of
 from kongflow.store.postgres.address import Address
 from kongflow.store.postgres.clock import ServerClock
@@ -34,7 +34,7 @@ class Access:
         self.address = address
         self.shift = timedelta()
         self.clock = ServerClock(skipped=lambda: self.shift.total_seconds())
-        self.user = UserTransactions(address, pool_size)
+        self.user = UserTransactions(address, schema, pool_size)
         self._pool_size = pool_size
         self._named = load_statements("kongflow.store.postgres", lambda sql: in_schema(sql, schema))
         self._statements = {name: with_percent_names(sql).encode() for name, sql in self._named.items()}
@@ -93,6 +93,10 @@ class Access:
                 "create one with `createdb --encoding UTF8 --template template0`"
             )
 
+    def explain(self, error: BaseException) -> StoreError | None:
+        """Return the error of ours for one of PostgreSQL's; None where it is not one."""
+        return explain(error, self.address.place, self._schema)
+
     # --- our own statements ---
 
     async def rows(self, name: str, /, **values: object) -> list[Row]:
@@ -126,7 +130,7 @@ class Access:
             self._check(connection)
             return self._rows_in(connection, name, values)
         except (DBAPIError, psycopg.Error) as error:
-            raise explain(error, self.address.place) or error from error
+            raise self.explain(error) or error from error
 
     async def read(self, work: Callable[[Connection], T]) -> T:
         """Run a closure on a connection of SQLAlchemy's, for queries that are put together. Raises: as `rows`."""
@@ -134,7 +138,7 @@ class Access:
             async with self.user.open() as connection:
                 return await connection.run_sync(work)
         except DBAPIError as error:
-            raise explain(error, self.address.place) or error from error
+            raise self.explain(error) or error from error
 
     def rows_of(self, connection: Connection, name: str, /, **values: object) -> list[Row]:
         """Run a statement inside `read`."""
@@ -175,4 +179,4 @@ class Access:
         try:
             return await self._connected.run(self._statements[name], values, patience)
         except psycopg.Error as error:
-            raise explain(error, self.address.place) or error from error
+            raise self.explain(error) or error from error

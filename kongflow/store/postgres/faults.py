@@ -30,23 +30,23 @@ _OPEN = ("0A", "40", "42", "55", "58", "HV", "XX000")
 """Classes of SQLSTATE for a statement, a system call or a foreign server that failed, for one row or for all."""
 
 
-def explain(error: BaseException, place: str) -> StoreError | None:
-    """Return the error of ours for one of PostgreSQL's, also where SQLAlchemy wrapped it; None where it is not one."""
+def explain(error: BaseException, place: str, schema: str) -> StoreError | None:
+    """Return the error of ours for one of PostgreSQL's, also where SQLAlchemy wrapped it; None where it is not one.
+    `schema` is that of our tables.
+    """
     if isinstance(error, DBAPIError) and error.orig is not None:
         error = _as_psycopg(error.orig)
-    return _in_words(error, place) if isinstance(error, psycopg.Error) else None
+    return _in_words(error, place, schema) if isinstance(error, psycopg.Error) else None
 
 
-def _in_words(error: psycopg.Error, place: str) -> StoreError:
+def _in_words(error: psycopg.Error, place: str, schema: str) -> StoreError:
     text = str(error).strip().partition("\n")[0]
     if isinstance(error, (*_IN_THE_WAY, errors.InFailedSqlTransaction)):
         return _of_transaction(error, place, text)
     match error:
         case NoAnswer():
             return StoreTimedOut(f"{place} did not say in time that it is done: {text}")
-        case (
-            errors.UndefinedTable() | errors.UndefinedFunction() | errors.UndefinedColumn() | errors.InvalidSchemaName()
-        ):
+        case _ if _lacks_ours(error, schema):
             return SchemaOutOfDate(f"our tables at {place} are missing or too old ({text}): run `kongflow db upgrade`")
         case errors.InsufficientPrivilege():
             return StoreForbidden(
@@ -78,6 +78,21 @@ def _of_transaction(error: psycopg.Error, place: str, text: str) -> StoreError:
         f"an earlier statement of this transaction on {place} has failed, and PostgreSQL takes no more of it: roll it "
         "back, or to a savepoint before that statement, and try again"
     )
+
+
+def _lacks_ours(error: psycopg.Error, schema: str) -> bool:
+    """Say whether something of our schema is missing, and not what a trigger of a user asks for."""
+    named = str(error).partition("\n")[0]
+    match error:
+        case errors.UndefinedTable() | errors.UndefinedFunction():
+            pass
+        case errors.UndefinedColumn():  # names no schema; where it was met in a function, the first line says in which
+            named = (error.diag.context or f"{schema}.").partition("\n")[0]
+        case errors.InvalidSchemaName():
+            return f'"{schema}"' in named
+        case _:
+            return False
+    return f"{schema}." in named or f'"{schema}".' in named
 
 
 def _is_refusal(error: psycopg.Error) -> bool:

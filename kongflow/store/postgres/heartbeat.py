@@ -11,7 +11,6 @@ from psycopg.pq import TransactionStatus
 from kongflow.errors import StoreReplaced, StoreUnavailable
 from kongflow.store.postgres.access import Access
 from kongflow.store.postgres.connections import connect_sync, is_alive
-from kongflow.store.postgres.faults import explain
 from kongflow.store.postgres.patience import PatientConnection
 from kongflow.store.records import Renewal
 
@@ -38,7 +37,7 @@ class PostgresLeaseKeeper:
             except (psycopg.Error, OSError) as error:
                 self._disconnect()
                 place = self._access.address.place
-                told = explain(error, place)
+                told = self._access.explain(error)
                 if isinstance(told, StoreUnavailable):
                     raise told from error
                 raise StoreUnavailable(f"{place} did not renew: {error}") from error

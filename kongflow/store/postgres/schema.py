@@ -31,6 +31,6 @@ def apply_migrations(address: Address, schema: str) -> None:
             connection.exec_driver_sql(f"select pg_advisory_xact_lock({_MIGRATION_LOCK}, hashtext('{schema}'))")
             apply_missing(connection, schema)
     except (DBAPIError, psycopg.Error) as error:
-        raise explain(error, address.place) or error from error
+        raise explain(error, address.place, schema) or error from error
     finally:
         engine.dispose()

@@ -28,8 +28,9 @@ TIME_FOR_A_FREE_ONE = 30.0
 class UserTransactions:
     """Two engines on one database, made when they are first used."""
 
-    def __init__(self, address: Address, pool_size: int) -> None:
+    def __init__(self, address: Address, schema: str, pool_size: int) -> None:
         self._address = address
+        self._schema = schema
         self._pool_size = pool_size
         self._async_engine: AsyncEngine | None = None
         self._sync_engine: Engine | None = None
@@ -112,7 +113,7 @@ class UserTransactions:
         try:
             yield
         except DBAPIError as error:
-            raise explain(error, self._address.place) or error from error
+            raise explain(error, self._address.place, self._schema) or error from error
         except NoneFree as error:
             raise StoreBusy(
                 f"all {self._pool_size} connections for transactions on {self._address.place} have been in use for "

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import os
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -15,6 +16,7 @@ from kongflow.core.catalog import DatabaseSettings
 from kongflow.errors import (
     InvalidOption,
     NotInitialized,
+    SchemaOutOfDate,
     StoreBusy,
     StoreError,
     StoreForbidden,
@@ -179,6 +181,43 @@ def test_a_child_that_ends_leaves_its_parents_connections_alone(database: Databa
     asyncio.run(main())
 
 
+@pytest.mark.parametrize(
+    ("wrong", "words"),
+    [
+        ("insert into audit_log values (new.id)", 'relation "audit_log" does not exist'),
+        ("perform audited(new.id)", "function audited(bigint) does not exist"),
+        ("update public.audits set amount = new.id", 'column "amount" of relation "audits" does not exist'),
+    ],
+)
+async def test_what_a_users_trigger_does_not_find_is_told_in_the_servers_words(
+    stage: Stage, wrong: str, words: str
+) -> None:
+    await stage.sql("create table public.audits (id bigint)")
+    await stage.sql(
+        f"create function public.audit() returns trigger language plpgsql as $$ begin {wrong}; return new; end $$"
+    )
+    await stage.sql(
+        "create trigger audit after insert on kongflow.history for each row execute function public.audit()"
+    )
+    job = await stage.add()
+    with pytest.raises(StoreError, match=re.escape(words)) as told:
+        await stage.store.cancel(job.id)
+    assert not isinstance(told.value, SchemaOutOfDate)
+
+
+@pytest.mark.parametrize("missing", ["function kongflow.cancel", "view kongflow.job_row cascade", "column progress"])
+async def test_what_our_own_functions_do_not_find_is_a_schema_that_is_too_old(stage: Stage, missing: str) -> None:
+    job = await stage.add()
+    if missing == "column progress":
+        await stage.sql("alter table kongflow.job rename column progress to progressed")
+        with pytest.raises(SchemaOutOfDate, match="kongflow db upgrade"):
+            await stage.store.progress(job.id, 1, "1")
+        return
+    await stage.sql(f"drop {missing}")
+    with pytest.raises(SchemaOutOfDate, match="kongflow db upgrade"):
+        await stage.store.cancel(job.id)
+
+
 def test_errors_of_the_server_are_told_in_words() -> None:
     cases: list[tuple[BaseException, type[StoreError], str]] = [
         (psycopg.errors.LockNotAvailable("x"), StoreBusy, "try again"),
@@ -193,6 +232,16 @@ def test_errors_of_the_server_are_told_in_words() -> None:
         (psycopg.errors.RaiseException("x"), StoreRefused, "refused a row: x"),
         (psycopg.errors.StatementTooComplex("x"), StoreRefused, "refused a row: x"),
         (psycopg.errors.IoError("x"), StoreError, "refused a statement: x"),
+        (psycopg.errors.UndefinedTable('relation "kongflow.job" does not exist'), SchemaOutOfDate, "db upgrade"),
+        (
+            psycopg.errors.UndefinedFunction("function kongflow.claim(bigint) does not exist"),
+            SchemaOutOfDate,
+            "too old",
+        ),
+        (psycopg.errors.InvalidSchemaName('schema "kongflow" does not exist'), SchemaOutOfDate, "are missing"),
+        (psycopg.errors.InvalidSchemaName('schema "audits" does not exist'), StoreRefused, "refused a row: schema"),
+        (psycopg.errors.UndefinedFunction("function audit(bigint) does not exist"), StoreError, "refused a statement"),
+        (psycopg.errors.UndefinedColumn("column j.old does not exist"), SchemaOutOfDate, "db upgrade"),
         (psycopg.errors.UndefinedFile("x"), StoreError, "refused a statement: x"),
         (psycopg.errors.InternalError_("x"), StoreError, "refused a statement: x"),
         (psycopg.errors.FdwError("x"), StoreError, "refused a statement: x"),
@@ -215,10 +264,10 @@ def test_errors_of_the_server_are_told_in_words() -> None:
         ),
     ]
     for error, kind, words in cases:
-        told = explain(error, "postgresql://h/x")
+        told = explain(error, "postgresql://h/x", "kongflow")
         assert type(told) is kind
         assert words in str(told)
-    assert explain(ValueError("ours"), "") is None
+    assert explain(ValueError("ours"), "", "kongflow") is None
 
 
 def of_a_trigger(sqlstate: str) -> psycopg.Error:
