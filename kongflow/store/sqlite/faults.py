@@ -20,7 +20,8 @@ def explain(error: BaseException, path: Path) -> StoreError | None:
     text = str(error)
     if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
         return busy(path)
-    if "no such table" in text or "no such column" in text:
+    # Of a table that a trigger asks for it says `main.…`.
+    if ("no such table" in text and "no such table: main." not in text) or "no such column" in text:
         return SchemaOutOfDate(f"the tables in {path} are missing or too old ({text}): run `kongflow db upgrade`")
     words = _cannot_open(path) if code == sqlite3.SQLITE_CANTOPEN else _WORDS.get(code, _OTHER_WORDS)
     kind = StoreRefused if is_refusal(error) else StoreUnavailable

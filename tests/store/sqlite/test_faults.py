@@ -16,7 +16,7 @@ from sqlalchemy import create_engine, make_url
 
 from kongflow.core.catalog import DatabaseSettings
 from kongflow.engine.lease import Lease
-from kongflow.errors import InvalidOption, NotInitialized, StoreBusy, StoreRefused, StoreUnavailable
+from kongflow.errors import InvalidOption, NotInitialized, SchemaOutOfDate, StoreBusy, StoreRefused, StoreUnavailable
 from kongflow.store.open import open_store
 from kongflow.store.records import JobFilter
 from kongflow.store.sqlite.address import Address
@@ -138,6 +138,18 @@ async def test_what_may_be_about_one_row_is_a_refusal(tmp_path: Path, code: int,
     error = sqlite3.DatabaseError("something")
     error.sqlite_errorcode = code
     assert type(explain(error, tmp_path / "jobs.db")) is kind
+
+
+async def test_a_table_that_a_users_trigger_does_not_find_is_told_in_the_words_of_sqlite(stage: Stage) -> None:
+    job = await stage.add()
+    audit = "create trigger audit after insert on kongflow_history begin insert into audit_log values (new.id); end"
+    await stage.sql(audit)
+    with pytest.raises(StoreRefused, match=r"no such table: main\.audit_log"):
+        await stage.store.cancel(job.id)
+    await stage.sql("drop trigger audit")
+    await stage.sql("drop table kongflow_history")
+    with pytest.raises(SchemaOutOfDate, match="kongflow db upgrade"):
+        await stage.store.cancel(job.id)
 
 
 async def test_errors_of_the_system_are_told_in_words(tmp_path: Path) -> None:
