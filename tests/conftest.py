@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import compileall
+import itertools
 import os
 import shutil
 import sys
@@ -79,11 +80,13 @@ def migrated_database(server: Server) -> Iterator[str]:
 def fresh_database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callable[[str], DatabaseSettings]]:
     """Makes a database of a dialect, with our tables and nothing in them. What a dialect needs is started on demand."""
     made: list[tuple[Server, str]] = []
+    files = itertools.count()
 
     def make(dialect: str) -> DatabaseSettings:
         if dialect == "sqlite":
-            shutil.copy(request.getfixturevalue("migrated_file"), tmp_path / "jobs.db")
-            return DatabaseSettings(f"sqlite:///{tmp_path}/jobs.db?synchronous=normal")
+            path = tmp_path / f"jobs{next(files) or ''}.db"
+            shutil.copy(request.getfixturevalue("migrated_file"), path)
+            return DatabaseSettings(f"sqlite:///{path}?synchronous=normal")
         server: Server = request.getfixturevalue("server")
         name = server.create(template=request.getfixturevalue("migrated_database"))
         made.append((server, name))

@@ -145,7 +145,7 @@ class ClaimedJob:
 
     id: str
     lease: int
-    """Fencing token: grows with every claim of the store; every write of the attempt carries it."""
+    """Fencing token, which no other claim has; every write of the attempt carries it."""
     task: str
     queue: str | None
     priority: int

@@ -8,7 +8,7 @@ import time
 from kongflow.engine.events import Events, StoreBack, StoreLost
 from kongflow.errors import StoreError
 
-FIRST_WAIT, LONGEST_WAIT = 0.1, 2.0
+FIRST_WAIT, LONGEST_WAIT = 0.1, 1.0
 """Seconds between two tries; a runner works again within 3 s of the database's return."""
 QUIET = 30.0
 """Seconds between two log lines of one outage."""

@@ -65,6 +65,6 @@ def test_each_obstacle_has_its_words(job: Job, runners: list[RunnerView], why: s
 def test_a_runner_that_is_gone_says_for_how_long_and_has_nothing_in_force() -> None:
     living, gone = cells(RUNNER), cells(replace(RUNNER, alive=False, seen=200.0))
 
-    assert (living[2], living[3], living[-1]) == ("yes", "500ms ago", "yes")
-    assert (gone[2], gone[3], gone[-1]) == ("no", "silent for 3m", "-")
+    assert (living[1], living[2], living[-1]) == ("yes", "500ms ago", "yes")
+    assert (gone[1], gone[2], gone[-1]) == ("no", "silent for 3m", "-")
     assert cells(replace(RUNNER, in_force=False))[-1] == "no"

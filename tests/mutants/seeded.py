@@ -58,6 +58,14 @@ MUTANTS = [
         sqlite=(Change("store/sqlite/heartbeat.py", "if lease not in leases)", "if False)"),),
         postgres=(Change("store/postgres/heartbeat.py", "if lease not in leases)", "if False)"),),
     ),
+    Mutant(
+        "a token can be told from the job and its claims",
+        (CONTRACT + "test_older_state.py",),
+        sqlite=(Change(SQLITE_SQL + "lease_jobs.sql", "random() & 9223372036854775807", "1000 * id + claims"),),
+        postgres=(
+            Change(FUNCTIONS + "lease_jobs.sql", "(select kongflow.draw_number()) + picked.n", "1000 * j.id + claims"),
+        ),
+    ),
     # --- attempts ---
     Mutant(
         "an attempt counts twice",

@@ -26,8 +26,8 @@ SETTINGS = "\n".join(
 
 
 def brought_binaries() -> Path:
-    """Return the folder of the server's programs that pip brought."""
-    return Path(str(_pgserver().__file__)).parent / "pginstall" / "bin"
+    """Return the folder of the programs of the server that pip brought: that of all other tests, PostgreSQL 18."""
+    return Path(str(_pgserver().__file__)).parent / "pginstall18" / "bin"
 
 
 class Cluster:

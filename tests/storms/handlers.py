@@ -31,6 +31,7 @@ def note_job(event: str, payload: Any, job: Any) -> None:
         n=payload["n"],
         job=job.id,
         claims=job.claims,
+        lease=job.lease,
         attempt=job.attempt,
         queue=job.queue,
         write=payload.get("write"),
@@ -47,7 +48,7 @@ def work(payload: Any, job: Any) -> Any:
             return None
         PAUSE.wait(0.01)
     note_job("end", payload, job)
-    return {"n": payload["n"], "claims": job.claims}
+    return {"n": payload["n"], "claims": job.claims, "lease": job.lease}
 
 
 def plan(payload: Any, job: Any) -> Any:

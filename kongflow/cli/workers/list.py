@@ -31,7 +31,7 @@ def command(as_json: bool, config: Path) -> None:
     if as_json:
         emit_items([_shape(runner) for runner in runners])
     elif runners:
-        headers = ("ID", "RUNNER", "ALIVE", "SEEN", "RUNNING", "QUEUES", "TASKS", "CONFIG", "IN FORCE")
+        headers = ("RUNNER", "ALIVE", "SEEN", "RUNNING", "QUEUES", "TASKS", "CONFIG", "IN FORCE")
         print_table(headers, [cells(runner) for runner in runners])
     else:
         note("no runner is registered; start one: kongflow run")
@@ -61,7 +61,6 @@ def _shape(runner: RunnerView) -> Json:
 def cells(runner: RunnerView) -> tuple[str, ...]:
     """Return the row of a runner; a config is in force through living runners."""
     return (
-        str(runner.id),
         escape(f"{runner.host}:{runner.pid}"),
         "yes" if runner.alive else "no",
         f"{rough_duration(runner.seen)} ago" if runner.alive else f"silent for {rough_duration(runner.seen)}",

@@ -16,9 +16,9 @@ from kongflow.errors import NotInitialized, StoreError, StoreUnavailable
 from kongflow.store.connections import CallersConnection, dialect_of
 from kongflow.store.postgres.address import Address
 from kongflow.store.postgres.clock import ServerClock
-from kongflow.store.postgres.connections import Connections, run_sync
+from kongflow.store.postgres.connections import Connections, connect_sync, run_sync
 from kongflow.store.postgres.faults import POOLER_HINT, explain
-from kongflow.store.postgres.patience import PatientConnection
+from kongflow.store.postgres.patience import PATIENCE, PatientConnection
 from kongflow.store.postgres.user_transactions import UserTransactions
 from kongflow.store.postgres.wakeups import Listening, Silence, Wakeups
 from kongflow.store.rows import Row
@@ -153,7 +153,19 @@ class Access:
         """Raises: WrongDatabase where a caller's connection is not on our database."""
         dialect = dialect_of(connection)
         found = self._found_on(connection) if dialect == "postgresql" else ""
+        if found not in ("", self._identity):
+            self._identity = self._identity_now()
         self.user.refuse_other(dialect, found, self._identity)
+
+    def _identity_now(self) -> str | None:
+        """Read once more which database this is, in the caller's thread: our tables may have moved to another server
+        since it was learned, with the host of the URL. Raises: psycopg.Error.
+        """
+        with connect_sync(self.address, PATIENCE) as connection:
+            if not self.sync_rows(connection, "has_tables", {}, PATIENCE)[0][0]:
+                return None
+            ((_, _, _, identity),) = self.sync_rows(connection, "deployment", {}, PATIENCE)
+        return str(identity)
 
     def _found_on(self, connection: CallersConnection) -> str:
         """Return the identity of our tables on a caller's connection, asked for once; empty where there are none."""

@@ -67,8 +67,8 @@ class PostgresLeaseKeeper:
         if known is None:
             raise StoreReplaced(
                 f"{self._access.address.place} does not know this runner any more: the database was put back to an "
-                "older state, or the runner was silent for so long that it is forgotten. Stop every runner before you "
-                "restore a database, and start them again"
+                "older state, a replica took over that had not heard of it, or it was silent for so long that it is "
+                "forgotten. Start it again; before you restore a database, stop every runner"
             )
         self._access.clock.read(server_time, sent)
         self._allow_for_steps(self._connection)

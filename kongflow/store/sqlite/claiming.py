@@ -300,23 +300,12 @@ def lease_jobs(tx: Transaction, joined: JoinedRunner, runner: LiveRunner, picked
     """Lease ready jobs, as `ready` reads them, in their order."""
     if not picked:
         return []
-    last = tx.one("next_leases", count=len(picked))
-    assert last is not None
-    first = last[0] - len(picked) + 1
     of_terms: dict[tuple[int, str], list[int]] = defaultdict(list)
     for job_id, task, _, _, _, attempt, given, *_ in picked:
         of_terms[joined.terms(task, attempt + 1, given)].append(job_id)
     leased: dict[int, ClaimedJobRow] = {}
     for (attempts, terms), ids in of_terms.items():
-        for row in tx.all(
-            "lease_jobs",
-            ids=json.dumps(ids),
-            runner=runner.id,
-            first=first,
-            now=tx.now,
-            mono=tx.monotonic,
-            terms=terms,
-        ):
+        values = {"ids": json.dumps(ids), "runner": runner.id, "now": tx.now, "mono": tx.monotonic, "terms": terms}
+        for row in tx.all("lease_jobs", **values):
             leased[row[0]] = ClaimedJobRow(row, attempts, tx.now)
-        first += len(ids)
     return [leased[row[0]] for row in picked]

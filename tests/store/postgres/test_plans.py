@@ -33,8 +33,8 @@ insert into kongflow.job (task, state, queue, lane, priority, run_at, ready_at)
 select 'work', 3, 'undeclared', 'undeclared', 0, now(), now() from generate_series(1, :rows)
 """
 GONE = """
-insert into kongflow.runner (host, pid, config, tasks, forbidden_flags, terms, lease, seen_at, alive, has_left)
-select 'here', n, '', '{}', '{}', '{}', '15 s', now(), false, true from generate_series(1, :rows) as n
+insert into kongflow.runner (id, host, pid, config, tasks, forbidden_flags, terms, lease, seen_at, alive, has_left)
+select n, 'here', n, '', '{}', '{}', '{}', '15 s', now(), false, true from generate_series(1, :rows) as n
 """
 ROWS_READ = """
 select coalesce(sum(seq_tup_read + idx_tup_fetch), 0)::bigint from pg_stat_user_tables

@@ -19,6 +19,7 @@ MAY_SCAN = {
 MAY_SORT = {
     "pending": "as above",
     "unrouted_jobs": "sorts the unrouted jobs of known tasks, which are few at any time",
+    "registered_runners": "sorts the runners that have not left",
     "config_in_force": "sorts the published configs",
     "published_retention": "as above",
 }

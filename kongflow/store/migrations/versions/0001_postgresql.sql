@@ -33,6 +33,7 @@ create table kongflow.job (
     cancel_requested boolean not null default false,
     overrunning boolean not null default false,
     runner bigint,
+    -- The fencing token of its claim; no other claim has it, of whatever job.
     lease bigint,
     claimed_at timestamptz,
     progress json,
@@ -72,9 +73,6 @@ create index job_crashed on kongflow.job (id) where state = 2 and crashes > 0;
 create index job_unrouted_key on kongflow.job (job_key) where job_key is not null and state = 0;
 create unique index job_key on kongflow.job (job_key) where job_key is not null and state > 0;
 create index job_claimed_key on kongflow.job (claimed_key, id) where claimed_key is not null;
-
--- Fencing tokens: one for every claim of a job, growing.
-create sequence kongflow.lease;
 
 -- Finished jobs, until purge_at. A partition is for jobs of one state that may go within the same days:
 -- `make_partition` makes it ahead, `drop_partition` drops it. What finds none is in history_default, and is deleted row
@@ -119,7 +117,7 @@ create index history_default_ended on kongflow.history_default (state, id) where
 -- Processes that want work. `terms` is what each of its tasks says about the end of an attempt, for those
 -- who rescue. `serves` null: every queue.
 create table kongflow.runner (
-    id bigint generated always as identity primary key,
+    id bigint primary key,
     host text not null,
     pid integer not null,
     config text not null,

@@ -96,7 +96,7 @@ create index kongflow_history_key on kongflow_history (key) where key is not nul
 
 -- Processes that want work. `seen_mono` counts only in the boot that it was written in.
 create table kongflow_runner (
-    id integer primary key autoincrement,
+    id integer primary key,
     host text not null,
     pid integer not null,
     config text not null,
@@ -121,7 +121,7 @@ create table kongflow_config (
     retention text not null
 ) strict, without rowid;
 
--- Single values: the deployment's name, the last lease, the generation of runners and configs, the oldest release.
+-- Single values: the deployment's name, the generation of runners and configs, the oldest release.
 create table kongflow_meta (
     name text primary key,
     value any
@@ -173,4 +173,4 @@ create table kongflow_newest (
     id integer not null
 ) strict, without rowid;
 
-insert into kongflow_meta (name, value) values ('lease', 0), ('generation', 0), ('oldest_release', '0.1.0');
+insert into kongflow_meta (name, value) values ('generation', 0), ('oldest_release', '0.1.0');

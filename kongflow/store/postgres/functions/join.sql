@@ -25,9 +25,9 @@ begin
     on conflict (config, name) do update
     set concurrency = excluded.concurrency, max_active = excluded.max_active, rate_limit = excluded.rate_limit,
         rate_per = excluded.rate_per;
-    insert into kongflow.runner (host, pid, config, serves, tasks, forbidden_flags, terms, lease, seen_at)
-    values (p_host, p_pid, p_config, p_serves, p_tasks, p_forbidden_flags, p_terms, make_interval(secs => p_lease),
-        clock_timestamp() + p_shift)
+    insert into kongflow.runner (id, host, pid, config, serves, tasks, forbidden_flags, terms, lease, seen_at)
+    values (kongflow.draw_number(), p_host, p_pid, p_config, p_serves, p_tasks, p_forbidden_flags, p_terms,
+        make_interval(secs => p_lease), clock_timestamp() + p_shift)
     returning id into v_runner;
     perform kongflow.roster_changed();
     return v_runner;

@@ -6,4 +6,4 @@ select id, host, pid, coalesce(serves, '{*}'), tasks, forbidden_flags, config,
     alive and clock_timestamp() + cast(:shift as interval) <= seen_at + lease
 from kongflow.runner r
 where not has_left
-order by id
+order by host, pid, seen_at, id

@@ -3,4 +3,4 @@ select id, host, pid, queues, tasks, forbidden_flags, config, lease, boot, seen_
     (select count(*) from kongflow_job j where j.state = 4 and j.runner = r.id)
 from kongflow_runner r
 where not has_left
-order by id
+order by host, pid, seen_at, id
