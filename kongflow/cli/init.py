@@ -46,7 +46,7 @@ def command(folder: Path) -> None:
     there = [name for name in files if (folder / name).exists()]
     if there:
         raise FilesExist(
-            f"{', '.join(there)} already exist in {folder.resolve()}; nothing was written. "
+            f"{', '.join(there)} already exist{'s' * (len(there) == 1)} in {folder.resolve()}; nothing was written. "
             "Start in an empty folder: kongflow init FOLDER"
         )
     for name, content in files.items():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import logging
 import os
 import sys
 from collections.abc import Sequence
@@ -127,4 +128,7 @@ def command(ctx: click.Context) -> None:
 
 def main() -> None:
     """Run the command line of this process."""
+    # A lost connection is told by us; psycopg adds a line for each pipeline that it closes then
+    # (https://github.com/psycopg/psycopg/blob/3.2.3/psycopg/psycopg/_pipeline.py).
+    logging.getLogger("psycopg").setLevel(logging.ERROR)
     command(prog_name="kongflow")

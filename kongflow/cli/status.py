@@ -65,10 +65,8 @@ def _print(status: Status) -> None:
         print_table(
             ("QUEUE", "WAITING", "LATER", "RUNNING", "OLDEST", "MAX WAIT", "PAUSED"), [_cells(each) for each in shown]
         )
-    alive = sum(runner.alive for runner in status.runners)
-    click.echo(
-        f"{'' if not shown else chr(10)}runners  {alive} alive, {sum(r.running for r in status.runners)} jobs running"
-    )
+    alive, running = (sum(getattr(runner, each) for runner in status.runners) for each in ("alive", "running"))
+    click.echo(f"{'' if not shown else chr(10)}runners  {alive} alive, {running} job{'s' * (running != 1)} running")
     for pause in status.pauses:
         click.echo(f"paused   {escape(pause.name)}{_by(pause)}; resume: kongflow queues resume {escape(pause.name)}")
     for problem in status.problems:

@@ -17,6 +17,8 @@ WIDTH = 140
 
 # C0 but the tab, DEL, C1, line separators, and the marks that reorder text (https://trojansource.codes).
 _CONTROL = re.compile("[\x00-\x08\x0a-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+_LOGIN = re.compile(r"(://[^\s:@/]*:)(?!\$\{)(\S+)@")
+"""Of a URL in the source. The password ends at the last @, for one that is not encoded may be what is wrong."""
 
 Style = Callable[[str, str], str]
 """Colours a piece of text: called with its role (`error`, `warning`, `info`, `place`, `dim`) and the text."""
@@ -80,7 +82,12 @@ def _excerpt(found: Finding, line: str) -> tuple[str, str]:
     indent = " " * len(ellipsis) + "".join("\t" if char == "\t" else " " * _width(char) for char in before)
     caret = "^" * max(1, sum(_width(char) for char in inside))
     shown = ellipsis + line[left:right] + ("…" if right < len(line) else "")
-    return _CONTROL.sub("\ufffd", shown), (indent + caret).rstrip()
+    return _CONTROL.sub("\ufffd", _LOGIN.sub(_hidden, shown)), (indent + caret).rstrip()
+
+
+def _hidden(login: re.Match[str]) -> str:
+    """Return the login of a URL without its password, in as many columns."""
+    return login[1] + "*" * sum(_width(char) for char in login[2]) + "@"
 
 
 def _width(char: str) -> int:

@@ -60,6 +60,8 @@ async def http_endpoint() -> AsyncIterator[HttpEndpoint]:
     endpoint.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/api/trigger"
     async with server:
         yield endpoint
+    for _ in range(10):
+        await asyncio.sleep(0)  # a connection that came with the last look becomes a stream meanwhile
     for writer in endpoint.writers:
         writer.close()
         try:

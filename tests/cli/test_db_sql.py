@@ -75,7 +75,7 @@ def test_a_schema_of_another_name_is_printed_for_that_name(
     two_databases: tuple[str, str], project: Path, invoke: Invoke, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     config = project / "kongflow.yaml"
-    config.write_text(config.read_text().replace("database: {", 'database: {schema: "user", '))
+    config.write_text(config.read_text().replace("database: {", 'database: {schema: "abort", '))
     monkeypatch.setenv("KONGFLOW_DATABASE_URL", two_databases[0])
     with psycopg.connect(two_databases[0], autocommit=True) as connection:
         connection.execute(invoke("db", "sql").stdout.encode())

@@ -96,3 +96,24 @@ def test_a_terminal_that_lacks_a_character_gets_escapes_instead_of_an_error(invo
     )
 
     assert "\\u65e5\\u672c" in done.stdout
+
+
+def test_ctrl_c_at_a_question_means_no(enqueue: Enqueue, invoke: Invoke) -> None:
+    enqueue("anything")
+    ours, terminal = os.openpty()
+    asking = subprocess.Popen(
+        [*KONGFLOW, "jobs", "delete", "--filter", "state:ready"], stdin=terminal, stderr=subprocess.PIPE, text=True
+    )
+    assert asking.stderr is not None
+    asked = ""
+    while "[y/N]" not in asked:
+        asked += asking.stderr.read(1)
+
+    asking.send_signal(signal.SIGINT)
+
+    assert asking.wait(DEADLINE) == 130
+    assert "interrupted" in asking.stderr.read()
+    assert len(json.loads(invoke("jobs", "list", "--json").stdout)["items"]) == 1
+    asking.stderr.close()
+    for end in (ours, terminal):
+        os.close(end)

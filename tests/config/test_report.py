@@ -72,6 +72,19 @@ def test_nothing_in_a_file_or_message_can_move_the_cursor():
     assert "bad \\u001b[2J\\u000a" in report
 
 
+@pytest.mark.parametrize(
+    ("line", "shown"),
+    [
+        ("url: postgresql://app:s3cr@t@db/shop # word", "url: postgresql://app:******@db/shop # word"),
+        ("url: 'https://me:pw@[::1]:1/x?y=word'", "url: 'https://me:**@[::1]:1/x?y=word'"),
+        ("url: postgresql://app:${word}@db/shop", "url: postgresql://app:${word}@db/shop"),
+        ("at: a@b.c word", "at: a@b.c word"),
+    ],
+)
+def test_the_password_of_a_url_is_not_shown(line: str, shown: str):
+    assert lines_of(line, "word")[1:3] == [f"1 | {shown}", "  | " + " " * line.index("word") + "^^^^"]
+
+
 def test_another_place_has_a_line_of_its_own():
     related = (Related(Place("b.yaml", Span(3, 1, 3, 5)), "first written here"),)
 

@@ -6,6 +6,7 @@ Each job is a transaction of its own, so that nobody is kept out for long and an
 from __future__ import annotations
 
 import asyncio
+import signal
 import sys
 import time
 from collections import Counter
@@ -179,7 +180,16 @@ def _agreed(change: Change, counts: Sequence[JobCount]) -> bool:
     what = f"{change.verb} {_jobs(by_state.total())} ({states})"
     if not _somebody_is_there():
         raise click.UsageError(f"this would {what}, and nobody can be asked here: add --yes, or --dry-run to see more")
-    return click.confirm(f"{what}?", err=True)
+    return _confirmed(f"{what}?")
+
+
+def _confirmed(question: str) -> bool:
+    """Ask for a yes. Ctrl-C means no: the loop, which stands still meanwhile, would only take note of it."""
+    of_the_loop = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        return click.confirm(question, err=True)
+    finally:
+        signal.signal(signal.SIGINT, of_the_loop)
 
 
 def _somebody_is_there() -> bool:
