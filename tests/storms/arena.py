@@ -105,9 +105,20 @@ class Arena(Project):
         """Return what the database says of every job."""
         return self.on_database(_endings)  # type: ignore[no-any-return]
 
+    def start_all(self, count: int) -> None:
+        """Start so many runners and return when all of them are there: one that cannot reach the database when it
+        starts ends, as it should.
+        """
+        for _ in range(count):
+            self.start()
+        self.wait_for("all runners", lambda: len(self.told("runner.started")) == count)
+        self.wait_for("a start", lambda: bool(self.events("start")))
+
     def told(self, event: str) -> list[dict[str, Any]]:
         """Return the log lines of an event, of all runners."""
-        lines = [line for log in self.folder.glob("runner-*.log") for line in log.read_text().splitlines()]
+        # A line may be on its way: only whole ones count.
+        whole = (log.read_text().rpartition("\n")[0] for log in self.folder.glob("runner-*.log"))
+        lines = [line for text in whole for line in text.splitlines()]
         entries = [json.loads(line) for line in lines if f'"{event}"' in line]
         return [entry for entry in entries if entry["event"] == event]
 

@@ -92,9 +92,7 @@ def test_runners_go_on_with_a_promoted_replica(pair: tuple[Cluster, Cluster], ar
     primary, replica = pair
     ask(primary, "alter system set synchronous_standby_names = '*'", "select pg_reload_conf()")
     with producing(arena) as producer:
-        for _ in range(RUNNERS):
-            arena.start()
-        arena.wait_for("a start", lambda: bool(arena.events("start")))
+        arena.start_all(RUNNERS)
         time.sleep(BEFORE)
         primary.stop("immediate")
         resumed = promote(arena, replica)
@@ -114,9 +112,7 @@ def test_what_was_begun_in_the_lost_time_of_a_replica_writes_nothing(
     primary, replica = pair
     arena.on_database(_post_the_witness)
     with producing(arena) as producer:
-        for _ in range(RUNNERS):
-            arena.start()
-        arena.wait_for("a start", lambda: bool(arena.events("start")))
+        arena.start_all(RUNNERS)
         time.sleep(BEFORE)
         safe = list(producer.acknowledged)
         cut(primary, replica)

@@ -73,9 +73,7 @@ def outages(arena: Arena, cluster: Cluster, lengths: tuple[float, ...]) -> list[
     """Let the server crash and come back, again and again; return the seconds from each return to the next start."""
     resumed = []
     with Producer(arena.url, ADD_EVERY, seconds, BACKLOG) as producer:
-        for _ in range(RUNNERS):
-            arena.start()
-        arena.wait_for("a start", lambda: bool(arena.events("start")))
+        arena.start_all(RUNNERS)
         for length in lengths:
             time.sleep(BETWEEN)
             cluster.stop("immediate")
@@ -105,9 +103,7 @@ def terminate(arena: Arena, length: float) -> None:
     """End two connections at random, again and again."""
     ended = 0
     with Producer(arena.url, ADD_EVERY, seconds, BACKLOG) as producer:
-        for _ in range(RUNNERS):
-            arena.start()
-        arena.wait_for("a start", lambda: bool(arena.events("start")))
+        arena.start_all(RUNNERS)
         until = time.monotonic() + length
         with closing(psycopg.connect(arena.url, autocommit=True)) as connection:
             while time.monotonic() < until:

@@ -70,9 +70,7 @@ def test_runners_that_are_killed_behind_pgbouncer_lose_nothing(cluster: Cluster,
             with Producer(
                 url, ADD_EVERY, lambda n: {"seconds": 0.02 + n % 9 * 0.1}, BACKLOG, "transaction"
             ) as producer:
-                for _ in range(RUNNERS):
-                    arena.start()
-                arena.wait_for("a start", lambda: bool(arena.events("start")))
+                arena.start_all(RUNNERS)
                 kills = arena.kill_at_random(SECONDS, KILL_EVERY, seed=1)
             assert producer.unknown == []
             arena.wait_until_done(len(producer.acknowledged), PATIENCE)
