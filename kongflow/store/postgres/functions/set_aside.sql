@@ -43,7 +43,8 @@ begin
     end loop;
     begin
         -- What a claim would put right now; the notes stay.
-        v_lanes := kongflow.take_notes(100) || kongflow.sweep(100);
+        v_lanes := kongflow.take_notes(100);
+        v_lanes := v_lanes || kongflow.sweep(100);
         raise exception using errcode = 'KF001';
     exception
         when sqlstate 'KF001' then null;
