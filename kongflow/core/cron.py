@@ -1,0 +1,179 @@
+"""Cron: the instants that a line of five fields means in a time zone, by one rule for the changes of its clocks.
+
+The fields are parsed and matched by cronsim, on local times without a zone; which instants these are is decided here.
+cronsim's own rule for a change of the clocks differs: it calls only a field that begins with `*` a repetition, and
+asked between the two times of one local time it answers with the first
+(https://github.com/cuu508/cronsim/blob/2.8/cronsim/cronsim.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from cronsim import CronSim, CronSimError
+
+FIELDS = ("minute", "hour", "day of the month", "month", "day of the week")
+ALIASES = {
+    "@yearly": "0 0 1 1 *",
+    "@annually": "0 0 1 1 *",
+    "@monthly": "0 0 1 * *",
+    "@weekly": "0 0 * * 0",
+    "@daily": "0 0 * * *",
+    "@midnight": "0 0 * * *",
+    "@hourly": "0 * * * *",
+}
+"""What other crons call these lines; we take the lines only."""
+NEARBY = timedelta(hours=26)
+"""No clocks change by more: Samoa left out a day when it crossed the date line."""
+MAX_LINE = 256
+"""Characters of a line: a list of all 60 minutes has 169."""
+
+
+class CronError(ValueError):
+    """What is wrong with a line, and what to write instead."""
+
+    def __init__(self, message: str, hint: str) -> None:
+        super().__init__(message)
+        self.hint = hint
+
+
+@dataclass(frozen=True, slots=True)
+class Cron:
+    """A line in a time zone."""
+
+    line: str
+    zone: ZoneInfo
+    _repeats: bool = field(init=False)
+    """True where the line follows elapsed time through a change of the clocks: its minute or its hour is `*`, a step or
+    a range. False where it names fixed times.
+    """
+
+    def __post_init__(self) -> None:
+        minute, hour, *_ = self.line.split()
+        object.__setattr__(self, "_repeats", any(sign in minute + hour for sign in "*-/"))
+
+    @property
+    def text(self) -> str:
+        """See Timing.text."""
+        return f"{' '.join(self.line.split())} {self.zone.key}"
+
+    @property
+    def words(self) -> str:
+        """See Timing.words."""
+        said = CronSim(self.line, datetime(2000, 1, 1)).explain()
+        return f"{said[:1].lower()}{said[1:]}"
+
+    @classmethod
+    def parse(cls, line: str, zone: ZoneInfo) -> Cron:
+        """Return the cron of a line. Raises: CronError, also for a line that never matches."""
+        _check_fields(line)
+        cron = cls(line, zone)
+        try:
+            found = next(cron._local_times(datetime(2000, 1, 1)), None)
+        except CronSimError as error:
+            raise _refusal(line, error) from None
+        if found is None:
+            raise _NEVER
+        return cron
+
+    def after(self, instant: datetime) -> datetime:
+        """Return the first slot after an aware instant, in UTC. Raises: CronError where there is none in 50 years."""
+        start = instant.astimezone(UTC)
+        slack = self._change_near(start)
+        found: datetime | None = None
+        for local in self._local_times(_local(start, self.zone) - slack):
+            if found is not None and local > _local(found, self.zone) + slack:
+                return found
+            for slot in self._instants(local):
+                if slot > start and (found is None or slot < found):
+                    slack, found = max(slack, self._change_near(slot)), slot
+            if found is not None and not slack:
+                return found  # far from any change of the clocks the slots come in the order of the local times
+        if found is None:
+            raise _NEVER
+        return found
+
+    def _local_times(self, after: datetime) -> Iterator[datetime]:
+        """Yield the local times, without a zone, that match after another."""
+        return CronSim(self.line, after)
+
+    def _instants(self, local: datetime) -> Iterator[datetime]:
+        """Yield the instants of a local time that matches: none, one, or two."""
+        first, second = (local.replace(tzinfo=self.zone, fold=fold).astimezone(UTC) for fold in (0, 1))
+        if _local(first, self.zone) != local:
+            if not self._repeats:
+                yield self._end_of_gap(second, first)
+            return
+        yield first
+        if self._repeats and second != first:
+            yield second
+
+    def _end_of_gap(self, before: datetime, after: datetime) -> datetime:
+        """Return the instant at which the clocks were put forward, between two others, to the second."""
+        new = after.astimezone(self.zone).utcoffset()
+        while after - before > timedelta(seconds=1):
+            middle = before + timedelta(seconds=(after - before) // timedelta(seconds=2))
+            if middle.astimezone(self.zone).utcoffset() == new:
+                after = middle
+            else:
+                before = middle
+        return after
+
+    def _change_near(self, instant: datetime) -> timedelta:
+        """Return by how much the clocks change around an instant; 0 where they do not."""
+        around = (instant - NEARBY, instant, instant + NEARBY)
+        offsets = [each.astimezone(self.zone).utcoffset() or timedelta() for each in around]
+        return max(offsets) - min(offsets)
+
+
+def _local(instant: datetime, zone: ZoneInfo) -> datetime:
+    return instant.astimezone(zone).replace(tzinfo=None, fold=0)
+
+
+def _check_fields(line: str) -> None:
+    if len(line) > MAX_LINE:
+        raise CronError(f"the line is longer than {MAX_LINE} characters", "several schedules may have one task")
+    name = line.strip().lower()
+    if name.startswith("@"):
+        known = ALIASES.get(name)
+        raise CronError(f"{line.strip()} is not a line of five fields", f'write "{known}"' if known else _FIVE)
+    count = len(line.split())
+    if count == 6:
+        raise CronError(
+            "six fields: some crons read seconds in the first, others in the last, so the same line has two meanings",
+            "for seconds write `every: 10s`; a cron line has five fields, minute first",
+        )
+    if count != 5:
+        raise CronError(f"{count} field{'s' if count != 1 else ''}, expected 5", _FIVE)
+
+
+_FIVE = "the fields are minute, hour, day of the month, month, day of the week, such as 30 6 * * 1-5"
+
+
+_NEVER = CronError("never matches", "no such day exists: correct the day or the month")
+
+
+def _refusal(line: str, error: CronSimError) -> CronError:
+    """Say in our words what cronsim means by "Bad minute"."""
+    names = ("minute", "hour", "day-of-month", "month", "day-of-week")
+    said = str(error).removeprefix("Bad ")
+    if said not in names:
+        return CronError(str(error), _FIVE)
+    index, written = names.index(said), line.split()
+    if said == "day-of-month" and _is_a_line(" ".join((*written[:3], "*", written[4]))):
+        return _NEVER
+    ranges = ("0-59", "0-23", "1-31, L or LW", "1-12 or JAN-DEC", "0-7 or SUN-SAT, 5L, 1#2")
+    return CronError(
+        f"{written[index]!r} is no {FIELDS[index]}", f"a {FIELDS[index]} is {ranges[index]}; *, lists, steps"
+    )
+
+
+def _is_a_line(line: str) -> bool:
+    try:
+        CronSim(line, datetime(2000, 1, 1))
+    except CronSimError:
+        return False
+    return True
