@@ -40,6 +40,8 @@ create table kongflow.job (
     payload json not null default '{}',
     -- Of its attempts that have ended: see store/attempts.py.
     attempts jsonb check (jsonb_typeof(attempts) = 'array'),
+    -- The schedule that added it.
+    schedule text,
     -- Jobs of one kind are for the same runners, but for what a change of the declared queues makes of single names.
     kind bigint not null generated always as (
         hashtextextended(
@@ -72,6 +74,7 @@ create index job_running on kongflow.job (runner) where state = 4;
 create index job_crashed on kongflow.job (id) where state = 2 and crashes > 0;
 create index job_unrouted_key on kongflow.job (job_key) where job_key is not null and state = 0;
 create unique index job_key on kongflow.job (job_key) where job_key is not null and state > 0;
+create index job_schedule on kongflow.job (schedule) where schedule is not null;
 create index job_claimed_key on kongflow.job (claimed_key, id) where claimed_key is not null;
 
 -- Finished jobs, until purge_at. A partition is for jobs of one state that may go within the same days:
@@ -103,6 +106,7 @@ create table kongflow.history (
     payload json not null,
     result json,
     attempts jsonb,
+    schedule text,
     primary key (id, state, purge_at)
 ) partition by range (state, purge_at);
 
@@ -284,10 +288,11 @@ select j.id, j.task, j.state, j.queue, j.priority, j.payload::text as payload, j
     j.max_attempts, j.claims, j.crashes, coalesce(j.job_key, j.claimed_key) as key, j.tags, j.flags,
     null::text as reason, null::text as detail, null::text as result, j.attempts::text as attempts,
     j.progress::text as progress, j.cancel_requested, j.overrunning, r.host || ':' || r.pid as runner, j.claimed_at,
-    null::timestamptz as finished_at
+    null::timestamptz as finished_at, j.schedule
 from kongflow.job j left join kongflow.runner r on r.id = j.runner
 union all
 select h.id, h.task, h.state, h.queue, h.priority, h.payload::text, h.run_at, h.created_at, h.attempt, h.max_attempts,
     h.claims, h.crashes, h.key, h.tags, h.flags, h.reason, h.detail, h.result::text, h.attempts::text, h.progress::text,
-    false, false, h.runner, h.claimed_at, h.finished_at
+    false, false, h.runner, h.claimed_at, h.finished_at,
+    h.schedule
 from kongflow.history h;
