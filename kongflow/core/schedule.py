@@ -131,6 +131,27 @@ class Slot:
     """It was missed, and is made up."""
 
 
+class SlotOutcome(StrEnum):
+    """What became of a slot."""
+
+    ADDED = "added"
+    SKIPPED = "skipped"
+    WAITING = "waiting"
+    """Its job is added when those of earlier slots have ended."""
+    FAILED = "failed"
+    """Its job could not be made: its payload does not fit, say."""
+
+
+@dataclass(frozen=True, slots=True)
+class DecidedSlot:
+    """What became of one slot: the id of its job, or why there is none."""
+
+    slot: Slot
+    outcome: SlotOutcome
+    job: str | None = None
+    note: str = ""
+
+
 @dataclass(frozen=True, slots=True)
 class Due:
     """What is to be done about the slots up to `up_to`, oldest first."""

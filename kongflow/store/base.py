@@ -46,6 +46,7 @@ from kongflow.store.records import (
     Settled,
     Settlement,
 )
+from kongflow.store.timetable import Timetable
 
 
 class LeaseKeeper(Protocol):
@@ -76,6 +77,11 @@ class Store(Protocol):
     @property
     def place(self) -> str:
         """Where the jobs are kept, as it is shown: without a password."""
+        ...
+
+    @property
+    def timetable(self) -> Timetable:
+        """What schedules use."""
         ...
 
     async def open(self, *, looking: bool = False) -> None:

@@ -214,6 +214,38 @@ create table kongflow.pause (
     paused_at timestamptz not null
 );
 
+-- Schedules that a config in force has seen. Slots up to `decided_up_to` are decided about, by `timing`; another timing
+-- begins anew. `waiting_slot`: the slot whose job is added when those of earlier ones have ended.
+create table kongflow.schedule (
+    name text primary key,
+    timing text not null,
+    decided_up_to timestamptz not null,
+    waiting_slot timestamptz,
+    waiting_backfilled boolean
+) with (fillfactor = 50);
+
+-- What became of each slot: one row, whoever decides about it. Kept for a day, the last one of a schedule for ever.
+create table kongflow.slot (
+    schedule text not null,
+    at timestamptz not null,
+    backfilled boolean not null,
+    outcome text not null check (outcome in ('added', 'skipped', 'waiting', 'failed')),
+    job bigint,
+    note text,
+    decided_at timestamptz not null,
+    primary key (schedule, at)
+);
+
+create index slot_decided on kongflow.slot (decided_at);
+
+-- Schedules that somebody has paused: their slots add nothing.
+create table kongflow.schedule_pause (
+    name text primary key,
+    reason text not null,
+    author text not null,
+    paused_at timestamptz not null
+);
+
 -- The newest job of a key that an older one, which was claimed before, has to give way to.
 create table kongflow.newest (
     key text primary key,
@@ -280,6 +312,9 @@ create type kongflow.attempt_end as (
     n integer, id bigint, lease bigint, state smallint, reason text, detail text, result text, ended jsonb,
     delay double precision, gives_back boolean, clears_crashes boolean, crashed boolean, keep text
 );
+-- What became of one slot; the first row of a firing has none and says that it took place.
+create type kongflow.decided_slot as (at timestamptz, backfilled boolean, outcome text, job bigint, note text);
+
 create type kongflow.attempt_verdict as (n integer, verdict integer, queue text);
 
 -- Every job, live or finished, in the order of rows.FIELDS; texts of JSON as they were given.

@@ -171,6 +171,38 @@ create table kongflow_pause (
     paused_at integer not null
 ) strict, without rowid;
 
+-- Schedules that a config in force has seen. Slots up to `decided_up_to` are decided about, by `timing`; another timing
+-- begins anew. `waiting_slot`: the slot whose job is added when those of earlier ones have ended.
+create table kongflow_schedule (
+    name text primary key,
+    timing text not null,
+    decided_up_to integer not null,
+    waiting_slot integer,
+    waiting_backfilled integer
+) strict, without rowid;
+
+-- What became of each slot: one row, whoever decides about it. Kept for a day, the last one of a schedule for ever.
+create table kongflow_slot (
+    schedule text not null,
+    at integer not null,
+    backfilled integer not null,
+    outcome text not null check (outcome in ('added', 'skipped', 'waiting', 'failed')),
+    job integer,
+    note text,
+    decided_at integer not null,
+    primary key (schedule, at)
+) strict, without rowid;
+
+create index kongflow_slot_decided on kongflow_slot (decided_at);
+
+-- Schedules that somebody has paused: their slots add nothing.
+create table kongflow_schedule_pause (
+    name text primary key,
+    reason text not null,
+    author text not null,
+    paused_at integer not null
+) strict, without rowid;
+
 -- The newest job of a key that an older job, still running, has to give way to when its attempt ends.
 create table kongflow_newest (
     key text primary key,
