@@ -8,6 +8,7 @@ asked between the two times of one local time it answers with the first
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -33,11 +34,19 @@ MAX_LINE = 256
 
 
 class CronError(ValueError):
-    """What is wrong with a line, and what to write instead."""
+    """What is wrong with a line, and what to write instead; `field`: in which of the five, counted from 0."""
 
-    def __init__(self, message: str, hint: str) -> None:
+    def __init__(self, message: str, hint: str, field: int | None = None) -> None:
         super().__init__(message)
         self.hint = hint
+        self.field = field
+
+
+class NeverMatches(CronError):
+    """A line without any slot."""
+
+    def __init__(self) -> None:
+        super().__init__("never matches", "no such day exists: correct the day or the month", 2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +85,7 @@ class Cron:
         except CronSimError as error:
             raise _refusal(line, error) from None
         if found is None:
-            raise _NEVER
+            raise NeverMatches
         return cron
 
     def after(self, instant: datetime) -> datetime:
@@ -93,7 +102,7 @@ class Cron:
             if found is not None and not slack:
                 return found  # far from any change of the clocks the slots come in the order of the local times
         if found is None:
-            raise _NEVER
+            raise NeverMatches
         return found
 
     def _local_times(self, after: datetime) -> Iterator[datetime]:
@@ -153,9 +162,6 @@ def _check_fields(line: str) -> None:
 _FIVE = "the fields are minute, hour, day of the month, month, day of the week, such as 30 6 * * 1-5"
 
 
-_NEVER = CronError("never matches", "no such day exists: correct the day or the month")
-
-
 def _refusal(line: str, error: CronSimError) -> CronError:
     """Say in our words what cronsim means by "Bad minute"."""
     names = ("minute", "hour", "day-of-month", "month", "day-of-week")
@@ -164,11 +170,21 @@ def _refusal(line: str, error: CronSimError) -> CronError:
         return CronError(str(error), _FIVE)
     index, written = names.index(said), line.split()
     if said == "day-of-month" and _is_a_line(" ".join((*written[:3], "*", written[4]))):
-        return _NEVER
+        return NeverMatches()
     ranges = ("0-59", "0-23", "1-31, L or LW", "1-12 or JAN-DEC", "0-7 or SUN-SAT, 5L, 1#2")
-    return CronError(
-        f"{written[index]!r} is no {FIELDS[index]}", f"a {FIELDS[index]} is {ranges[index]}; *, lists, steps"
-    )
+    article = "an" if FIELDS[index] == "hour" else "a"
+    hint = _meant(written[index]) or f"{article} {FIELDS[index]} is {ranges[index]}; *, lists, steps"
+    return CronError(f"{written[index]!r} is no {FIELDS[index]}", hint, index)
+
+
+def _meant(field: str) -> str:
+    """Say what to write for what other crons take, or nothing."""
+    if field == "?":
+        return "write *"
+    backwards = re.fullmatch(r"(\d{1,2})-(\d{1,2})", field)
+    if backwards and int(backwards[1]) > int(backwards[2]):
+        return f"a range goes upwards: write it as two, {backwards[1]}-… and …-{backwards[2]}, joined by a comma"
+    return ""
 
 
 def _is_a_line(line: str) -> bool:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from kongflow.config.checks import handlers, payloads, queues, references, settings, templates
+from kongflow.config.checks import handlers, payloads, queues, references, schedules, settings, templates
 from kongflow.config.checks.facts import Check
 
 CHECKS: tuple[Check, ...] = (
     references.unknown_retry_policy,
+    references.unknown_task,
     references.tombstone_not_alone,
     references.tombstone_target,
     queues.queue_not_declared,
@@ -24,6 +25,11 @@ CHECKS: tuple[Check, ...] = (
     templates.template_syntax,
     templates.template_unknown_name,
     templates.template_unknown_key,
+    schedules.schedule_timing,
+    schedules.timezone_without_cron,
+    schedules.timezone_unknown,
+    schedules.cron_invalid,
+    schedules.cron_never,
     handlers.handler_path,
     handlers.handler_module,
     handlers.handler_syntax,
