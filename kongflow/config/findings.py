@@ -146,10 +146,13 @@ lint-unknown-slug lint-ignores-error
 handler-path handler-module handler-syntax handler-attribute handler-not-callable handler-signature handler-isolation
 memory-limit-isolation handler-import-error
 template-syntax template-unknown-name template-unknown-key template-not-allowed template-in-key
-schedule-timing timezone-without-cron timezone-unknown cron-invalid cron-never
+schedule-timing schedule-payload timezone-without-cron timezone-unknown cron-invalid cron-never
 """
-_WARNINGS = "include-empty pooler-without-server"
-_INFOS = "handler-unresolvable"
+_WARNINGS = """
+include-empty pooler-without-server
+cron-every-minute cron-uneven cron-step schedule-catchup schedule-overlap
+"""
+_INFOS = "handler-unresolvable cron-day-or cron-dst"
 
 SEVERITIES = {
     slug: severity

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from kongflow.config.build import build
-from kongflow.config.checks.all import CHECKS
+from kongflow.config.checks.all import CHECKS, TRIALS
 from kongflow.config.checks.facts import facts_of
 from kongflow.config.document import Document, KeyPath, parse_document, read_document
 from kongflow.config.environment import Environment
@@ -71,6 +71,8 @@ def load(
         findings = list(raised_to_errors(findings)) if strict or _is_strict(project) else findings
         if not has_errors(findings) and not any(file.broken for file in shaped):
             catalog = build(project, facts.schemas, facts.templates, facts.timings)
+            refused = [found for trial in TRIALS for found in trial(facts, catalog)]
+            catalog, findings = None if refused else catalog, findings + refused
     return Loaded(catalog, in_order(findings), files.texts, _counts(project, len(shaped)))
 
 

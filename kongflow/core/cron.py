@@ -16,6 +16,8 @@ from zoneinfo import ZoneInfo
 
 from cronsim import CronSim, CronSimError
 
+from kongflow.core.clocks import moment_of_change
+
 FIELDS = ("minute", "hour", "day of the month", "month", "day of the week")
 ALIASES = {
     "@yearly": "0 0 1 1 *",
@@ -65,6 +67,11 @@ class Cron:
         object.__setattr__(self, "_repeats", any(sign in minute + hour for sign in "*-/"))
 
     @property
+    def names_fixed_times(self) -> bool:
+        """True where each time has one slot also when it does not exist, or exists twice."""
+        return not self._repeats
+
+    @property
     def text(self) -> str:
         """See Timing.text."""
         return f"{' '.join(self.line.split())} {self.zone.key}"
@@ -81,7 +88,7 @@ class Cron:
         _check_fields(line)
         cron = cls(line, zone)
         try:
-            found = next(cron._local_times(datetime(2000, 1, 1)), None)
+            found = next(cron.local_times(datetime(2000, 1, 1)), None)
         except CronSimError as error:
             raise _refusal(line, error) from None
         if found is None:
@@ -93,7 +100,7 @@ class Cron:
         start = instant.astimezone(UTC)
         slack = self._change_near(start)
         found: datetime | None = None
-        for local in self._local_times(_local(start, self.zone) - slack):
+        for local in self.local_times(_local(start, self.zone) - slack):
             if found is not None and local > _local(found, self.zone) + slack:
                 return found
             for slot in self._instants(local):
@@ -105,8 +112,8 @@ class Cron:
             raise NeverMatches
         return found
 
-    def _local_times(self, after: datetime) -> Iterator[datetime]:
-        """Yield the local times, without a zone, that match after another."""
+    def local_times(self, after: datetime) -> Iterator[datetime]:
+        """Yield the local times, without a zone, that the line names after another, whether they exist or not."""
         return CronSim(self.line, after)
 
     def _instants(self, local: datetime) -> Iterator[datetime]:
@@ -114,22 +121,11 @@ class Cron:
         first, second = (local.replace(tzinfo=self.zone, fold=fold).astimezone(UTC) for fold in (0, 1))
         if _local(first, self.zone) != local:
             if not self._repeats:
-                yield self._end_of_gap(second, first)
+                yield moment_of_change(self.zone, second, first)  # the first moment after
             return
         yield first
         if self._repeats and second != first:
             yield second
-
-    def _end_of_gap(self, before: datetime, after: datetime) -> datetime:
-        """Return the instant at which the clocks were put forward, between two others, to the second."""
-        new = after.astimezone(self.zone).utcoffset()
-        while after - before > timedelta(seconds=1):
-            middle = before + timedelta(seconds=(after - before) // timedelta(seconds=2))
-            if middle.astimezone(self.zone).utcoffset() == new:
-                after = middle
-            else:
-                before = middle
-        return after
 
     def _change_near(self, instant: datetime) -> timedelta:
         """Return by how much the clocks change around an instant; 0 where they do not."""

@@ -2,8 +2,18 @@
 
 from __future__ import annotations
 
-from kongflow.config.checks import handlers, payloads, queues, references, schedules, settings, templates
-from kongflow.config.checks.facts import Check
+from kongflow.config.checks import (
+    cron_lines,
+    handlers,
+    payloads,
+    queues,
+    references,
+    schedule_payloads,
+    schedules,
+    settings,
+    templates,
+)
+from kongflow.config.checks.facts import Check, Trial
 
 CHECKS: tuple[Check, ...] = (
     references.unknown_retry_policy,
@@ -28,8 +38,15 @@ CHECKS: tuple[Check, ...] = (
     schedules.schedule_timing,
     schedules.timezone_without_cron,
     schedules.timezone_unknown,
-    schedules.cron_invalid,
-    schedules.cron_never,
+    cron_lines.cron_invalid,
+    cron_lines.cron_never,
+    cron_lines.cron_every_minute,
+    cron_lines.cron_uneven,
+    cron_lines.cron_step,
+    cron_lines.cron_day_or,
+    cron_lines.cron_dst,
+    schedules.schedule_catchup,
+    schedules.schedule_overlap,
     handlers.handler_path,
     handlers.handler_module,
     handlers.handler_syntax,
@@ -41,3 +58,4 @@ CHECKS: tuple[Check, ...] = (
     handlers.memory_limit_isolation,
     handlers.handler_unresolvable,
 )
+TRIALS: tuple[Trial, ...] = (schedule_payloads.schedule_payload,)

@@ -17,6 +17,7 @@ from kongflow.config.schedules import ReadTiming, read_timings
 from kongflow.config.schemas import Schemas, read_schemas
 from kongflow.config.templates import TemplateUse, parse_templates
 from kongflow.config.text import SourceText
+from kongflow.core.catalog import Catalog
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,3 +84,5 @@ def _imported(root: Path, dotted: dict[str, str]) -> dict[str, HandlerSignature 
 
 Check: TypeAlias = Callable[[Facts], Iterator[Finding]]
 """One rule."""
+Trial: TypeAlias = Callable[[Facts, Catalog], Iterator[Finding]]
+"""One rule for what is tried with the catalog, once no check has found an error."""
