@@ -16,6 +16,13 @@ from kongflow.config.load import Loaded, load
 from kongflow.config.report import github_report, json_report, text_report
 
 _COLOURS = {"error": "red", "warning": "yellow", "info": "cyan"}
+_ONE = {
+    "tasks": "task",
+    "queues": "queue",
+    "retry policies": "retry policy",
+    "schedules": "schedule",
+    "files": "file",
+}
 _EXAMPLES = """
 kongflow validate
 kongflow validate deploy/kongflow.yaml --strict
@@ -83,8 +90,7 @@ def _print_text(findings: Sequence[Finding], loaded: Loaded, path: Path) -> None
 
 
 def _count(number: int, what: str) -> str:
-    one = {"tasks": "task", "queues": "queue", "retry policies": "retry policy", "files": "file"}
-    return f"{number} {one[what] if number == 1 else what}"
+    return f"{number} {_ONE[what] if number == 1 else what}"
 
 
 def _style(role: str, text: str) -> str:

@@ -8,12 +8,15 @@ asked between the two times of one local time it answers with the first
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from cronsim import CronSim, CronSimError
+
+from kongflow.core.clocks import moment_of_change
 
 FIELDS = ("minute", "hour", "day of the month", "month", "day of the week")
 ALIASES = {
@@ -33,11 +36,19 @@ MAX_LINE = 256
 
 
 class CronError(ValueError):
-    """What is wrong with a line, and what to write instead."""
+    """What is wrong with a line, and what to write instead; `field`: in which of the five, counted from 0."""
 
-    def __init__(self, message: str, hint: str) -> None:
+    def __init__(self, message: str, hint: str, field: int | None = None) -> None:
         super().__init__(message)
         self.hint = hint
+        self.field = field
+
+
+class NeverMatches(CronError):
+    """A line without any slot."""
+
+    def __init__(self) -> None:
+        super().__init__("never matches", "no such day exists: correct the day or the month", 2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +67,11 @@ class Cron:
         object.__setattr__(self, "_repeats", any(sign in minute + hour for sign in "*-/"))
 
     @property
+    def names_fixed_times(self) -> bool:
+        """True where each time has one slot also when it does not exist, or exists twice."""
+        return not self._repeats
+
+    @property
     def text(self) -> str:
         """See Timing.text."""
         return f"{' '.join(self.line.split())} {self.zone.key}"
@@ -72,11 +88,11 @@ class Cron:
         _check_fields(line)
         cron = cls(line, zone)
         try:
-            found = next(cron._local_times(datetime(2000, 1, 1)), None)
+            found = next(cron.local_times(datetime(2000, 1, 1)), None)
         except CronSimError as error:
             raise _refusal(line, error) from None
         if found is None:
-            raise _NEVER
+            raise NeverMatches
         return cron
 
     def after(self, instant: datetime) -> datetime:
@@ -84,7 +100,7 @@ class Cron:
         start = instant.astimezone(UTC)
         slack = self._change_near(start)
         found: datetime | None = None
-        for local in self._local_times(_local(start, self.zone) - slack):
+        for local in self.local_times(_local(start, self.zone) - slack):
             if found is not None and local > _local(found, self.zone) + slack:
                 return found
             for slot in self._instants(local):
@@ -93,11 +109,11 @@ class Cron:
             if found is not None and not slack:
                 return found  # far from any change of the clocks the slots come in the order of the local times
         if found is None:
-            raise _NEVER
+            raise NeverMatches
         return found
 
-    def _local_times(self, after: datetime) -> Iterator[datetime]:
-        """Yield the local times, without a zone, that match after another."""
+    def local_times(self, after: datetime) -> Iterator[datetime]:
+        """Yield the local times, without a zone, that the line names after another, whether they exist or not."""
         return CronSim(self.line, after)
 
     def _instants(self, local: datetime) -> Iterator[datetime]:
@@ -105,22 +121,11 @@ class Cron:
         first, second = (local.replace(tzinfo=self.zone, fold=fold).astimezone(UTC) for fold in (0, 1))
         if _local(first, self.zone) != local:
             if not self._repeats:
-                yield self._end_of_gap(second, first)
+                yield moment_of_change(self.zone, second, first)  # the first moment after
             return
         yield first
         if self._repeats and second != first:
             yield second
-
-    def _end_of_gap(self, before: datetime, after: datetime) -> datetime:
-        """Return the instant at which the clocks were put forward, between two others, to the second."""
-        new = after.astimezone(self.zone).utcoffset()
-        while after - before > timedelta(seconds=1):
-            middle = before + timedelta(seconds=(after - before) // timedelta(seconds=2))
-            if middle.astimezone(self.zone).utcoffset() == new:
-                after = middle
-            else:
-                before = middle
-        return after
 
     def _change_near(self, instant: datetime) -> timedelta:
         """Return by how much the clocks change around an instant; 0 where they do not."""
@@ -153,9 +158,6 @@ def _check_fields(line: str) -> None:
 _FIVE = "the fields are minute, hour, day of the month, month, day of the week, such as 30 6 * * 1-5"
 
 
-_NEVER = CronError("never matches", "no such day exists: correct the day or the month")
-
-
 def _refusal(line: str, error: CronSimError) -> CronError:
     """Say in our words what cronsim means by "Bad minute"."""
     names = ("minute", "hour", "day-of-month", "month", "day-of-week")
@@ -164,11 +166,21 @@ def _refusal(line: str, error: CronSimError) -> CronError:
         return CronError(str(error), _FIVE)
     index, written = names.index(said), line.split()
     if said == "day-of-month" and _is_a_line(" ".join((*written[:3], "*", written[4]))):
-        return _NEVER
+        return NeverMatches()
     ranges = ("0-59", "0-23", "1-31, L or LW", "1-12 or JAN-DEC", "0-7 or SUN-SAT, 5L, 1#2")
-    return CronError(
-        f"{written[index]!r} is no {FIELDS[index]}", f"a {FIELDS[index]} is {ranges[index]}; *, lists, steps"
-    )
+    article = "an" if FIELDS[index] == "hour" else "a"
+    hint = _meant(written[index]) or f"{article} {FIELDS[index]} is {ranges[index]}; *, lists, steps"
+    return CronError(f"{written[index]!r} is no {FIELDS[index]}", hint, index)
+
+
+def _meant(field: str) -> str:
+    """Say what to write for what other crons take, or nothing."""
+    if field == "?":
+        return "write *"
+    backwards = re.fullmatch(r"(\d{1,2})-(\d{1,2})", field)
+    if backwards and int(backwards[1]) > int(backwards[2]):
+        return f"a range goes upwards: write it as two, {backwards[1]}-… and …-{backwards[2]}, joined by a comma"
+    return ""
 
 
 def _is_a_line(line: str) -> bool:

@@ -215,15 +215,19 @@ def slot_text(at: datetime) -> str:
     return whole.isoformat(timespec="milliseconds" if whole.microsecond else "seconds") + "Z"
 
 
+def slot_scope(schedule: Schedule, slot: Slot) -> dict[str, Json]:
+    """Return the names that the templates of a schedule see."""
+    return {"schedule": {"slot": slot_text(slot.at), "name": schedule.name}}
+
+
 def slot_payload(schedule: Schedule, slot: Slot, schema: PayloadSchema | None) -> Json:
     """Return the payload of a slot's job: its templates rendered; `ts` and `backfilled` where the task's schema
     declares them and the schedule does not give them.
 
     Raises: TemplateError.
     """
-    text = slot_text(slot.at)
-    payload = schedule.payload.render({"schedule": {"slot": text, "name": schedule.name}})
-    told: Mapping[str, Json] = {"ts": text, "backfilled": slot.backfilled}
+    payload = schedule.payload.render(slot_scope(schedule, slot))
+    told: Mapping[str, Json] = {"ts": slot_text(slot.at), "backfilled": slot.backfilled}
     declared = frozenset() if schema is None else schema.declared
     return {**{key: value for key, value in told.items() if key in declared}, **payload}
 

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from cronsim import CronSim
 
-from kongflow.core.cron import Cron, CronError
+from kongflow.core.cron import Cron, CronError, NeverMatches
 
 BERLIN = "Europe/Berlin"
 ZONES = (BERLIN, "America/New_York", "Australia/Lord_Howe", "America/Havana")
@@ -208,7 +208,9 @@ def test_a_year_of_many_random_lines_is_what_the_clock_on_the_wall_shows(zone: s
         ("", "0 fields, expected 5", "minute, hour"),
         ("*/10 * * * * *", "six fields", "every: 10s"),
         ("61 * * * *", "'61' is no minute", "0-59"),
-        ("0 24 * * *", "'24' is no hour", "0-23"),
+        ("0 24 * * *", "'24' is no hour", "an hour is 0-23"),
+        ("0 22-4 * * *", "'22-4' is no hour", "write it as two, 22-… and …-4"),
+        ("0 6 ? * 1", "'?' is no day of the month", "write *"),
         ("0 0 * * FUN", "'FUN' is no day of the week", "SUN-SAT"),
         ("0 0 30 2 *", "never matches", "no such day"),
         ("0 0 31 4,6 *", "never matches", "no such day"),
@@ -223,3 +225,14 @@ def test_what_is_no_line_is_refused_with_what_to_write(line: str, message: str, 
 
     assert message in str(refused.value)
     assert hint in refused.value.hint
+
+
+@pytest.mark.parametrize(
+    ("line", "field"), [("61 * * * *", 0), ("0 0 * * FUN", 4), ("0 0 30 2 *", 2), ("* * * *", None)]
+)
+def test_a_refusal_says_in_which_field_it_is(line: str, field: int | None) -> None:
+    with pytest.raises(CronError) as refused:
+        Cron.parse(line, ZoneInfo("UTC"))
+
+    assert refused.value.field == field
+    assert isinstance(refused.value, NeverMatches) == ("30 2" in line)
