@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from kongflow.core.catalog import Catalog
 from kongflow.core.job import JobOptions
 from kongflow.core.new_job import new_job
-from kongflow.core.schedule import MOST_COUNTED, Due, Schedule, Slot, SlotOutcome, due, slot_payload
+from kongflow.core.schedule import MOST_COUNTED, Due, Overlap, Schedule, Slot, SlotOutcome, due, slot_payload
 from kongflow.engine.events import Events, PartFailed
 from kongflow.engine.outage import Outage
 from kongflow.engine.slot_events import SlotsMissed, told
@@ -92,7 +92,7 @@ class Scheduler:
             return self._until_next(schedule, now, now)
         nothing = Due((), state.decided_up_to)
         found = nothing if self._until_next(schedule, state.decided_up_to, now) > 0 else _due(schedule, state, now)
-        if found == nothing and not state.may_go:
+        if found == nothing and _freed(schedule, state) is None:
             return min(self._until_next(schedule, state.decided_up_to, now), self._patience(state))
         if not await self._fire(schedule, state, found):
             return min(self._until_next(schedule, now, now), self._catalog.runner.poll_interval)
@@ -118,7 +118,7 @@ class Scheduler:
 
     async def _fire(self, schedule: Schedule, state: ScheduleState | None, found: Due) -> bool:
         """Let the store decide, and tell what became of the slots; False where somebody else has decided."""
-        waiting = None if state is None or not state.may_go else state.waiting
+        waiting = None if state is None else _freed(schedule, state)
         slots = [slot_job(self._catalog, schedule, slot) for slot in found.slots]
         if waiting is not None:
             slots.insert(0, slot_job(self._catalog, schedule, waiting, waited=True))
@@ -145,6 +145,11 @@ def slot_job(catalog: Catalog, schedule: Schedule, slot: Slot, *, waited: bool =
         text = str(error) if isinstance(error, KongFlowError) else f"{type(error).__name__}: {error}"
         return SlotJob(slot, None, text[:LONGEST_TROUBLE], waited)
     return SlotJob(slot, job, None, waited)
+
+
+def _freed(schedule: Schedule, state: ScheduleState) -> Slot | None:
+    """Return the slot that need not wait any longer, or None."""
+    return state.waiting if state.may_go or schedule.overlap is Overlap.ALLOW else None
 
 
 def _due(schedule: Schedule, state: ScheduleState, now: datetime) -> Due:

@@ -250,6 +250,17 @@ async def test_a_slot_that_waits_is_added_when_the_job_before_has_ended(tmp_path
         assert (await made.payloads())[1] == {"ts": slot_text(slot), "backfilled": False}
 
 
+async def test_a_slot_that_waits_goes_when_a_deploy_allows_overlap(tmp_path: Path) -> None:
+    async with opened(tmp_path, every(overlap=Overlap.QUEUE)) as made:
+        for _ in range(2):
+            await made.at(timedelta(seconds=5))
+            await made.scheduler.tick()
+        assert len(await made.jobs()) == 1
+
+        await made.deployed(every(overlap=Overlap.ALLOW)).scheduler.tick()
+        assert len(await made.jobs()) == 2
+
+
 async def test_a_slot_that_is_skipped_is_told_with_the_reason(tmp_path: Path) -> None:
     async with opened(tmp_path, every()) as made:
         for _ in range(2):

@@ -146,7 +146,7 @@ def _outcome(overlap: Overlap, due: SlotJob, unfinished: list[int], waiting: Slo
     jobs = ", ".join(map(str, unfinished))
     if due.job is None:
         return SlotOutcome.FAILED, due.trouble or ""
-    if not unfinished and waiting is None:
+    if overlap is Overlap.ALLOW or (not unfinished and waiting is None):
         return SlotOutcome.ADDED, ""
     if due.waited or overlap is Overlap.CANCEL_RUNNING or (overlap is Overlap.QUEUE and waiting is None):
         return SlotOutcome.WAITING, f"for the end of job {jobs}" if jobs else "for a runner that adds it"
@@ -155,8 +155,6 @@ def _outcome(overlap: Overlap, due: SlotJob, unfinished: list[int], waiting: Slo
 
 def _in_the_way(tx: Transaction, firing: Firing, due: SlotJob) -> list[int]:
     """Return the jobs of earlier slots that a slot does not pass, after those are cancelled that it cancels."""
-    if firing.overlap is Overlap.ALLOW:
-        return []
     unfinished = _unfinished(tx, firing.schedule)
     if firing.overlap is Overlap.CANCEL_RUNNING and not due.waited and unfinished:
         for job_id in unfinished:

@@ -94,6 +94,18 @@ async def test_a_job_that_waits_for_its_retry_gives_way_to_the_new_slot(stage: S
         await stage.end(retrying.runner, await stage.claim_one(retrying.runner))
 
 
+async def test_allow_passes_a_slot_that_waits_since_before_the_deploy(stage: Stage) -> None:
+    deployed = await desk(stage, "queue")
+    await deployed.next_slot()
+    await stage.claim_one(deployed.runner)
+    await deployed.next_slot()
+
+    deployed.overlap = "allow"
+    assert await deployed.next_slot() == "added"
+    assert await deployed.let_go() == "added"
+    assert len(await deployed.jobs()) == 3
+
+
 async def test_allow_leaves_a_job_that_waits_for_its_retry(stage: Stage) -> None:
     allowing = await desk(stage, "allow")
     await allowing.next_slot()

@@ -10,8 +10,8 @@ begin
     if p_overlap <> 'allow' then
         for v_id in
             select id from kongflow.job
-            where schedule = p_schedule and schedule is not null and state = 1 and attempt > 0
-            order by id
+            where schedule = p_schedule and schedule is not null and state + 0 = 1 and attempt > 0
+            order by id + 0  -- `+ 0`: no other index than that of schedules, whatever the statistics say
             for update skip locked
         loop
             perform kongflow.finish_waiting(v_id, 7, 'superseded', null, true, null, p_now);

@@ -36,7 +36,7 @@ begin
     if p_slot ->> 'trouble' is not null then
         v_decided.outcome := 'failed';
         v_decided.note := p_slot ->> 'trouble';
-    elsif v_unfinished = '{}' and v_waiting is null then
+    elsif p_overlap = 'allow' or v_unfinished = '{}' and v_waiting is null then
         v_decided.outcome := 'added';
         v_decided.job := kongflow.add_slot_job(p_schedule, p_overlap, p_slot -> 'job', p_now, p_shift);
     elsif v_waited then

@@ -5,6 +5,6 @@ language sql stable as $$
     select array(
         select id from kongflow.job
         where schedule = p_schedule and schedule is not null and not (state = 1 and attempt > 0)
-        order by id
+        order by id + 0  -- not by the index of ids, which would be read to its end
     )
 $$
