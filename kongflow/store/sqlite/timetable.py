@@ -59,8 +59,12 @@ class SqliteTimetable:
         """See Timetable.forget."""
 
         def work(tx: Transaction) -> None:
-            if _is_in_force(tx, runner):
-                tx.run("forget_schedules", names=json.dumps(list(but)))
+            if not _is_in_force(tx, runner):
+                return
+            for name, *_ in tx.all("schedule_states", name=None):
+                if name not in but:
+                    _give_up(tx, name, "the schedule was removed while it waited")
+            tx.run("forget_schedules", names=json.dumps(list(but)))
 
         await self._access.write(work)
 
@@ -78,11 +82,7 @@ class SqliteTimetable:
 
         def work(tx: Transaction) -> None:
             tx.run("pause_schedule", name=name, reason=reason, author=author, now=tx.now)
-            state = _state(tx, name)
-            if state is not None and state.waiting is not None:
-                at = to_millis(state.waiting.at)
-                _write(tx, name, at, SlotOutcome.SKIPPED, note="the schedule was paused while it waited")
-                tx.run("let_slot_wait", schedule=name, at=None, backfilled=None)
+            _give_up(tx, name, "the schedule was paused while it waited")
 
         await self._access.write(work)
 
@@ -146,7 +146,7 @@ def _outcome(overlap: Overlap, due: SlotJob, unfinished: list[int], waiting: Slo
     jobs = ", ".join(map(str, unfinished))
     if due.job is None:
         return SlotOutcome.FAILED, due.trouble or ""
-    if not unfinished and waiting is None:
+    if not unfinished and (waiting is None or overlap is Overlap.ALLOW):
         return SlotOutcome.ADDED, ""
     if due.waited or overlap is Overlap.CANCEL_RUNNING or (overlap is Overlap.QUEUE and waiting is None):
         return SlotOutcome.WAITING, f"for the end of job {jobs}" if jobs else "for a runner that adds it"
@@ -178,6 +178,14 @@ def _add(tx: Transaction, firing: Firing, job: NewJob) -> int:
 
 def _unfinished(tx: Transaction, name: str) -> list[int]:
     return [job_id for job_id, waits_for_retry in tx.all("jobs_of_schedule", schedule=name) if not waits_for_retry]
+
+
+def _give_up(tx: Transaction, name: str, why: str) -> None:
+    """Let the slot that waits, if there is one, add nothing."""
+    state = _state(tx, name)
+    if state is not None and state.waiting is not None:
+        _write(tx, name, to_millis(state.waiting.at), SlotOutcome.SKIPPED, note=why)
+        tx.run("let_slot_wait", schedule=name, at=None, backfilled=None)
 
 
 def _write(tx: Transaction, name: str, at: int, outcome: SlotOutcome, job: int | None = None, note: str = "") -> None:

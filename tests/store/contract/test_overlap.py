@@ -122,3 +122,15 @@ async def test_jobs_of_other_schedules_and_of_calls_are_nothing_to_it(stage: Sta
     assert await other.next_slot() == "added"
 
     assert await mine.next_slot() == "added"
+
+
+async def test_allow_does_not_wait_for_a_slot_that_waited_under_another_rule(stage: Stage) -> None:
+    changing = await desk(stage, "queue")
+    await changing.next_slot()
+    await stage.claim_one(changing.runner)
+    assert (await changing.next_slot()).startswith("waiting")
+
+    changing.overlap = "allow"
+    assert await changing.next_slot() == "added"
+    assert await changing.let_go() == "added"
+    assert len(await changing.jobs()) == 3

@@ -1,5 +1,6 @@
 -- Purpose: add the job of a slot and return its id. Unless schedules may overlap, jobs of earlier slots that wait for a
--- retry give way to it. Caller: decide_slot. Locks: those jobs, without waiting; the job of its key: see add_jobs.
+-- retry give way to it. Caller: decide_slot. Locks: the job of its key, see add_jobs; in_the_way has
+-- locked the others.
 create or replace function kongflow.add_slot_job(
     p_schedule text, p_overlap text, p_job jsonb, p_now timestamptz, p_shift interval
 ) returns bigint

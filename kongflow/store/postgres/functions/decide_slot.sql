@@ -27,16 +27,16 @@ begin
     end if;
     v_decided := (v_at, (p_slot ->> 'backfilled')::boolean, 'skipped', null, null);
     if p_overlap <> 'allow' then
-        v_unfinished := kongflow.unfinished_of(p_schedule);
+        v_unfinished := kongflow.in_the_way(p_schedule);
         if p_overlap = 'cancel_running' and not v_waited and v_unfinished <> '{}' then
             perform kongflow.cancel(id, p_shift) from unnest(v_unfinished) as id;
-            v_unfinished := kongflow.unfinished_of(p_schedule);
+            v_unfinished := kongflow.in_the_way(p_schedule);
         end if;
     end if;
     if p_slot ->> 'trouble' is not null then
         v_decided.outcome := 'failed';
         v_decided.note := p_slot ->> 'trouble';
-    elsif v_unfinished = '{}' and v_waiting is null then
+    elsif v_unfinished = '{}' and (v_waiting is null or p_overlap = 'allow') then
         v_decided.outcome := 'added';
         v_decided.job := kongflow.add_slot_job(p_schedule, p_overlap, p_slot -> 'job', p_now, p_shift);
     elsif v_waited then

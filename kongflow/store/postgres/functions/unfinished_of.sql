@@ -1,4 +1,4 @@
--- Purpose: return the jobs of a schedule that have not ended, but those that wait for a retry. Caller: decide_slot.
+-- Purpose: return the jobs of a schedule that have not ended, but those that wait for a retry. Caller: states.
 -- Locks: nothing.
 create or replace function kongflow.unfinished_of(p_schedule text) returns bigint[]
 language sql stable as $$
