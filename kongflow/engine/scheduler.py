@@ -20,6 +20,7 @@ from kongflow.core.schedule import (
     SlotOutcome,
     due,
     slot_payload,
+    slot_text,
 )
 from kongflow.engine.events import Events, PartFailed
 from kongflow.engine.outage import Outage
@@ -148,7 +149,7 @@ class Scheduler:
             return None
         if found.missed and state is not None:
             at_least = found.missed >= MOST_COUNTED
-            self._events.emit(SlotsMissed(schedule.name, found.missed, at_least, state.decided_up_to))
+            self._events.emit(SlotsMissed(schedule.name, found.missed, at_least, slot_text(state.decided_up_to)))
         for each in decided:
             self._events.emit(told(schedule.name, each))
         if any(each.outcome is SlotOutcome.ADDED for each in decided):

@@ -47,6 +47,8 @@ class RunnerInfo:
     retention: Retention
     filter: QueueFilter = field(default_factory=QueueFilter)
     forbidden_flags: tuple[str, ...] = ()
+    ticks: bool = True
+    """It fires schedules; one that only works off what is there does not."""
 
 
 @dataclass(frozen=True, slots=True)

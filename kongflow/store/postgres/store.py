@@ -176,6 +176,7 @@ class PostgresStore:
             forbidden_flags=list(info.forbidden_flags),
             terms=json.dumps({task: published_terms(terms) for task, terms in info.tasks.items()}),
             lease=info.lease,
+            ticks=info.ticks,
             shift=self._access.shift,
         )
         self._access.clock.read(server_time, sent)

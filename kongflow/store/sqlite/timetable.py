@@ -208,5 +208,4 @@ def _state(tx: Transaction, name: str) -> ScheduleState | None:
 
 
 def _is_in_force(tx: Transaction, runner: int | None) -> bool:
-    config = tx.one("config_of", runner=runner)
-    return config is not None and config == tx.one("config_in_force")
+    return tx.one("ticks_now", runner=runner) is not None
