@@ -125,7 +125,7 @@ def cron_dst(facts: Facts) -> Iterator[Finding]:
             if local is not None:
                 met.setdefault(change.is_gap, (local, change))
         if met:
-            message = f"{' and '.join(_what_happens(*each) for each in met.values())} in {cron.zone.key}"
+            message = f"{_what_happens(list(met.values()))} in {cron.zone.key}"
             advice = f"it fires once, {' and '.join(_what_we_do(*each) for each in met.values())}"
             yield finding("cron-dst", field_place(entry, 0, 1), message, f"{advice}; Etc/UTC knows no such days")
 
@@ -137,8 +137,12 @@ def _met(cron: Cron, change: ClockChange) -> datetime | None:
     return local if local < end else None
 
 
-def _what_happens(local: datetime, change: ClockChange) -> str:
-    return f"{local:%H:%M} {'is skipped on' if change.is_gap else 'comes twice on'} {local:%Y-%m-%d}"
+def _what_happens(met: list[tuple[datetime, ClockChange]]) -> str:
+    told, times = [], [f"{local:%H:%M} " for local, _ in met]
+    for index, (local, change) in enumerate(met):
+        time = "" if index and times[index] == times[index - 1] else times[index]
+        told.append(f"{time}{'is skipped on' if change.is_gap else 'comes twice on'} {local:%Y-%m-%d}")
+    return " and ".join(told)
 
 
 def _what_we_do(local: datetime, change: ClockChange) -> str:
