@@ -101,6 +101,20 @@ def cron_step(facts: Facts) -> Iterator[Finding]:
             yield finding("cron-step", field_place(entry, index), message, advice)
 
 
+def cron_short_months(facts: Facts) -> Iterator[Finding]:
+    """A line for one day of every month names a day that every month has."""
+    for entry, cron in _lines(facts):
+        minute, hour, day, month, weekday = cron.line.split()
+        if day in _SHORT and month == "*" and weekday == "*":
+            line = f"{minute} {hour} L * *"
+            message = f"not every month has a day {day}: it fires in {_SHORT[day]}"
+            advice = f'for the last day of every month write "{line}"; or name the months that are meant'
+            yield finding("cron-short-months", field_place(entry, 2), message, advice)
+
+
+_SHORT = {"29": "11 months of 12, and in February of leap years", "30": "11 months of 12", "31": "7 months of 12"}
+
+
 def cron_day_or(facts: Facts) -> Iterator[Finding]:
     """A line names days of the month or days of the week; where it names both, each of them counts."""
     for entry, cron in _lines(facts):
@@ -116,11 +130,14 @@ def cron_day_or(facts: Facts) -> Iterator[Finding]:
 
 def cron_dst(facts: Facts) -> Iterator[Finding]:
     """Every time that a line names exists once a day: none is skipped or repeated when the clocks change."""
+    of_zones: dict[str, list[ClockChange]] = {}
     for entry, cron in _lines(facts):
         if not cron.names_fixed_times:
             continue
+        if cron.zone.key not in of_zones:
+            of_zones[cron.zone.key] = list(clock_changes(cron.zone, facts.now, facts.now + _YEAR))
         met: dict[bool, tuple[datetime, ClockChange]] = {}
-        for change in clock_changes(cron.zone, facts.now, facts.now + _YEAR):
+        for change in of_zones[cron.zone.key]:
             local = _met(cron, change)
             if local is not None:
                 met.setdefault(change.is_gap, (local, change))
