@@ -214,7 +214,7 @@ def test_what_a_change_of_the_clocks_does_is_told_as_it_will_be(tmp_path):
     )
 
     assert found.message == "02:30 is skipped on 2027-03-28 and comes twice on 2027-10-31 in Europe/Berlin"
-    assert f"at {spring:%H:%M} and at the first {autumn:%H:%M};" in found.help
+    assert f": at {spring:%H:%M} and at the first {autumn:%H:%M};" in found.help
     assert (autumn.fold, cron.after(autumn) - autumn.astimezone(UTC) > timedelta(hours=24)) == (0, True)
 
 

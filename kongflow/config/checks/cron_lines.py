@@ -16,7 +16,8 @@ from kongflow.core.cron import Cron, NeverMatches
 _FIELD = re.compile(r"\S+")
 _STEPS = re.compile(r"(?:\*|(?P<first>\d+)(?:-(?P<last>\d+))?)/(?P<step>\d+)")
 _NUMBERS = re.compile(r"\d+(?:,\d+)*")
-_WEEK = re.compile(r"(1-7|8-14|15-21|22-28)")
+_WEEK = re.compile("1-7|8-14|15-21|22-28")
+_WEEKDAY = re.compile("[0-7]|[a-zA-Z]{3}")
 _YEAR = timedelta(days=366)
 
 
@@ -122,7 +123,7 @@ def cron_day_or(facts: Facts) -> Iterator[Finding]:
         if not day.startswith("*") and not weekday.startswith("*"):
             message = "the day of the month and the day of the week are both set: it fires on days of either"
             advice = "write * in one of them; if both are meant, two schedules say it better"
-            if _WEEK.fullmatch(day) and weekday.isalnum():
+            if _WEEK.fullmatch(day) and _WEEKDAY.fullmatch(weekday):
                 line = f"{minute} {hour} * {month} {weekday}#{(int(day.partition('-')[0]) + 6) // 7}"
                 advice = f'for such a day of the week in such a week of the month write "{line}"'
             yield finding("cron-day-or", field_place(entry, 2, 4), message, advice)
@@ -143,7 +144,8 @@ def cron_dst(facts: Facts) -> Iterator[Finding]:
                 met.setdefault(change.is_gap, (local, change))
         if met:
             message = f"{_what_happens(list(met.values()))} in {cron.zone.key}"
-            advice = f"it fires once, {' and '.join(_what_we_do(*each) for each in met.values())}"
+            once = "once on each" if len(met) > 1 else "once"
+            advice = f"it fires {once}: {' and '.join(_what_we_do(*each) for each in met.values())}"
             yield finding("cron-dst", field_place(entry, 0, 1), message, f"{advice}; Etc/UTC knows no such days")
 
 
