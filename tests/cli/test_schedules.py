@@ -214,6 +214,18 @@ def test_run_exits_1_and_says_why_where_no_job_was_added(invoke: Invoke) -> None
         assert f"schedule {name} has added no job: this slot is {reason.format(job)}" in result.stderr
 
 
+def test_run_adds_no_job_where_one_of_another_origin_has_its_key(invoke: Invoke, project: Path) -> None:
+    write(project, "schedules:\n  keyed: {every: 12h, task: start_run, payload: {id: << schedule.name >>}}\n")
+    job = invoke("enqueue", "start_run", "--arg", "id=keyed").stdout.strip()
+    config = project / "kongflow.yaml"
+    config.write_text(config.read_text().replace("    max_attempts: 1\n", "    job_key_mode: unsafe_dedupe\n", 1))
+
+    result = invoke("schedules", "run", "keyed", exit_code=1)
+
+    assert (result.stdout, f"skipped: job {job} has its key" in result.stderr) == ("", True)
+    assert "added" not in result.stderr.replace("has added no job", "")
+
+
 def test_the_json_of_run_is_what_became_of_the_slot(invoke: Invoke) -> None:
     added = json.loads(invoke("schedules", "run", "nightly", "--json").stdout)
     skipped = json.loads(invoke("schedules", "run", "nightly", "--json", exit_code=1).stdout)

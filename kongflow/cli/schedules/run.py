@@ -52,7 +52,7 @@ async def _run(name: str, config: Path) -> DecidedSlot:
 
     async with opened(config) as flow:
         decided = await flow.schedules.run(name)
-        if decided.job is not None:
+        if decided.outcome is SlotOutcome.ADDED and decided.job is not None:
             note(f"schedule {name} added {flow.catalog.schedule(name).task} as job {decided.job}")
             job = await flow.store.get(decided.job)
             await warn_if_unserved(flow, [] if job is None else [job])
