@@ -50,6 +50,8 @@ tasks:
   stick: {handler: job_handlers.stick}
   exit_inside: {handler: job_handlers.exit_inside, max_attempts: 1}
   add_another: {handler: job_handlers.add_another}
+schedules:
+  leap_day: {cron: "30 2 29 2 *", timezone: Europe/Berlin, task: anything, payload: {at: << schedule.slot >>}}
 """
 
 HANDLERS = """\

@@ -34,6 +34,7 @@ ENTRIES = (
     Entry("status", "kongflow.cli.status", "Say whether all is well, and if not, what to do.", "Look and repair"),
     Entry("jobs", "kongflow.cli.jobs", "List, show, retry, reschedule, cancel and await jobs.", "Look and repair"),
     Entry("queues", "kongflow.cli.queues", "List queues with their limits and their jobs.", "Look and repair"),
+    Entry("schedules", "kongflow.cli.schedules", "List schedules; run, pause and resume them.", "Look and repair"),
     Entry("workers", "kongflow.cli.workers", "List the runners.", "Look and repair"),
     Entry(
         "db",

@@ -28,11 +28,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from kongflow.core.job import Job, NewJob, UnroutedJob
 from kongflow.core.queue import QueueRules
 from kongflow.store.connections import CallersConnection
+from kongflow.store.overview import Overview
 from kongflow.store.records import (
     Claimed,
     JobCount,
     JobFilter,
-    Overview,
     Page,
     Pause,
     Pending,
@@ -265,8 +265,8 @@ class Store(Protocol):
         ...
 
     async def overview(self) -> Overview:
-        """Return live jobs, runners, rules in force and pauses, all of one moment. It reads every live job once, in a
-        transaction that holds nobody up; a million cost about 3 s of CPU on SQLite.
+        """Return live jobs, runners, rules in force, pauses and schedules, all of one moment. It reads every live job
+        once, in a transaction that holds nobody up; a million cost about 3 s of CPU on SQLite.
         """
         ...
 

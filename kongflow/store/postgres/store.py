@@ -19,6 +19,7 @@ from kongflow.errors import StoreError, StoreRefused
 from kongflow.store import reads
 from kongflow.store.base import LeaseKeeper
 from kongflow.store.connections import CallersConnection
+from kongflow.store.overview import Overview
 from kongflow.store.postgres import operating, schema
 from kongflow.store.postgres.access import Access
 from kongflow.store.postgres.adding import added_jobs, new_job_arrays
@@ -38,7 +39,6 @@ from kongflow.store.records import (
     Claimed,
     JobCount,
     JobFilter,
-    Overview,
     Page,
     Pause,
     Pending,

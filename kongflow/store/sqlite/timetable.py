@@ -71,12 +71,7 @@ class SqliteTimetable:
 
     async def views(self) -> list[ScheduleView]:
         """See Timetable.views."""
-
-        def work(connection: Connection) -> list[ScheduleView]:
-            rows = self._access.reading(connection).all("schedule_views")
-            return [view_of([*row[:-1], json.loads(row[-1])]) for row in rows]
-
-        return await self._access.read(work)
+        return await self._access.read(lambda connection: schedule_views(self._access.reading(connection)))
 
     async def pause(self, name: str, reason: str, author: str) -> None:
         """See Timetable.pause."""
@@ -97,6 +92,11 @@ class SqliteTimetable:
             return True
 
         return await self._access.write(work)
+
+
+def schedule_views(tx: Transaction) -> list[ScheduleView]:
+    """See Timetable.views."""
+    return [view_of([*row[:-1], json.loads(row[-1])]) for row in tx.all("schedule_views")]
 
 
 def _fire(tx: Transaction, runner: int, firing: Firing) -> list[DecidedSlot] | None:
