@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from kongflow.core.catalog import Catalog
 from kongflow.core.job import JobOptions
 from kongflow.core.new_job import new_job
-from kongflow.core.schedule import MOST_COUNTED, Due, Schedule, Slot, SlotOutcome, due, slot_payload
+from kongflow.core.schedule import MOST_COUNTED, Due, Overlap, Schedule, Slot, SlotOutcome, due, slot_payload
 from kongflow.engine.events import Events, PartFailed
 from kongflow.engine.outage import Outage
 from kongflow.engine.slot_events import SlotsMissed, told
@@ -86,17 +86,15 @@ class Scheduler:
         """Fire one schedule if anything is due, and return the seconds after `now` until there may be more to do."""
         if state is None or state.timing != schedule.timing.text or state.decided_up_to > now + SET_BACK:
             # Seen for the first time, or changed, or the clock was set back: from now on.
-            await self._fire(schedule, state, Due((), now))
-            return self._until_next(schedule, now, now)
+            return await self._fire(schedule, state, Due((), now), now)
         if state.paused:
             return self._until_next(schedule, now, now)
         nothing = Due((), state.decided_up_to)
         found = nothing if self._until_next(schedule, state.decided_up_to, now) > 0 else _due(schedule, state, now)
-        if found == nothing and not state.may_go:
-            return min(self._until_next(schedule, state.decided_up_to, now), self._patience(state))
-        if not await self._fire(schedule, state, found):
-            return min(self._until_next(schedule, now, now), self._catalog.runner.poll_interval)
-        return self._until_next(schedule, found.up_to, now)
+        if found == nothing and not _goes(schedule, state):
+            until_next = self._until_next(schedule, state.decided_up_to, now)
+            return until_next if state.waiting is None else min(until_next, self._catalog.runner.poll_interval)
+        return await self._fire(schedule, state, found, now)
 
     def _tell_refused(self, name: str, error: StoreError) -> None:
         if name not in self._refused:
@@ -105,10 +103,6 @@ class Scheduler:
                 PartFailed("scheduler", f"schedule {name} could not fire, and is tried again: {error}", "")
             )
 
-    def _patience(self, state: ScheduleState) -> float:
-        """Return the seconds after which to look whether the jobs have ended that a slot waits for."""
-        return LOOK_AGAIN if state.waiting is None else self._catalog.runner.poll_interval
-
     def _until_next(self, schedule: Schedule, since: datetime, now: datetime) -> float:
         """Return the seconds from `now` to the first slot after `since`; 0 where it has come."""
         known = self._next.get(schedule.name)
@@ -116,16 +110,15 @@ class Scheduler:
             known = self._next[schedule.name] = since, schedule.timing.after(since)
         return max((known[1] - now).total_seconds(), 0.0)
 
-    async def _fire(self, schedule: Schedule, state: ScheduleState | None, found: Due) -> bool:
-        """Let the store decide, and tell what became of the slots; False where somebody else has decided."""
-        waiting = None if state is None or not state.may_go else state.waiting
+    async def _fire(self, schedule: Schedule, state: ScheduleState | None, found: Due, now: datetime) -> float:
+        """Let the store decide, tell what became of the slots, and return the seconds until there may be more to do."""
         slots = [slot_job(self._catalog, schedule, slot) for slot in found.slots]
-        if waiting is not None:
-            slots.insert(0, slot_job(self._catalog, schedule, waiting, waited=True))
+        if state is not None and state.waiting is not None and _goes(schedule, state):
+            slots.insert(0, slot_job(self._catalog, schedule, state.waiting, waited=True))
         firing = Firing(schedule.name, schedule.timing.text, schedule.overlap, found.up_to, slots, state)
         decided = await self._timetable.fire(self._runner, firing)
-        if decided is None:
-            return False
+        if decided is None:  # somebody else has decided, or is at it
+            return min(self._until_next(schedule, now, now), self._catalog.runner.poll_interval)
         if found.missed and state is not None:
             at_least = found.missed >= MOST_COUNTED
             self._events.emit(SlotsMissed(schedule.name, found.missed, at_least, state.decided_up_to))
@@ -133,7 +126,14 @@ class Scheduler:
             self._events.emit(told(schedule.name, each))
         if any(each.outcome is SlotOutcome.ADDED for each in decided):
             self._wake()
-        return True
+        until_next = self._until_next(schedule, found.up_to, now)
+        waits = any(each.outcome is SlotOutcome.WAITING for each in decided)
+        return min(until_next, self._catalog.runner.poll_interval) if waits else until_next
+
+
+def _goes(schedule: Schedule, state: ScheduleState) -> bool:
+    """Say whether a slot that waits may be added now."""
+    return state.waiting is not None and (state.may_go or schedule.overlap is Overlap.ALLOW)
 
 
 def slot_job(catalog: Catalog, schedule: Schedule, slot: Slot, *, waited: bool = False) -> SlotJob:
