@@ -4,13 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 
 from kongflow.core.catalog import Catalog
 from kongflow.core.job import JobOptions
 from kongflow.core.new_job import new_job
-from kongflow.core.schedule import MOST_COUNTED, Due, Overlap, Schedule, Slot, SlotOutcome, due, slot_payload
+from kongflow.core.schedule import (
+    MOST_COUNTED,
+    DecidedSlot,
+    Due,
+    Overlap,
+    Schedule,
+    Slot,
+    SlotOutcome,
+    due,
+    slot_payload,
+)
 from kongflow.engine.events import Events, PartFailed
 from kongflow.engine.outage import Outage
 from kongflow.engine.slot_events import SlotsMissed, told
@@ -20,8 +30,8 @@ from kongflow.store.timetable import Firing, ScheduleState, SlotJob
 
 MOST_AT_ONCE = 100
 """Slots of one schedule that are decided about in one transaction: a long outage makes no long transaction."""
-LOOK_AGAIN = 60.0
-"""Seconds after which a scheduler looks, whatever it believes: a clock may have been set, a schedule removed."""
+LOOK_AGAIN = 10.0
+"""Seconds after which a scheduler looks, whatever it believes: a clock may have been set, a slot asked for by hand."""
 NOT_IN_FORCE = 5.0
 """Seconds between two looks of a runner whose config is not in force: it may come into force again."""
 REFUSED_AGAIN = 5.0
@@ -46,6 +56,7 @@ class Scheduler:
         self._outage = outage
         self._events = events
         self._wake = wake
+        self._order = list(catalog.schedules)
         self._next: dict[str, tuple[datetime, datetime]] = {}
         """Of each schedule the first slot after an instant."""
         self._refused: set[str] = set()
@@ -72,10 +83,15 @@ class Scheduler:
         if not states.states.keys() <= schedules.keys():
             await self._timetable.forget(self._runner, schedules.keys())
         pause = LOOK_AGAIN
-        for name, schedule in schedules.items():
+        for name in tuple(self._order):
             try:
-                pause = min(pause, await self._look(schedule, states.states.get(name), states.now))
-            except (StoreRefused, StoreBusy) as error:  # it does not keep the others from theirs
+                pause = min(pause, await self._look(schedules[name], states.states.get(name), states.now))
+            except StoreBusy:
+                # Each would wait as long. The others go first now: somebody may hold what this one alone needs.
+                self._order.remove(name)
+                self._order.append(name)
+                raise
+            except StoreRefused as error:  # it does not keep the others from theirs
                 pause = min(pause, REFUSED_AGAIN)
                 self._tell_refused(name, error)
             else:
@@ -86,15 +102,25 @@ class Scheduler:
         """Fire one schedule if anything is due, and return the seconds after `now` until there may be more to do."""
         if state is None or state.timing != schedule.timing.text or state.decided_up_to > now + SET_BACK:
             # Seen for the first time, or changed, or the clock was set back: from now on.
-            return await self._fire(schedule, state, Due((), now), now)
-        if state.paused:
-            return self._until_next(schedule, now, now)
+            seen = await self._fire(schedule, state, Due((), now))
+            return min(self._until_next(schedule, now, now), self._patience(waits=seen is None))
         nothing = Due((), state.decided_up_to)
-        found = nothing if self._until_next(schedule, state.decided_up_to, now) > 0 else _due(schedule, state, now)
-        if found == nothing and not _goes(schedule, state):
-            until_next = self._until_next(schedule, state.decided_up_to, now)
-            return until_next if state.waiting is None else min(until_next, self._catalog.runner.poll_interval)
-        return await self._fire(schedule, state, found, now)
+        is_due = not state.paused and self._until_next(schedule, state.decided_up_to, now) == 0
+        found = due(schedule, state.decided_up_to, now, MOST_AT_ONCE) if is_due else nothing
+        if found == nothing and _freed(schedule, state) is None:
+            since = now if state.paused else state.decided_up_to
+            return min(self._until_next(schedule, since, now), self._patience(waits=state.waiting is not None))
+        decided = await self._fire(schedule, state, found)
+        if decided is None:
+            return min(self._until_next(schedule, now, now), self._patience(waits=True))
+        waits = any(each.outcome is SlotOutcome.WAITING for each in decided) or state.waiting is not None
+        return min(self._until_next(schedule, found.up_to, now), self._patience(waits=waits))
+
+    def _patience(self, *, waits: bool) -> float:
+        """Return the seconds after which to look anyway. `waits`: for the jobs before a slot, or for somebody else who
+        is about to decide.
+        """
+        return self._catalog.runner.poll_interval if waits else LOOK_AGAIN
 
     def _tell_refused(self, name: str, error: StoreError) -> None:
         if name not in self._refused:
@@ -110,15 +136,16 @@ class Scheduler:
             known = self._next[schedule.name] = since, schedule.timing.after(since)
         return max((known[1] - now).total_seconds(), 0.0)
 
-    async def _fire(self, schedule: Schedule, state: ScheduleState | None, found: Due, now: datetime) -> float:
-        """Let the store decide, tell what became of the slots, and return the seconds until there may be more to do."""
+    async def _fire(self, schedule: Schedule, state: ScheduleState | None, found: Due) -> Sequence[DecidedSlot] | None:
+        """Let the store decide, and tell what became of the slots; None where somebody else has decided."""
+        waiting = None if state is None else _freed(schedule, state)
         slots = [slot_job(self._catalog, schedule, slot) for slot in found.slots]
-        if state is not None and state.waiting is not None and _goes(schedule, state):
-            slots.insert(0, slot_job(self._catalog, schedule, state.waiting, waited=True))
+        if waiting is not None:
+            slots.insert(0, slot_job(self._catalog, schedule, waiting, waited=True))
         firing = Firing(schedule.name, schedule.timing.text, schedule.overlap, found.up_to, slots, state)
         decided = await self._timetable.fire(self._runner, firing)
-        if decided is None:  # somebody else has decided, or is at it
-            return min(self._until_next(schedule, now, now), self._catalog.runner.poll_interval)
+        if decided is None:
+            return None
         if found.missed and state is not None:
             at_least = found.missed >= MOST_COUNTED
             self._events.emit(SlotsMissed(schedule.name, found.missed, at_least, state.decided_up_to))
@@ -126,14 +153,7 @@ class Scheduler:
             self._events.emit(told(schedule.name, each))
         if any(each.outcome is SlotOutcome.ADDED for each in decided):
             self._wake()
-        until_next = self._until_next(schedule, found.up_to, now)
-        waits = any(each.outcome is SlotOutcome.WAITING for each in decided)
-        return min(until_next, self._catalog.runner.poll_interval) if waits else until_next
-
-
-def _goes(schedule: Schedule, state: ScheduleState) -> bool:
-    """Say whether a slot that waits may be added now."""
-    return state.waiting is not None and (state.may_go or schedule.overlap is Overlap.ALLOW)
+        return decided
 
 
 def slot_job(catalog: Catalog, schedule: Schedule, slot: Slot, *, waited: bool = False) -> SlotJob:
@@ -147,5 +167,6 @@ def slot_job(catalog: Catalog, schedule: Schedule, slot: Slot, *, waited: bool =
     return SlotJob(slot, job, None, waited)
 
 
-def _due(schedule: Schedule, state: ScheduleState, now: datetime) -> Due:
-    return due(schedule, state.decided_up_to, now, MOST_AT_ONCE)
+def _freed(schedule: Schedule, state: ScheduleState) -> Slot | None:
+    """Return the slot that need not wait any longer, or None."""
+    return state.waiting if state.may_go or schedule.overlap is Overlap.ALLOW else None

@@ -9,6 +9,7 @@ from sqlalchemy.engine import Connection
 
 from kongflow.core.job import NewJob, Reason
 from kongflow.core.schedule import DecidedSlot, Overlap, Slot, SlotOutcome
+from kongflow.core.task import JobKeyMode
 from kongflow.store.instants import to_instant, to_millis
 from kongflow.store.sqlite.access import Access
 from kongflow.store.sqlite.adding import add_jobs
@@ -106,7 +107,9 @@ def _fire(tx: Transaction, runner: int, firing: Firing) -> list[DecidedSlot] | N
         is_new = tx.run("see_schedule", name=firing.schedule, timing=firing.timing, up_to=up_to)
         return _decide(tx, firing) if is_new else None
     state, seen = _state(tx, firing.schedule), firing.seen
-    if state is None or state.paused or (state.timing, state.decided_up_to) != (seen.timing, seen.decided_up_to):
+    if state is None or (state.timing, state.decided_up_to) != (seen.timing, seen.decided_up_to):
+        return None
+    if state.paused and not all(due.waited for due in firing.slots):
         return None
     tx.run("decide_up_to", name=firing.schedule, timing=firing.timing, up_to=up_to)
     return _decide(tx, firing)
@@ -130,7 +133,11 @@ def _decide_slot(tx: Transaction, firing: Firing, due: SlotJob) -> DecidedSlot |
     outcome, note = _outcome(firing.overlap, due, _in_the_way(tx, firing, due), waiting)
     if outcome is SlotOutcome.WAITING and due.waited:
         return None
-    job = _add(tx, firing, due.job) if outcome is SlotOutcome.ADDED and due.job is not None else None
+    job: int | None = None
+    if outcome is SlotOutcome.ADDED and due.job is not None:
+        job, is_its = _add(tx, firing, due.job)
+        if not is_its:
+            outcome, note = SlotOutcome.SKIPPED, f"job {job} has its key"
     if outcome is SlotOutcome.WAITING:
         if waiting is not None:
             _write(tx, name, to_millis(waiting.at), SlotOutcome.SKIPPED, note="a newer slot came while it waited")
@@ -146,7 +153,7 @@ def _outcome(overlap: Overlap, due: SlotJob, unfinished: list[int], waiting: Slo
     jobs = ", ".join(map(str, unfinished))
     if due.job is None:
         return SlotOutcome.FAILED, due.trouble or ""
-    if not unfinished and (waiting is None or overlap is Overlap.ALLOW):
+    if overlap is Overlap.ALLOW or (not unfinished and waiting is None):
         return SlotOutcome.ADDED, ""
     if due.waited or overlap is Overlap.CANCEL_RUNNING or (overlap is Overlap.QUEUE and waiting is None):
         return SlotOutcome.WAITING, f"for the end of job {jobs}" if jobs else "for a runner that adds it"
@@ -155,25 +162,28 @@ def _outcome(overlap: Overlap, due: SlotJob, unfinished: list[int], waiting: Slo
 
 def _in_the_way(tx: Transaction, firing: Firing, due: SlotJob) -> list[int]:
     """Return the jobs of earlier slots that a slot does not pass, after those are cancelled that it cancels."""
-    if firing.overlap is Overlap.ALLOW:
-        return []
     unfinished = _unfinished(tx, firing.schedule)
-    if firing.overlap is Overlap.CANCEL_RUNNING and not due.waited and unfinished:
+    if firing.overlap is Overlap.CANCEL_RUNNING and due.job is not None and not due.waited:
         for job_id in unfinished:
             cancel(tx, job_id)
         unfinished = _unfinished(tx, firing.schedule)
     return unfinished
 
 
-def _add(tx: Transaction, firing: Firing, job: NewJob) -> int:
-    """Add the job of a slot. Unless slots may overlap, jobs of earlier ones that wait for a retry give way to it."""
+def _add(tx: Transaction, firing: Firing, job: NewJob) -> tuple[int, bool]:
+    """Add the job of a slot. Unless slots may overlap, jobs of earlier ones that wait for a retry give way to it.
+
+    Return its id, and False where nothing was added, because another job has its key (`unsafe_dedupe`).
+    """
     if firing.overlap is not Overlap.ALLOW:
         for earlier, waits_for_retry in tx.all("jobs_of_schedule", schedule=firing.schedule):
             if waits_for_retry:
                 cancel_waiting(tx, earlier, Reason.SUPERSEDED)
-    added = int(add_jobs(tx, [job])[0].id)
-    tx.run("mark_of_schedule", schedule=firing.schedule, id=added)
-    return added
+    (added,) = add_jobs(tx, [job])
+    is_its = added.created or job.job_key_mode is not JobKeyMode.UNSAFE_DEDUPE
+    if is_its:
+        tx.run("mark_of_schedule", schedule=firing.schedule, id=int(added.id))
+    return int(added.id), is_its
 
 
 def _unfinished(tx: Transaction, name: str) -> list[int]:

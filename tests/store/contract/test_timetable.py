@@ -154,7 +154,7 @@ async def test_a_job_key_holds_for_slots_as_for_any_call(stage: Stage) -> None:
     keyed = await desk(stage, overlap="allow")
     assert await keyed.next_slot(new(key="k", mode=JobKeyMode.REPLACE)) == "added"
     assert await keyed.next_slot(new(key="k", mode=JobKeyMode.REPLACE)) == "added"
-    assert await keyed.next_slot(new(key="k", mode=JobKeyMode.UNSAFE_DEDUPE)) == "added"
+    assert await keyed.next_slot(new(key="k", mode=JobKeyMode.UNSAFE_DEDUPE)) == "skipped: job 1 has its key"
 
     (job,) = await keyed.jobs()
     assert job.schedule == "nightly"

@@ -4,7 +4,8 @@ create or replace function kongflow.unfinished_of(p_schedule text) returns bigin
 language sql stable as $$
     select array(
         select id from kongflow.job
-        where schedule = p_schedule and schedule is not null and not (state = 1 and attempt > 0)
-        order by id
+        where schedule = p_schedule and schedule is not null
+            and not (state = 1 and attempt > 0 and coalesce(attempts -> -1 ->> 'outcome', '') <> 'snoozed')
+        order by id + 0  -- not by the index of ids, which would be read to its end
     )
 $$
