@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from kongflow.core.catalog import Catalog
 from kongflow.core.job import Job
 from kongflow.core.payload_template import PayloadTemplate
 from kongflow.core.schedule import Catchup, CatchupPolicy, Every, Overlap, Schedule
@@ -92,34 +90,20 @@ class Clockwork:
 
 @asynccontextmanager
 async def open_clockwork(
-    folder: Path, tasks: Mapping[str, Any], *schedules: Schedule, runners: int = 1, **options: Any
+    folder: Path, tasks: Mapping[str, Any], *schedules: Schedule, runners: int = 1
 ) -> AsyncIterator[Clockwork]:
     """Open runners that are not started. `tasks` are task fields by name, each with its `run`, the handler."""
+    declared: dict[str, Any] = {name: {"payload": TELLING, **fields} for name, fields in tasks.items()}
+    handlers = {name: fields.pop("run") for name, fields in declared.items()}
+    catalog = make_catalog(root=folder, url=url_of(folder), queues={"one": 1}, schedules=schedules, **declared)
+    clockwork = Clockwork([])
     async with AsyncExitStack() as stack:
-        catalog, handlers = with_schedules(folder, tasks, *schedules, **options)
-        clockwork = Clockwork([])
         for _ in range(runners):
-            clockwork.sites.append(await add_site(stack, catalog, handlers))
+            store = open_store(catalog.database, catalog.runner.poll_interval)
+            await store.open()
+            stack.push_async_callback(store.close)
+            clockwork.sites.append(Site(catalog, handlers, store))
         try:
             yield clockwork
         finally:
             await clockwork.stop()
-
-
-def with_schedules(
-    folder: Path, tasks: Mapping[str, Any], *schedules: Schedule, **options: Any
-) -> tuple[Catalog, dict[str, Any]]:
-    """Return a catalog and its handlers."""
-    declared: dict[str, Any] = {name: {"payload": TELLING, **fields} for name, fields in tasks.items()}
-    handlers = {name: fields.pop("run") for name, fields in declared.items()}
-    catalog = make_catalog(root=folder, url=url_of(folder), **options, **declared)
-    return replace(catalog, schedules={schedule.name: schedule for schedule in schedules}), handlers
-
-
-async def add_site(stack: AsyncExitStack, catalog: Catalog, handlers: Mapping[str, Any]) -> Site:
-    """Open one more runner, on a store of its own."""
-    store = open_store(catalog.database, catalog.runner.poll_interval)
-    await store.open()
-    stack.push_async_callback(store.close)
-    await store.migrate()
-    return Site(catalog, handlers, store)

@@ -101,10 +101,10 @@ async def test_a_schedule_whose_jobs_the_database_refuses_fires_again_when_it_ta
 
 
 async def test_two_schedules_of_one_key_share_the_job_that_waits(tmp_path: Path) -> None:
-    tasks = {"work": {"run": nothing, "job_key": "one", "queue": "paused"}}
+    tasks = {"work": {"run": nothing, "job_key": "one", "queue": "one"}}
     schedules = make_schedule("first", OFTEN), make_schedule("second", OFTEN)
-    async with open_clockwork(tmp_path, tasks, *schedules, queues={"paused": 1}) as clockwork:
-        await clockwork.store.pause("paused", "", "")
+    async with open_clockwork(tmp_path, tasks, *schedules) as clockwork:
+        await clockwork.store.pause("one", "", "")
         await clockwork.start()
         decided = [*await clockwork.until_decided("first", 4), *await clockwork.until_decided("second", 4)]
         await clockwork.stop()
