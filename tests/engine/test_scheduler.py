@@ -15,7 +15,7 @@ from kongflow.engine.slot_events import SlotFailed, SlotFired, SlotSkipped, Slot
 from kongflow.errors import StoreBusy, StoreUnavailable
 from kongflow.store.timetable import Firing
 from tests.builders import QUICK
-from tests.engine.clockwork import QUARTER, every, opened
+from tests.engine.bench import QUARTER, every, opened
 from tests.store.stage import Stage
 
 pytestmark = pytest.mark.anyio

@@ -12,7 +12,7 @@ import pytest
 from kongflow.core.schedule import Overlap
 from kongflow.engine.events import RunnerStopping
 from kongflow.engine.slot_events import SlotFired
-from tests.engine.clockwork import TOLD, every
+from tests.engine.bench import TOLD, every
 from tests.engine.site import open_site
 from tests.engine.waiting import until_async
 

@@ -3,6 +3,7 @@
 from tests.mutants.mutant import Change, Mutant
 from tests.mutants.seeded_faults import FAULT_MUTANTS
 from tests.mutants.seeded_runner import RUNNER_MUTANTS
+from tests.mutants.seeded_schedules import SCHEDULE_MUTANTS
 
 CONTRACT = "tests/store/contract/"
 FENCES = (CONTRACT + "test_fences.py",)
@@ -19,6 +20,7 @@ FUNCTIONS, POSTGRES_SQL, SQLITE_SQL = "store/postgres/functions/", "store/postgr
 MUTANTS = [
     *FAULT_MUTANTS,
     *RUNNER_MUTANTS,
+    *SCHEDULE_MUTANTS,
     # --- leases ---
     Mutant(
         "settle accepts a stale lease",
