@@ -36,10 +36,10 @@ class HttpEndpoint:
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.writers.append(writer)
-        head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
-        headers = dict(line.lower().split(": ", 1) if ": " in line else (line, "") for line in head[1:] if line)
-        self.requests.append((head[0], {name: value.strip() for name, value in headers.items()}))
         try:
+            head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
+            headers = dict(line.lower().split(": ", 1) if ": " in line else (line, "") for line in head[1:] if line)
+            self.requests.append((head[0], {name: value.strip() for name, value in headers.items()}))
             if self.answer.hangs:
                 await reader.read()
             else:
@@ -47,8 +47,8 @@ class HttpEndpoint:
                 head_out = f"HTTP/1.1 {self.answer.status} Status\r\ncontent-length: {len(self.answer.body)}\r\n"
                 writer.write(f"{head_out}{extra}connection: close\r\n\r\n".encode() + self.answer.body)
                 await writer.drain()
-        except ConnectionError:
-            pass  # the caller has heard enough
+        except (ConnectionError, asyncio.IncompleteReadError):
+            pass  # the caller has heard enough, or has gone before he said anything
         finally:
             writer.close()
 
