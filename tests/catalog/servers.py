@@ -53,6 +53,14 @@ class HttpEndpoint:
             writer.close()
 
 
+async def let_it_accept() -> None:
+    """Return when connections that nobody waits for any more have become streams: a server that is closed while it
+    takes one leaves its socket open.
+    """
+    for _ in range(10):
+        await asyncio.sleep(0)
+
+
 @asynccontextmanager
 async def http_endpoint() -> AsyncIterator[HttpEndpoint]:
     endpoint = HttpEndpoint()
@@ -60,8 +68,7 @@ async def http_endpoint() -> AsyncIterator[HttpEndpoint]:
     endpoint.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/api/trigger"
     async with server:
         yield endpoint
-    for _ in range(10):
-        await asyncio.sleep(0)  # a connection that came with the last look becomes a stream meanwhile
+        await let_it_accept()
     for writer in endpoint.writers:
         writer.close()
         try:
@@ -114,3 +121,4 @@ async def smtp_server(**options: Any) -> AsyncIterator[Mailbox]:
     mailbox.port = server.sockets[0].getsockname()[1]
     async with server:
         yield mailbox
+        await let_it_accept()
