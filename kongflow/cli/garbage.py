@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import gc
 
 _USUAL = gc.get_threshold()
@@ -12,8 +13,9 @@ again takes an eighth of it.
 
 
 def rest() -> None:
-    """Look for garbage seldom: a command ends soon."""
+    """Look for garbage seldom, and at the end not at all: a command ends soon, and its memory with it."""
     gc.set_threshold(_RESTING, *_USUAL[1:])
+    atexit.register(gc.freeze)
 
 
 def work() -> None:
