@@ -56,6 +56,12 @@ class UnknownRetryPolicy(KongFlowError):
     exit_code = 5
 
 
+class UnknownSchedule(KongFlowError):
+    """No schedule of this name is declared."""
+
+    exit_code = 5
+
+
 class JobNotFound(KongFlowError):
     """No job has this id: it never existed, or its retention has passed."""
 

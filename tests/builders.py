@@ -14,6 +14,7 @@ from kongflow.core.catalog import Catalog, DatabaseSettings, RunnerSettings, Sec
 from kongflow.core.job import ClaimedJob
 from kongflow.core.queue import Queue, QueueRules
 from kongflow.core.retry import Backoff, RetryPolicy
+from kongflow.core.schedule import Schedule
 from kongflow.core.schema import PayloadSchema
 from kongflow.core.task import Task, Tombstone
 from kongflow.core.template import Template
@@ -51,6 +52,7 @@ def make_catalog(
     queues: Mapping[str, int | None] | None = None,
     secrets: tuple[Secret, ...] = (),
     tombstones: Mapping[str, str | None] | None = None,
+    schedules: tuple[Schedule, ...] = (),
     **tasks: TaskFields,
 ) -> Catalog:
     """Return a catalog: `make_catalog(queues={"mail": 1}, send={"queue": "mail", "max_attempts": 3})`."""
@@ -61,6 +63,7 @@ def make_catalog(
         queues=QueueRules({name: Queue(name, limit) for name, limit in (queues or {}).items()}),
         tasks={name: make_task(name, **fields) for name, fields in tasks.items()},
         tombstones={name: Tombstone(name, new_name) for name, new_name in (tombstones or {}).items()},
+        schedules={schedule.name: schedule for schedule in schedules},
         secrets={secret.name: secret for secret in secrets},
     )
 

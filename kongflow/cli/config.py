@@ -13,10 +13,12 @@ from kongflow.cli.output import emit_json, escape
 from kongflow.config.environment import unfill
 from kongflow.config.yaml_values import scalar
 from kongflow.core.catalog import Catalog, Secret
+from kongflow.core.cron import Cron
 from kongflow.core.duration import format_duration, format_size, parse_duration
 from kongflow.core.json import Json
 from kongflow.core.queue import Queue
 from kongflow.core.retry import RetryPolicy
+from kongflow.core.schedule import Catchup, Every, Schedule, Timing
 from kongflow.core.schema import PayloadSchema
 from kongflow.core.task import Task
 from kongflow.core.template import Template
@@ -78,6 +80,7 @@ def resolve(catalog: Catalog) -> dict[str, Json]:
         "retry_policies": {name: _policy(policy) for name, policy in catalog.retry_policies.items()},
         "queues": {name: _queue(queue) for name, queue in catalog.queues.queues.items()},
         "tasks": {name: _task(task) for name, task in catalog.tasks.items()} | _tombstones(catalog),
+        "schedules": {name: _schedule(schedule) for name, schedule in catalog.schedules.items()},
         "retention": {
             "succeeded": Seconds(retention.succeeded),
             "failed": Seconds(retention.failed),
@@ -144,6 +147,32 @@ def _task(task: Task) -> Json:
             "examples": list(task.examples),
         }
     )
+
+
+def _schedule(schedule: Schedule) -> Json:
+    catchup = schedule.catchup
+    return _without_nothing(
+        {
+            **_timing(schedule.timing),
+            "task": schedule.task,
+            "payload": dict(schedule.payload.source),
+            "overlap": str(schedule.overlap),
+            "grace": Seconds(schedule.grace),
+            "catchup": None
+            if catchup == Catchup()
+            else {"window": Seconds(catchup.window), "policy": str(catchup.policy)},
+            "description": schedule.description or None,
+        }
+    )
+
+
+def _timing(timing: Timing) -> dict[str, Json]:
+    match timing:
+        case Cron():
+            return {"cron": timing.line, "timezone": timing.zone.key}
+        case Every():
+            return {"every": Seconds(timing.interval)}
+    raise AssertionError(timing)
 
 
 def _tombstones(catalog: Catalog) -> dict[str, Json]:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 
 import click
 from click.core import ParameterSource
 
+from kongflow.cli.next_slots import next_lines, next_slots
 from kongflow.cli.options import CONFIG, ConfigPath, config_option, epilogue, read_stdin
 from kongflow.cli.output import stdout_on_stderr
 from kongflow.config.findings import Finding, has_errors
@@ -16,6 +18,13 @@ from kongflow.config.load import Loaded, load
 from kongflow.config.report import github_report, json_report, text_report
 
 _COLOURS = {"error": "red", "warning": "yellow", "info": "cyan"}
+_ONE = {
+    "tasks": "task",
+    "queues": "queue",
+    "retry policies": "retry policy",
+    "schedules": "schedule",
+    "files": "file",
+}
 _EXAMPLES = """
 kongflow validate
 kongflow validate deploy/kongflow.yaml --strict
@@ -58,20 +67,24 @@ def command(
     if source == Path("-"):
         source, data = Path("<stdin>"), read_stdin()
     with stdout_on_stderr():  # what an imported module prints is no finding
-        loaded = load(source, env=os.environ, use_env=not no_env, strict=strict, imports=imports, data=data)
+        now = datetime.now(UTC)
+        loaded = load(source, env=os.environ, use_env=not no_env, strict=strict, imports=imports, data=data, now=now)
     if form is None:
         form = "github" if os.environ.get("GITHUB_ACTIONS") == "true" else "text"
-    _print(loaded, source, form)
+    _print(loaded, source, form, now)
     return 1 if has_errors(loaded.findings) else 0
 
 
-def _print(loaded: Loaded, path: Path, form: str) -> None:
+def _print(loaded: Loaded, path: Path, form: str, now: datetime) -> None:
+    slots = [] if loaded.catalog is None else next_slots(loaded.catalog.schedules.values(), now)
     if form == "json":
-        click.echo(json_report(loaded.findings))
+        click.echo(json_report(loaded.findings, [slot.shape() for slot in slots]))
     elif form == "github":
         click.echo(github_report(loaded.findings), nl=bool(loaded.findings))
     else:
         _print_text(loaded.findings, loaded, path)
+        for line in next_lines(slots, now):
+            click.echo(line)
 
 
 def _print_text(findings: Sequence[Finding], loaded: Loaded, path: Path) -> None:
@@ -83,8 +96,7 @@ def _print_text(findings: Sequence[Finding], loaded: Loaded, path: Path) -> None
 
 
 def _count(number: int, what: str) -> str:
-    one = {"tasks": "task", "queues": "queue", "retry policies": "retry policy", "files": "file"}
-    return f"{number} {one[what] if number == 1 else what}"
+    return f"{number} {_ONE[what] if number == 1 else what}"
 
 
 def _style(role: str, text: str) -> str:

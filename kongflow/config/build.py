@@ -12,22 +12,27 @@ from kongflow.config.document import KeyPath
 from kongflow.config.law import Rule, is_later, law
 from kongflow.config.project import Entry, Project
 from kongflow.config.scalars import check_scalar
+from kongflow.config.schedules import ReadTiming, zone_name
 from kongflow.config.schemas import Schemas
 from kongflow.config.templates import TemplateUse
 from kongflow.core.catalog import Catalog, DatabaseSettings, Lint, Retention, RunnerSettings, Secret
 from kongflow.core.json import Json
+from kongflow.core.payload_template import PayloadTemplate
 from kongflow.core.queue import Queue, QueueRules, RateLimit
 from kongflow.core.retry import Backoff, RetryPolicy
+from kongflow.core.schedule import Catchup, CatchupPolicy, Overlap, Schedule
 from kongflow.core.task import Isolation, JobKeyMode, Keep, Task, Tombstone
 from kongflow.core.template import Template
 
 
-def build(project: Project, schemas: Schemas, uses: tuple[TemplateUse, ...]) -> Catalog:
+def build(
+    project: Project, schemas: Schemas, uses: tuple[TemplateUse, ...], timings: Mapping[str, ReadTiming]
+) -> Catalog:
     """Return the catalog of a project in which no check found an error."""
     main = project.main.value
     database = _with_defaults("database", main)
     policies = {name: entry.value for name, entry in project.policies.items()}
-    templates = {(use.entry.path, use.key): use.template for use in uses if use.template is not None}
+    templates = {(use.entry.path, use.steps): use.template for use in uses if use.template is not None}
     tasks = _Tasks(project.task_defaults, policies, schemas, templates)
     return Catalog(
         root=project.root,
@@ -42,6 +47,7 @@ def build(project: Project, schemas: Schemas, uses: tuple[TemplateUse, ...]) -> 
         },
         tasks={name: tasks.task(entry) for name, entry in project.tasks.items()},
         tombstones={name: Tombstone(name, entry.value.get("renamed_to")) for name, entry in project.tombstones.items()},
+        schedules={name: _schedule(read) for name, read in timings.items()},
         secrets={
             name: _secret(name, value, project.main.document.path.parent)
             for name, value in main.get("secrets", {}).items()
@@ -102,6 +108,27 @@ def _secret(name: str, value: Mapping[str, Json], folder: Path) -> Secret:
     return Secret(name, value.get("env"), value.get("default"), file)
 
 
+# --- schedules -------------------------------------------------------------------------------------------------------
+
+
+def _schedule(read: ReadTiming) -> Schedule:
+    assert read.timing is not None
+    entry, rule = read.entry, law()["properties"]["schedules"]["additionalProperties"]
+    value = {**_defaults_of(rule), **entry.value}
+    catchup = {**_defaults_of(rule["properties"]["catchup"]), **entry.value.get("catchup", {})}
+    return Schedule(
+        name=entry.name,
+        timing=read.timing,
+        task=value["task"],
+        payload=PayloadTemplate.parse(value["payload"]),
+        timezone=zone_name(entry),
+        overlap=Overlap(value["overlap"]),
+        grace=value["grace"],
+        catchup=Catchup(CatchupPolicy(catchup["policy"]), catchup.get("window", 0.0)),
+        description=value["description"],
+    )
+
+
 # --- tasks -----------------------------------------------------------------------------------------------------------
 
 
@@ -113,7 +140,7 @@ class _Tasks:
     policies: Mapping[str, Mapping[str, Json]]
     """The retry policies with the fields that are written in them."""
     schemas: Schemas
-    templates: Mapping[tuple[KeyPath, str], Template]
+    templates: Mapping[tuple[KeyPath, KeyPath], Template]
 
     def task(self, entry: Entry) -> Task:
         value = {**_defaults_of(law()["properties"]["defaults"]["properties"]["task"]), **self.defaults.value}
@@ -154,7 +181,7 @@ class _Tasks:
 
     def _template(self, entry: Entry, key: str) -> Template | None:
         given_by = entry if key in entry.value else self.defaults
-        return self.templates.get((given_by.path, key))
+        return self.templates.get((given_by.path, (key,)))
 
 
 def _policy(*layers: Mapping[str, Json]) -> RetryPolicy:

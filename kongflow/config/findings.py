@@ -138,7 +138,7 @@ env-missing env-syntax env-type env-in-key env-in-template
 language-version not-in-this-version
 unknown-key renamed-key missing-key wrong-type wrong-choice wrong-format out-of-range duplicate-item name-invalid
 duration-invalid
-unknown-retry-policy queue-not-declared queue-pattern-no-match queue-pattern-ambiguous runner-queue-unknown
+unknown-retry-policy unknown-task queue-not-declared queue-pattern-no-match queue-pattern-ambiguous runner-queue-unknown
 schema-not-found schema-not-json schema-invalid schema-remote-ref schema-outside-project schema-ref-not-found
 example-invalid
 tombstone-not-alone tombstone-target secret-source database-url heartbeat-too-slow
@@ -146,9 +146,13 @@ lint-unknown-slug lint-ignores-error
 handler-path handler-module handler-syntax handler-attribute handler-not-callable handler-signature handler-isolation
 memory-limit-isolation handler-import-error
 template-syntax template-unknown-name template-unknown-key template-not-allowed template-in-key
+schedule-timing schedule-payload timezone-without-cron timezone-unknown cron-invalid cron-never
 """
-_WARNINGS = "include-empty pooler-without-server"
-_INFOS = "handler-unresolvable"
+_WARNINGS = """
+include-empty pooler-without-server
+cron-every-minute cron-uneven cron-step schedule-catchup schedule-overlap
+"""
+_INFOS = "handler-unresolvable cron-day-or cron-dst"
 
 SEVERITIES = {
     slug: severity

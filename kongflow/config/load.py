@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 
 from kongflow.config.build import build
-from kongflow.config.checks.all import CHECKS
+from kongflow.config.checks.all import CHECKS, TRIALS
 from kongflow.config.checks.facts import facts_of
 from kongflow.config.document import Document, KeyPath, parse_document, read_document
 from kongflow.config.environment import Environment
@@ -32,7 +33,7 @@ class Loaded:
     texts: Mapping[str, str]
     """By the path as it is shown, as findings have it."""
     counts: Mapping[str, int] = field(default_factory=dict)
-    """How many of each there are: tasks, queues, retry policies, files."""
+    """How many of each there are: tasks, queues, retry policies, schedules, files."""
 
 
 def load(
@@ -43,12 +44,14 @@ def load(
     strict: bool = False,
     imports: bool = False,
     data: bytes | None = None,
+    now: datetime | None = None,
 ) -> Loaded:
     """Load a kongflow.yaml with everything that it names. No database is opened.
 
     `env`: the variables; with `use_env` False none is looked up, and where one is without a default the catalog is
     None. `strict`: warnings are errors, as with `lint.strict`. `imports`: handlers are imported; else they are
-    found by reading their source. `data`: what stands in `path`, where that names no file.
+    found by reading their source. `data`: what stands in `path`, where that names no file. `now`: the
+    instant from which the slots of schedules are looked at, of the clock where it is None.
     Raises: ConfigUnreadable where `path` itself is missing, is a directory or may not be read.
     """
     files = _Files(path, Environment(env, use_env), data)
@@ -60,14 +63,16 @@ def load(
     findings += twice
     catalog = None
     if files.complete:
-        facts = facts_of(project, files.shown, imports=imports)
+        facts = facts_of(project, files.shown, now=now or datetime.now(UTC), imports=imports)
         files.texts.update(facts.texts)
         findings += facts.schemas.findings
         findings += [found for check in CHECKS for found in check(facts)]
         findings = _silenced(findings, project)
         findings = list(raised_to_errors(findings)) if strict or _is_strict(project) else findings
         if not has_errors(findings) and not any(file.broken for file in shaped):
-            catalog = build(project, facts.schemas, facts.templates)
+            catalog = build(project, facts.schemas, facts.templates, facts.timings)
+            refused = [found for trial in TRIALS for found in trial(facts, catalog)]
+            catalog, findings = None if refused else catalog, findings + refused
     return Loaded(catalog, in_order(findings), files.texts, _counts(project, len(shaped)))
 
 
@@ -176,5 +181,6 @@ def _counts(project: Project, files: int) -> dict[str, int]:
         "tasks": len(project.tasks),
         "queues": len(project.queues),
         "retry policies": len(project.policies),
+        "schedules": len(project.schedules),
         "files": files,
     }

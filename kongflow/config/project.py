@@ -13,7 +13,7 @@ from kongflow.config.shape import Shaped
 from kongflow.config.template_positions import place_in_scalar
 from kongflow.core.json import Json
 
-SECTIONS = {"tasks": "task", "queues": "queue", "retry_policies": "retry policy"}
+SECTIONS = {"tasks": "task", "queues": "queue", "retry_policies": "retry policy", "schedules": "schedule"}
 """The keys that declare something by name, and what that is."""
 
 
@@ -22,7 +22,7 @@ class Entry:
     """One declaration: its shaped value, and where in which file it stands. Steps are keys below its own path."""
 
     name: str
-    """That of a task, queue or policy; a section of kongflow.yaml has none, whatever its key."""
+    """That of a task, queue, policy or schedule; a section of kongflow.yaml has none, whatever its key."""
     value: dict[str, Json]
     document: Document
     path: KeyPath
@@ -42,12 +42,12 @@ class Entry:
         """Return the place of a value below this entry."""
         return self.document.value_place((*self.path, *steps))
 
-    def text_place(self, key: str, start: int, end: int) -> Place:
-        """Return the place of the characters from `start` up to `end` of the text at a key, variables filled in."""
-        path = (*self.path, key)
+    def text_place(self, steps: KeyPath, start: int, end: int) -> Place:
+        """Return the place of the characters `start` to `end` of a text below this entry, variables filled in."""
+        path = (*self.path, *steps)
         node = self.document.scalar_node(path)
         if node is None:
-            return self.value_place(key)
+            return self.value_place(*steps)
         if path in self.filled:
             start, end = range_as_written(self.filled[path], start, end)
         return place_in_scalar(self.document.source, node, start, end)
@@ -71,6 +71,7 @@ class Project:
     tombstones: Mapping[str, Entry]
     queues: Mapping[str, Entry]
     policies: Mapping[str, Entry]
+    schedules: Mapping[str, Entry]
 
     @property
     def task_defaults(self) -> Entry:
@@ -85,7 +86,7 @@ class Project:
 def declare(root: Path, shaped: Sequence[Shaped]) -> tuple[Project, tuple[Finding, ...]]:
     """Return the project of shaped files, kongflow.yaml first, and every name that is declared twice."""
     findings: list[Finding] = []
-    tasks, queues, policies = (_named(section, shaped, findings) for section in SECTIONS)
+    tasks, queues, policies, schedules = (_named(section, shaped, findings) for section in SECTIONS)
     gone = {name for name, entry in tasks.items() if {"renamed_to", "removed"} & _keys(entry)}
     project = Project(
         root,
@@ -94,6 +95,7 @@ def declare(root: Path, shaped: Sequence[Shaped]) -> tuple[Project, tuple[Findin
         {name: entry for name, entry in tasks.items() if name in gone},
         queues,
         policies,
+        schedules,
     )
     return project, tuple(findings)
 

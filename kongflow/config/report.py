@@ -104,13 +104,16 @@ def _safe(text: str) -> str:
 # --- for programs ----------------------------------------------------------------------------------------------------
 
 
-def json_report(findings: Sequence[Finding]) -> str:
-    """Return findings as one JSON object; `end_line` and `end_col` stand just behind the last character."""
+def json_report(findings: Sequence[Finding], schedules: Sequence[Json] = ()) -> str:
+    """Return findings as one JSON object; `end_line` and `end_col` stand just behind the last character. `schedules`:
+    what is to be said of each of them.
+    """
     counts = Counter(found.severity for found in findings)
     value = {
         "schema": 1,
         "findings": [_record(found) for found in findings],
         "counts": {str(severity): counts[severity] for severity in Severity},
+        "schedules": list(schedules),
     }
     return json.dumps(value, indent=2)
 

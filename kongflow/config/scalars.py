@@ -16,6 +16,7 @@ from kongflow.core.task import MAX_NAME_LENGTH, MAX_PRIORITY, MIN_PRIORITY
 from kongflow.errors import InvalidOption
 
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_.:-]*")
+_SNAKE_NAME = re.compile(r"[a-z][a-z0-9_]*")
 _QUEUE_NAME = re.compile(r"[A-Za-z*][A-Za-z0-9_.:*-]*")
 _TEMPLATE = "<<"
 _BLOCK_ADVICE = "a block of text after > or | ends with a line break, after >- or |- it does not"
@@ -166,7 +167,8 @@ def _text(rule: Rule, value: str) -> Json:
     kind = rule.get("x-kind", "")
     if kind not in _TEMPLATE_KINDS and not rule.get("x-text") and _TEMPLATE in value:
         message = "this key is read when the file is loaded and takes no template"
-        raise Refused("template-not-allowed", message, "only queue, job_key and priority of a task take one")
+        advice = "a task takes one in queue, job_key and priority, a schedule in its payload"
+        raise Refused("template-not-allowed", message, advice)
     if len(value) < rule.get("minLength", 0):
         raise Refused("wrong-format", "this text is empty", "give a value, or delete the key")
     if len(value) > rule.get("maxLength", len(value)):
@@ -206,6 +208,15 @@ def _name(value: str) -> str:
     if not _NAME.fullmatch(value):
         message = f"{quoted(value)} is not a name"
         raise Refused("name-invalid", message, "a letter, then letters, digits, and _ . : -")
+    return value
+
+
+def _snake_name(value: str) -> str:
+    if len(value) > MAX_NAME_LENGTH:
+        raise Refused("name-invalid", f"a name has at most {MAX_NAME_LENGTH} characters, this has {len(value)}")
+    if not _SNAKE_NAME.fullmatch(value):
+        advice = "a lower-case letter, then lower-case letters, digits, and _"
+        raise Refused("name-invalid", f"{quoted(value)} is not a name in lower_snake_case", advice)
     return value
 
 
@@ -251,6 +262,7 @@ def _priority(value: str) -> str:
 
 _KINDS: dict[str, Callable[[str], Json]] = {
     "name": _name,
+    "snake-name": _snake_name,
     "queue-name": _queue_name,
     "queue": _queue,
     "job-key": _job_key,

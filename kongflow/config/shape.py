@@ -91,7 +91,7 @@ class _Walk:
         """Return the shaped value, or `_BROKEN`."""
         if is_later(rule):
             return self._later(path)
-        if rule.get("x-kind") == "json":
+        if rule.get("x-kind") == "json" and "type" not in rule:
             return self._any_json(value, path)
         whole: Filled | None = None
         if isinstance(value, str) and "$" in value:

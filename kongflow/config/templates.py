@@ -1,15 +1,24 @@
-"""The templates of tasks: each parsed once, with the way from an offset in it to its place in the file."""
+"""The templates of tasks and of schedules: each parsed once, with the way from an offset in it to its place in the
+file.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from kongflow.config.findings import Place
 from kongflow.config.law import TEMPLATED
 from kongflow.config.project import Entry, Project
 from kongflow.core.expression import TemplateSyntaxProblem
+from kongflow.core.payload_template import Steps, texts_of
 from kongflow.core.template import Template
+
+Scope: TypeAlias = Mapping[str, tuple[str, ...] | None]
+"""The names that a template sees, and their keys where these are known."""
+OF_A_TASK: Scope = {"payload": None, "task": ("name",)}
+OF_A_SCHEDULE: Scope = {"schedule": ("slot", "name")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,35 +27,48 @@ class TemplateUse:
 
     entry: Entry
     tasks: tuple[Entry, ...]
-    """Whose template it is: of a default, every task that inherits it."""
-    key: str
+    """Whose template it is: of a default, every task that inherits it; of a schedule none."""
+    steps: Steps
+    """The keys and indexes that lead from the entry to it."""
+    scope: Scope
     text: str
     template: Template | None
     problem: TemplateSyntaxProblem | None
 
+    @property
+    def key(self) -> str | int:
+        """The key of the entry that it stands at, or in."""
+        return self.steps[0]
+
     def place(self, start: int, end: int) -> Place:
         """Return the place of the characters from `start` up to `end` of the template's text."""
-        return self.entry.text_place(self.key, start, end)
+        return self.entry.text_place(self.steps, start, end)
 
     @property
     def is_plain(self) -> bool:
         """True where the value is written without quotes, so that a comma or ` #` may have cut it short."""
-        node = self.entry.document.scalar_node((*self.entry.path, self.key))
+        node = self.entry.document.scalar_node((*self.entry.path, *self.steps))
         return node is not None and not node.style
 
 
 def parse_templates(project: Project) -> tuple[TemplateUse, ...]:
-    """Return every template of every task and of the defaults, parsed."""
-    return tuple(_uses(project))
+    """Return every template of every task, of the defaults and of every schedule, parsed."""
+    return (*_of_tasks(project), *_of_schedules(project))
 
 
-def _uses(project: Project) -> Iterator[TemplateUse]:
+def _of_tasks(project: Project) -> Iterator[TemplateUse]:
     for key in TEMPLATED:
         for entry in (project.task_defaults, *project.tasks.values()):
             text = entry.value.get(key)
             if isinstance(text, str):
                 tasks = (entry,) if entry.name else project.heirs(key)
-                yield TemplateUse(entry, tasks, key, text, *_parsed(text))
+                yield TemplateUse(entry, tasks, (key,), OF_A_TASK, text, *_parsed(text))
+
+
+def _of_schedules(project: Project) -> Iterator[TemplateUse]:
+    for entry in project.schedules.values():
+        for steps, text in texts_of(entry.value.get("payload", {}), ("payload",)):
+            yield TemplateUse(entry, (), steps, OF_A_SCHEDULE, text, *_parsed(text))
 
 
 def _parsed(text: str) -> tuple[Template | None, TemplateSyntaxProblem | None]:

@@ -10,9 +10,10 @@ from pathlib import Path
 from kongflow.core.json import Json, canonical
 from kongflow.core.queue import Queue, QueueRules, check_queue_name
 from kongflow.core.retry import RetryPolicy
+from kongflow.core.schedule import Schedule
 from kongflow.core.spelling import did_you_mean
 from kongflow.core.task import Task, Tombstone
-from kongflow.errors import UnknownQueue, UnknownRetryPolicy, UnknownTask
+from kongflow.errors import UnknownQueue, UnknownRetryPolicy, UnknownSchedule, UnknownTask
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +88,7 @@ class Catalog:
     retry_policies: Mapping[str, RetryPolicy] = field(default_factory=dict)
     tasks: Mapping[str, Task] = field(default_factory=dict)
     tombstones: Mapping[str, Tombstone] = field(default_factory=dict)
+    schedules: Mapping[str, Schedule] = field(default_factory=dict)
     secrets: Mapping[str, Secret] = field(default_factory=dict)
     lint: Lint = field(default_factory=Lint)
     file: str = ""
@@ -106,6 +108,13 @@ class Catalog:
                 f"no retry policy {name!r} is declared{self.where}{did_you_mean(name, self.retry_policies)}"
             )
         return policy
+
+    def schedule(self, name: str) -> Schedule:
+        """Return the schedule of this name. Raises: UnknownSchedule, with the nearest name."""
+        schedule = self.schedules.get(name)
+        if schedule is None:
+            raise UnknownSchedule(f"no schedule {name!r} is declared{self.where}{did_you_mean(name, self.schedules)}")
+        return schedule
 
     def queue(self, concrete: str) -> Queue:
         """Return the declared queue or pattern that a concrete queue name belongs to. Raises: UnknownQueue."""
@@ -132,12 +141,13 @@ class Catalog:
         return f" in {self.file}" if self.file else ""
 
     def published(self) -> Json:
-        """Return what a runner does to the jobs of others by this catalog, the same for equal ones: queue rules, which
+        """Return what a runner does for all by this catalog, the same for equal ones: queue rules, schedules, which
         tasks it knows, where those of removed tasks go, and how long finished jobs stay.
         """
         kept = self.retention
         return {
             "queues": {name: queue.published() for name, queue in sorted(self.queues.queues.items())},
+            "schedules": {name: schedule.published() for name, schedule in sorted(self.schedules.items())},
             "tasks": sorted(self.tasks),
             "tombstones": {name: grave.renamed_to for name, grave in sorted(self.tombstones.items())},
             "retention": {"succeeded": kept.succeeded, "failed": kept.failed, "cancelled": kept.cancelled},

@@ -86,6 +86,8 @@ class Job:
     """`host:pid` of the runner that holds the lease, or held the last one."""
     claimed_at: datetime | None = None
     finished_at: datetime | None = None
+    schedule: str | None = None
+    """The schedule that added it."""
     created: bool = False
     """True only in what `enqueue` returns for a new row."""
 

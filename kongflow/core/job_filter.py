@@ -62,7 +62,10 @@ class Term:
     """Of `payload`: the keys down to the value; none where its whole text is meant."""
 
 
-_TEXTS, _NUMBERS = ("task", "queue", "key", "tag", "flag", "error"), ("attempt", "claims", "crashes", "priority")
+_TEXTS, _NUMBERS = (
+    ("task", "queue", "key", "tag", "flag", "schedule", "error"),
+    ("attempt", "claims", "crashes", "priority"),
+)
 _CHOICES: dict[str, type[StrEnum]] = {"state": JobState, "reason": Reason}
 _TIMES = ("since", "until")
 QUALIFIERS = (*_CHOICES, *_TEXTS, "id", *_NUMBERS, *_TIMES, "payload")

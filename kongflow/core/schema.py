@@ -60,6 +60,11 @@ class PayloadSchema:
         references = References(schema, resources, uri)
         return cls(schema, resources, _validator(schema, references), defaults_of(schema, references))
 
+    @property
+    def declared(self) -> frozenset[str]:
+        """The keys that an object may have by `properties`, also those behind a `$ref`."""
+        return self._defaults.names()
+
     def check_added(self, value: Json) -> Json:
         """Return a payload that is added: defaults filled in, on a copy. Raises: InvalidPayload, with every problem."""
         filled = self._defaults.fill(value)

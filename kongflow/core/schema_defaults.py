@@ -28,6 +28,10 @@ class Defaults:
     targets: list[Defaults] = field(default_factory=list)
     """Where `$ref`s lead."""
 
+    def names(self) -> frozenset[str]:
+        """Return the properties of an object, and those that `$ref`s give it."""
+        return frozenset(self.properties).union(*(target.names() for target in self.targets))
+
     def fill(self, value: Json) -> Json:
         """Return the value with defaults filled in; unchanged parts are shared, the value itself is left alone."""
         if not isinstance(value, dict):

@@ -27,6 +27,7 @@ from kongflow.engine.lease import Lease
 from kongflow.engine.maintenance import Maintenance
 from kongflow.engine.outage import Outage
 from kongflow.engine.overruns import Overruns
+from kongflow.engine.scheduler import Scheduler
 from kongflow.engine.secrets import masking
 from kongflow.engine.settler import Settler
 from kongflow.engine.shutdown import CANCEL_WINDOW, drain, first_of, give_back
@@ -114,6 +115,7 @@ class Shift:
         self._heartbeat = Heartbeat(
             store.lease_keeper(runner), self._lease, settings, ward, blocking, self._outage, self._events
         )
+        self._scheduler = Scheduler(catalog, store, runner, self._outage, self._events, self.worker.wake)
         self._maintenance = Maintenance(
             catalog, store, runner, self._heartbeat, self._outage, chores, self._events, mask, self.worker.wake
         )
@@ -139,7 +141,9 @@ class Shift:
     async def _work(self, until_idle: bool) -> RunSummary:
         self._start("watch over the lease", self._watch_the_lease())
         self._start("settler", self._settler.run())
-        maintaining = self._start("maintenance", self._maintenance.run())
+        beside = [self._start("maintenance", self._maintenance.run())]
+        if not until_idle:
+            beside.append(self._start("scheduler", self._scheduler.run()))
         working = self._start("worker", self.worker.run())
         self._start("watch for cancels", watch_for_cancels(self._store, self._runner, self.worker))
         self._start("listener", self._store.listen(self.worker.wake))
@@ -147,7 +151,8 @@ class Shift:
             self._start("watch for idleness", self._stop_when_idle())
         try:
             await self._stopping.requested.wait()
-            maintaining.cancel()
+            for part in beside:
+                part.cancel()
             return await self._stop(working, until_idle)
         finally:
             self._heartbeat.stop()

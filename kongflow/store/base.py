@@ -45,6 +45,7 @@ from kongflow.store.records import (
     Settled,
     Settlement,
 )
+from kongflow.store.timetable import Timetable
 
 if TYPE_CHECKING:  # it would load the ORM, a fifth of the start of every command
     from sqlalchemy.ext.asyncio import AsyncConnection
@@ -78,6 +79,11 @@ class Store(Protocol):
     @property
     def place(self) -> str:
         """Where the jobs are kept, as it is shown: without a password."""
+        ...
+
+    @property
+    def timetable(self) -> Timetable:
+        """What schedules use."""
         ...
 
     async def open(self, *, looking: bool = False) -> None:

@@ -69,6 +69,7 @@ FIELDS = (
     "runner",
     "claimed_at",
     "finished_at",
+    "schedule",
 )
 """The order of columns in every query that reads whole jobs."""
 JSON_FIELDS = ("payload", "result", "attempts", "progress")
@@ -136,6 +137,7 @@ def job_of(row: Row) -> Job:
         runner,
         claimed_at,
         finished_at,
+        schedule,
     ) = row
     return Job(
         id=str(job_id),
@@ -163,6 +165,7 @@ def job_of(row: Row) -> Job:
         runner=runner,
         claimed_at=None if claimed_at is None else to_instant(claimed_at),
         finished_at=None if finished_at is None else to_instant(finished_at),
+        schedule=schedule,
     )
 
 

@@ -85,7 +85,7 @@ def make_tables(
             *_integers("state", "priority", "max_attempts", "attempt", "claims", "crashes"),
             *_columns(instant, "run_at", "ready_at", "created_at", "claimed_at"),
             *_texts("task", "queue", "job_key", "job_key_mode", "claimed_key", "flags", "tags"),
-            *_texts("progress", "payload", "attempts"),
+            *_texts("progress", "payload", "attempts", "schedule"),
             *_booleans("awaited", "cancel_requested", "overrunning"),
         ),
         history=Table(
@@ -95,7 +95,7 @@ def make_tables(
             *_integers("state", "priority", "max_attempts", "attempt", "claims", "crashes"),
             *_columns(instant, "run_at", "created_at", "claimed_at", "finished_at", "purge_at"),
             *_texts("task", "reason", "detail", "queue", "key", "flags", "tags", "runner"),
-            *_texts("progress", "payload", "result", "attempts"),
+            *_texts("progress", "payload", "result", "attempts", "schedule"),
         ),
         runner=Table(name("runner"), metadata, *_columns(BigInteger(), "id"), *_integers("pid"), *_texts("host")),
         dialect=dialect,

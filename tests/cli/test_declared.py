@@ -45,7 +45,12 @@ tasks:
   second: {handler: job_handlers.anything, payload: shared.json, job_key: "<< payload.id ~ '$' >>$${X}", owner: "1e3"}
   gone: {removed: true}
   moved: {renamed_to: first}
-lint: {strict: true, ignore: [include-empty]}
+schedules:
+  by_line: {cron: "0  6 * * 1-5", timezone: Europe/Berlin, task: second, payload: {id: "$$<< schedule.slot >>"}}
+  steadily:
+    {every: 90s, task: second, payload: {id: x}, overlap: queue, grace: 1.5s, catchup: {window: 1h, policy: all},
+     description: "# of the shop"}
+lint: {strict: true, ignore: [include-empty, schedule-overlap]}
 """
 
 

@@ -75,6 +75,32 @@ def test_a_bad_file_is_a_report_and_exit_code_1(project):
     ]
 
 
+SCHEDULED = GOOD + "schedules: {sweep: {every: 1h, task: work}, daily: {cron: '0 6 * * *', task: work}}\n"
+
+
+def test_the_next_slot_of_each_schedule_is_told(project):
+    (project / "kongflow.yaml").write_text(SCHEDULED)
+
+    summary, first, second = kongflow("validate").stdout.splitlines()
+    told = json.loads(kongflow("validate", "--format", "json").stdout)["schedules"]
+
+    assert summary == "✓ kongflow.yaml: 1 task · 1 queue · 1 retry policy · 2 schedules · 1 file"
+    assert sorted([first[6:11], second[6:11]]) == ["daily", "sweep"]
+    assert {each["name"]: (each["timezone"], each["words"]) for each in told} == {
+        "sweep": ("Etc/UTC", "every 1h"),
+        "daily": ("Etc/UTC", "at 06:00 every day"),
+    }
+    assert all(each["next"].endswith(":00:00.000Z") for each in told)
+
+
+@pytest.mark.parametrize("wrong", ["quues: {}\n", "name: ${DEPLOYMENT}\n"])
+def test_no_slot_is_told_of_a_configuration_that_is_not_whole(project, wrong):
+    (project / "kongflow.yaml").write_text(SCHEDULED + wrong)
+
+    assert "next:" not in kongflow("validate", "--no-env").stdout
+    assert json.loads(kongflow("validate", "--no-env", "--format", "json").stdout)["schedules"] == []
+
+
 def test_wrong_usage_is_exit_code_2(project):
     assert kongflow("validate", "--format", "xml").returncode == 2
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import sys
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 from kongflow.config.load import Loaded, load
 from kongflow.config.report import text_report
 
 GOLDEN = Path(__file__).parent / "golden"
+NOW = datetime(2026, 12, 1, 12, tzinfo=UTC)
 ENVIRONMENT = {"NUMBER": "5", "WORD": "many", "EMPTY": "", "TEMPLATE": "<< payload.id >>"}
 
 
@@ -26,7 +28,7 @@ class Case:
     def load(self, monkeypatch) -> Loaded:
         monkeypatch.chdir(self.config.parent)
         monkeypatch.setattr(sys, "path", sys.path[:])
-        return load(Path(self.config.name), env=ENVIRONMENT, imports=self.name == "handler-import-error")
+        return load(Path(self.config.name), env=ENVIRONMENT, now=NOW, imports=self.name == "handler-import-error")
 
     def report(self, loaded: Loaded) -> str:
         counts = " · ".join(f"{number} {what}" for what, number in loaded.counts.items())

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from kongflow.config.checks.all import CHECKS
+from kongflow.config.checks.all import CHECKS, TRIALS
 from kongflow.config.checks.pages import pages, pages_text
 from kongflow.config.document import parse_document
 from kongflow.config.findings import SEVERITIES
@@ -33,14 +33,14 @@ def test_the_examples_in_the_pages_are_yaml_or_the_finding_itself(tmp_path):
 
 
 def test_a_check_has_the_name_of_its_slug():
-    names = [check.__name__.replace("_", "-") for check in CHECKS]
+    names = [check.__name__.replace("_", "-") for check in (*CHECKS, *TRIALS)]
 
     assert set(names) <= SEVERITIES.keys()
     assert len(set(names)) == len(names)
-    assert all(check.__doc__ for check in CHECKS)
+    assert all(check.__doc__ for check in (*CHECKS, *TRIALS))
 
 
-@pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
+@pytest.mark.parametrize("check", [*CHECKS, *TRIALS], ids=lambda check: check.__name__)
 def test_a_check_that_finds_something_has_a_golden_file_of_its_name(check):
     slug = check.__name__.replace("_", "-")
 

@@ -60,6 +60,13 @@ DEFAULTS: dict[str, dict[str, Any]] = {
         "owner": "",
         "examples": [],
     },
+    "schedules": {
+        "timezone": "Etc/UTC",
+        "payload": {},
+        "overlap": "skip",
+        "grace": "60s",
+        "description": "",
+    },
 }
 NO_DEFAULT = {
     "": {
@@ -71,6 +78,7 @@ NO_DEFAULT = {
         "retry_policies",
         "queues",
         "tasks",
+        "schedules",
         "retention",
         "lint",
     },
@@ -88,9 +96,11 @@ NO_DEFAULT = {
         "renamed_to",
         "removed",
     },
+    "schedules": {"cron", "every", "task", "catchup"},
 }
 LATER = {
-    "": {"events", "schedules", "workflows"},
+    "": {"events", "workflows"},
+    "schedules": {"workflow"},
 }
 
 
@@ -104,6 +114,8 @@ def with_key(section: str, key: str, value: Any) -> str:
     config: dict[str, Any] = {"version": 1, "tasks": {"work": work}}
     if section == "tasks":
         work[key] = value
+    elif section == "schedules":
+        config[section] = {"sweep": {"cron": "0 6 * * *", "task": "work", key: value}}
     elif section in ("queues", "retry_policies"):
         config[section] = {"default": {key: value}}
     elif section:
@@ -129,8 +141,8 @@ def test_every_key_of_the_language_is_known_with_its_default(section):
 
 @pytest.mark.parametrize(("section", "key"), [(section, key) for section, keys in DEFAULTS.items() for key in keys])
 def test_writing_a_default_changes_nothing(tmp_path, section, key):
-    without = "version: 1\nqueues: {default: {}}" if section == "queues" else "version: 1"
-    plain = catalog_of(tmp_path, f"{without}\ntasks: {{work: {{handler: tasks.work}}}}")
+    others = {"queues": "queues: {default: {}}", "schedules": 'schedules: {sweep: {cron: "0 6 * * *", task: work}}'}
+    plain = catalog_of(tmp_path, f"version: 1\n{others.get(section, '')}\ntasks: {{work: {{handler: tasks.work}}}}")
 
     assert catalog_of(tmp_path, with_key(section, key, DEFAULTS[section][key])) == plain
 
@@ -145,7 +157,7 @@ def test_what_comes_later_is_refused_by_name_whatever_its_value(tmp_path, sectio
         assert [found.slug for found in loaded.findings] == ["not-in-this-version"]
 
 
-@pytest.mark.parametrize("wrong", ["schedule", "workflow", "event"])
+@pytest.mark.parametrize("wrong", ["workflow", "event"])
 def test_what_comes_later_is_not_suggested(tmp_path, wrong):
     (found,) = load_project(tmp_path, f"version: 1\n{wrong}: {{}}").findings
 

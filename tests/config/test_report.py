@@ -119,7 +119,8 @@ def test_strict_turns_warnings_into_errors_and_leaves_infos():
 def test_json_is_one_object_with_every_fact():
     related = (Related(Place("b.yaml", Span(3, 1, 3, 5)), "first"),)
 
-    assert json.loads(json_report([found("x\nword", "word", help="fix it", related=related)])) == {
+    schedules = [{"name": "sweep"}]
+    assert json.loads(json_report([found("x\nword", "word", help="fix it", related=related)], schedules)) == {
         "schema": 1,
         "findings": [
             {
@@ -136,6 +137,7 @@ def test_json_is_one_object_with_every_fact():
             }
         ],
         "counts": {"error": 1, "warning": 0, "info": 0},
+        "schedules": [{"name": "sweep"}],
     }
 
 

@@ -11,16 +11,20 @@ import pytest
 from kongflow.core.attempts import AttemptError, AttemptOutcome, EndedAttempt
 from kongflow.core.catalog import Catalog, DatabaseSettings, Retention, content_hash
 from kongflow.core.job import Job, JobState
+from kongflow.core.payload_template import PayloadTemplate
 from kongflow.core.queue import Queue, QueueRules, RateLimit
 from kongflow.core.retry import RetryPolicy
+from kongflow.core.schedule import Every, Overlap, Schedule
 from kongflow.core.spelling import did_you_mean, nearest
 from kongflow.core.task import Task, Tombstone
-from kongflow.errors import UnknownQueue, UnknownRetryPolicy, UnknownTask
+from kongflow.errors import UnknownQueue, UnknownRetryPolicy, UnknownSchedule, UnknownTask
 from tests.core.test_outcome import NOW
 
 TASK = Task("startRun", "catalog.runs.start_run", None, None, RetryPolicy())
 RUNS = Queue("runs:*", concurrency=None, max_active=50, rate_limit=RateLimit(10, 1.0))
+SWEEP = Schedule("sweep", Every(300.0), "startRun", PayloadTemplate.parse({"id": "<< schedule.name >>"}))
 CATALOG = Catalog(
+    schedules={"sweep": SWEEP},
     root=Path("/project"),
     database=DatabaseSettings("sqlite://"),
     queues=QueueRules({"executions": Queue("executions"), "runs:*": RUNS}),
@@ -34,6 +38,7 @@ def test_what_is_declared_is_found() -> None:
     assert CATALOG.task("startRun") is TASK
     assert CATALOG.retry_policy("patient").max_attempts == 100
     assert CATALOG.queue("runs:1").name == "runs:*"
+    assert CATALOG.schedule("sweep") is SWEEP
 
 
 def test_what_is_not_declared_is_refused_with_the_nearest_name() -> None:
@@ -43,6 +48,8 @@ def test_what_is_not_declared_is_refused_with_the_nearest_name() -> None:
         CATALOG.retry_policy("patent")
     with pytest.raises(UnknownQueue, match="matches 'execution'; did you mean 'executions'"):
         CATALOG.queue("execution")
+    with pytest.raises(UnknownSchedule, match="no schedule 'sweeep' is declared; did you mean 'sweep'"):
+        CATALOG.schedule("sweeep")
 
 
 def test_a_name_that_resembles_nothing_gets_no_suggestion() -> None:
@@ -56,6 +63,16 @@ def test_only_what_other_runners_must_know_is_published() -> None:
         "queues": {
             "executions": {"concurrency": 1, "max_active": None, "rate_limit": None, "rate_per": None},
             "runs:*": {"concurrency": None, "max_active": 50, "rate_limit": 10, "rate_per": 1.0},
+        },
+        "schedules": {
+            "sweep": {
+                "timing": "every 5m",
+                "task": "startRun",
+                "payload": {"id": "<< schedule.name >>"},
+                "overlap": "skip",
+                "grace": 60.0,
+                "catchup": {"policy": "none", "window": 0.0},
+            }
         },
         "tasks": ["startRun"],
         "tombstones": {"oldRun": "startRun", "reports": None},
@@ -77,6 +94,10 @@ def test_equal_meaning_has_one_hash() -> None:
         replace(CATALOG, tombstones={}),
         replace(CATALOG, tombstones={**CATALOG.tombstones, "oldRun": Tombstone("oldRun", None)}),
         replace(CATALOG, retention=Retention(succeeded=60.0)),
+        replace(CATALOG, schedules={}),
+        replace(CATALOG, schedules={"sweep": replace(SWEEP, timing=Every(301.0))}),
+        replace(CATALOG, schedules={"sweep": replace(SWEEP, payload=PayloadTemplate.parse({"id": "x"}))}),
+        replace(CATALOG, schedules={"sweep": replace(SWEEP, overlap=Overlap.QUEUE)}),
     ],
 )
 def test_whatever_is_done_differently_to_the_jobs_of_others_is_another_hash(changed: Catalog) -> None:

@@ -33,7 +33,7 @@ class Filters(TypedDict):
 
 _LANGUAGE = """\b
 A filter is made of qualifiers; all of them must hold, and so must the other options:
-  task:NAME queue: key: tag: flag:  the name; NAME* begins so; ~PART contains it
+  task:NAME queue: key: tag: flag: schedule:  the name; NAME* begins so; ~PART contains it
   state:failed,retrying reason:     any of these
   payload.user.id:42                a value of the payload; also ~, *, >, >=, <, <=
   payload:~PART error:~PART         the whole payload; the last error (error:NAME: its type)

@@ -81,6 +81,7 @@ def _print_facts(job: Job, catalog: Catalog, waits_for: str) -> None:
         "attempt": attempts_text(job, catalog),
         "starts": f"{job.claims} in all, also those that used up no attempt" if job.claims > job.attempt else "",
         "crashes": str(job.crashes) if job.crashes else "",
+        "schedule": job.schedule or "",
         "key": job.key or "",
         "tags": ", ".join(job.tags),
         "flags": ", ".join(job.flags),

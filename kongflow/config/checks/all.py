@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
-from kongflow.config.checks import handlers, payloads, queues, references, settings, templates
-from kongflow.config.checks.facts import Check
+from kongflow.config.checks import (
+    cron_lines,
+    handlers,
+    payloads,
+    queues,
+    references,
+    schedule_payloads,
+    schedules,
+    settings,
+    templates,
+)
+from kongflow.config.checks.facts import Check, Trial
 
 CHECKS: tuple[Check, ...] = (
     references.unknown_retry_policy,
+    references.unknown_task,
     references.tombstone_not_alone,
     references.tombstone_target,
     queues.queue_not_declared,
@@ -24,6 +35,18 @@ CHECKS: tuple[Check, ...] = (
     templates.template_syntax,
     templates.template_unknown_name,
     templates.template_unknown_key,
+    schedules.schedule_timing,
+    schedules.timezone_without_cron,
+    schedules.timezone_unknown,
+    cron_lines.cron_invalid,
+    cron_lines.cron_never,
+    cron_lines.cron_every_minute,
+    cron_lines.cron_uneven,
+    cron_lines.cron_step,
+    cron_lines.cron_day_or,
+    cron_lines.cron_dst,
+    schedules.schedule_catchup,
+    schedules.schedule_overlap,
     handlers.handler_path,
     handlers.handler_module,
     handlers.handler_syntax,
@@ -35,3 +58,4 @@ CHECKS: tuple[Check, ...] = (
     handlers.memory_limit_isolation,
     handlers.handler_unresolvable,
 )
+TRIALS: tuple[Trial, ...] = (schedule_payloads.schedule_payload,)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import TypeAlias
 
@@ -12,18 +13,23 @@ from kongflow.config.findings import Finding
 from kongflow.config.handler_path import HandlerProblem
 from kongflow.config.handlers import HandlerSignature, find_handler
 from kongflow.config.project import Project
+from kongflow.config.schedules import ReadTiming, read_timings
 from kongflow.config.schemas import Schemas, read_schemas
 from kongflow.config.templates import TemplateUse, parse_templates
 from kongflow.config.text import SourceText
+from kongflow.core.catalog import Catalog
 
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """A project as it is declared, its schemas read, its templates parsed, and its handlers found."""
+    """A project as it is declared, its schemas read, its templates and timings parsed, and its handlers found."""
 
     project: Project
     schemas: Schemas
     templates: tuple[TemplateUse, ...]
+    timings: Mapping[str, ReadTiming]
+    now: datetime
+    """The instant from which slots are looked at."""
     handlers: Mapping[str, HandlerSignature | HandlerProblem]
     """What was found at the handler of each task that has one."""
     python: Mapping[Path, SourceText]
@@ -35,7 +41,7 @@ class Facts:
         return {**self.schemas.texts, **{source.file: source.text for source in self.python.values()}}
 
 
-def facts_of(project: Project, shown: Callable[[Path], str], *, imports: bool = False) -> Facts:
+def facts_of(project: Project, shown: Callable[[Path], str], *, now: datetime, imports: bool = False) -> Facts:
     """Read what a project names: schemas, templates, and the source of its handlers. `shown`: a path for people.
 
     `imports`: handlers are imported instead, as a runner does.
@@ -45,7 +51,15 @@ def facts_of(project: Project, shown: Callable[[Path], str], *, imports: bool = 
     handlers = find(project.root, dotted)
     broken = {found.place.file for found in handlers.values() if isinstance(found, HandlerProblem) and found.place}
     python = {file: SourceText(shown(file), _text(file)) for file in broken}
-    return Facts(project, read_schemas(project, shown), parse_templates(project), handlers, python)
+    return Facts(
+        project,
+        read_schemas(project, shown),
+        parse_templates(project),
+        read_timings(project),
+        now,
+        handlers,
+        python,
+    )
 
 
 def _text(file: Path) -> str:
@@ -70,3 +84,5 @@ def _imported(root: Path, dotted: dict[str, str]) -> dict[str, HandlerSignature 
 
 Check: TypeAlias = Callable[[Facts], Iterator[Finding]]
 """One rule."""
+Trial: TypeAlias = Callable[[Facts, Catalog], Iterator[Finding]]
+"""One rule for what is tried with the catalog, once no check has found an error."""

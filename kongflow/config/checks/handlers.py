@@ -87,7 +87,7 @@ def handler_unresolvable(facts: Facts) -> Iterator[Finding]:
         found = facts.handlers.get(task.name)
         if isinstance(found, HandlerSignature) and found.is_async is None:
             name = task.value["handler"]
-            place = task.text_place("handler", max(name.rfind("."), name.rfind(":")) + 1, len(name))
+            place = task.text_place(("handler",), max(name.rfind("."), name.rfind(":")) + 1, len(name))
             message = "this is decorated, or made at run time; its source does not tell how to call it"
             yield finding("handler-unresolvable", place, message, "`kongflow validate --import` checks it")
 
@@ -102,7 +102,7 @@ def _of_fault(facts: Facts, fault: HandlerFault, slug: str) -> Iterator[Finding]
     for task in facts.project.tasks.values():
         found = facts.handlers.get(task.name)
         if isinstance(found, HandlerProblem) and found.fault is fault:
-            yield finding(slug, task.text_place("handler", found.start, found.end), found.message, found.help or "")
+            yield finding(slug, task.text_place(("handler",), found.start, found.end), found.message, found.help or "")
 
 
 def _of_cause(facts: Facts, fault: HandlerFault, slug: str) -> Iterator[Finding]:
@@ -111,7 +111,7 @@ def _of_cause(facts: Facts, fault: HandlerFault, slug: str) -> Iterator[Finding]
     for task in facts.project.tasks.values():
         found = facts.handlers.get(task.name)
         if isinstance(found, HandlerProblem) and found.fault is fault:
-            place = task.text_place("handler", found.start, found.end)
+            place = task.text_place(("handler",), found.start, found.end)
             causes.setdefault((found.message, found.place), []).append((found, place))
     for (message, at), meeting in causes.items():
         places = list(dict.fromkeys(place for _, place in meeting))  # an alias stands once

@@ -1,4 +1,4 @@
-"""Names that must be declared: retry policies, and the tasks that tombstones point at."""
+"""Names that must be declared: retry policies, the tasks of schedules, and those that tombstones point at."""
 
 from __future__ import annotations
 
@@ -16,6 +16,21 @@ def unknown_retry_policy(facts: Facts) -> Iterator[Finding]:
         if isinstance(name, str) and name not in known:
             advice = suggestion(name, known, f"declared: {listing(known)}")
             yield finding("unknown-retry-policy", entry.value_place("retry"), f"no retry policy {quoted(name)}", advice)
+
+
+def unknown_task(facts: Facts) -> Iterator[Finding]:
+    """`task` of a schedule names a task that is declared."""
+    tasks, tombstones = facts.project.tasks, facts.project.tombstones
+    for entry in facts.project.schedules.values():
+        name = entry.value.get("task")
+        if name is None or name in tasks:
+            continue
+        message, advice = f"no task {quoted(name)} is declared", suggestion(name, tasks, f"declared: {listing(tasks)}")
+        if name in tombstones:
+            target = tombstones[name].value.get("renamed_to")
+            message = f"the task {quoted(name)} was {'renamed' if target else 'removed'}"
+            advice = f"write {target}" if target else "delete the schedule, or name the task that does the work now"
+        yield finding("unknown-task", entry.value_place("task"), message, advice)
 
 
 def tombstone_not_alone(facts: Facts) -> Iterator[Finding]:

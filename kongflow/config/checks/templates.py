@@ -12,9 +12,6 @@ from kongflow.config.templates import TemplateUse
 from kongflow.core.expression import NameUse
 from kongflow.core.json import Json
 
-SCOPE: dict[str, tuple[str, ...] | None] = {"payload": None, "task": ("name",)}
-"""The names in scope of a task's templates, and their keys where these are known."""
-
 _PLAIN_OBJECT = {
     *("type", "properties", "required", "additionalProperties", "patternProperties", "minProperties", "maxProperties"),
     *("title", "description", "examples", "default", "$schema", "$id", "$comment", "$defs"),
@@ -36,14 +33,14 @@ def template_syntax(facts: Facts) -> Iterator[Finding]:
 
 
 def template_unknown_name(facts: Facts) -> Iterator[Finding]:
-    """Every name in a template is in scope: `payload`, or `task.name`."""
+    """Every name in a template is in scope: `payload` and `task.name`, or of a schedule its `slot` and its `name`."""
     for use in facts.templates:
         for name in use.template.names() if use.template else ():
             root, *keys = name.path
-            known = SCOPE.get(root)
-            if root not in SCOPE:
-                message = f"unknown name {quoted(root)}; here you have payload and task"
-                advice = suggestion(root, SCOPE, f"write payload.{root}, if it is a key of the payload")
+            known = use.scope.get(root)
+            if root not in use.scope:
+                message = f"unknown name {quoted(root)}; here you have {_in_scope(use)}"
+                advice = suggestion(root, use.scope, _meant(use, root))
             elif keys and known is not None and keys[0] not in known:
                 message = f"{root} has no {quoted(keys[0])}"
                 advice = suggestion(keys[0], known, f"it has {', '.join(known)}")
@@ -86,6 +83,22 @@ def _closed_keys(schema: Json, keys: list[str]) -> tuple[list[str], str, list[st
             return (keys[: depth + 1], key, list(properties)) if closed else None
         schema = properties[key]
     return None
+
+
+def _in_scope(use: TemplateUse) -> str:
+    """Return the names that a template sees; of a schedule with their keys, which are all there is."""
+    if "payload" in use.scope:
+        return " and ".join(use.scope)
+    return " and ".join(f"{root}.{key}" for root, keys in use.scope.items() for key in keys or ())
+
+
+def _meant(use: TemplateUse, root: str) -> str:
+    """Say what an unknown name may have meant."""
+    if "payload" in use.scope:
+        return f"write payload.{root}, if it is a key of the payload"
+    if root in ("payload", "task"):
+        return "they are those of a task: the payload is made here"
+    return "the slot is << schedule.slot >>"
 
 
 def _cut_short(use: TemplateUse) -> str:

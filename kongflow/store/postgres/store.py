@@ -33,6 +33,7 @@ from kongflow.store.postgres.rescuing import published_terms, rescue
 from kongflow.store.postgres.routing import Routing
 from kongflow.store.postgres.settling import end_arrays, retention_seconds, settle, settled
 from kongflow.store.postgres.tables import tables_of
+from kongflow.store.postgres.timetable import PostgresTimetable
 from kongflow.store.records import (
     Claimed,
     JobCount,
@@ -78,6 +79,7 @@ class PostgresStore:
         self._refusals = Refusals()
         self._repaired_up_to = ""
         self._routing = Routing(self._access)
+        self.timetable = PostgresTimetable(self._access)
         self._claiming: set[asyncio.Future[Claimed]] = set()
         self._giving_back: set[asyncio.Task[None]] = set()
 

@@ -20,6 +20,8 @@ MOST_BURIED = 200
 """Jobs of removed tasks moved or cancelled in one transaction."""
 LOST = 0
 """In place of the id of a runner that has not renewed for a lease."""
+SLOTS_KEPT = 86_400_000
+"""Milliseconds for which it is known what became of a slot: a clock that is set back by less repeats none."""
 RUNNER_ROWS_KEPT = 7 * 86_400_000
 """Milliseconds that the row of a runner stays after its last renewal, so that its jobs can be traced."""
 
@@ -66,12 +68,13 @@ def bury_jobs(tx: Transaction, ids: Sequence[int], tombstones: Mapping[str, str 
 
 
 def prune_finished(tx: Transaction, latest: int, limit: int) -> int:
-    """Delete finished jobs whose retention has passed, and rows of starts, runners and configs that nobody needs.
-    Return how many jobs and starts. It is `latest` at most, whatever the host's clock says.
+    """Delete finished jobs whose retention has passed, and rows of starts, slots, runners and configs that nobody
+    needs. Return how many jobs and starts. It is `latest` at most, whatever the host's clock says.
     """
     now = min(tx.now, latest)
     tx.run("prune_runners", before=now - RUNNER_ROWS_KEPT)
     tx.run("prune_configs")
+    tx.run("prune_slots", before=now - SLOTS_KEPT, limit=10 * limit)
     starts = tx.run("prune_starts", now=now, limit=10 * limit)
     return starts + tx.run("prune_history", now=now, limit=limit)
 

@@ -14,11 +14,9 @@ from sqlalchemy.engine import Connection
 
 from kongflow.core.catalog import DatabaseSettings
 from kongflow.core.job import Job, NewJob, UnroutedJob
-from kongflow.core.outcome import RunAgain
 from kongflow.core.queue import QueueRules
-from kongflow.errors import NotInitialized, StoreRefused
+from kongflow.errors import StoreRefused
 from kongflow.store import reads
-from kongflow.store.attempts import ended_text
 from kongflow.store.base import LeaseKeeper
 from kongflow.store.connections import CallersConnection
 from kongflow.store.instants import to_instant
@@ -49,21 +47,21 @@ from kongflow.store.sqlite.access import Access
 from kongflow.store.sqlite.adding import add_jobs, dequeue_job
 from kongflow.store.sqlite.address import parse_address
 from kongflow.store.sqlite.claiming import Claim, ClaimedJobRow, JoinedRunner, claim_jobs, claimed_job
-from kongflow.store.sqlite.ending import published_retention, run_again
+from kongflow.store.sqlite.ending import published_retention
 from kongflow.store.sqlite.handing import hand_over
 from kongflow.store.sqlite.heartbeat import LONGEST_RENEWAL, SqliteLeaseKeeper
 from kongflow.store.sqlite.refused import set_aside
+from kongflow.store.sqlite.returning import give_back
 from kongflow.store.sqlite.routing import Routing
 from kongflow.store.sqlite.settling import settle_attempts
 from kongflow.store.sqlite.tables import tables_of
+from kongflow.store.sqlite.timetable import SqliteTimetable
 from kongflow.store.sqlite.transaction import Transaction
 from kongflow.store.statements import check_schema
 from kongflow.store.suspects import SHORTEST_GAP, Suspects
 
 if TYPE_CHECKING:  # it would load the ORM, a fifth of the start of every command
     from sqlalchemy.ext.asyncio import AsyncConnection
-
-_GIVEN_BACK = RunAgain(0.0, gives_back=True, clears_crashes=False)
 
 
 class SqliteStore:
@@ -78,6 +76,7 @@ class SqliteStore:
         self._refusals = Refusals()
         self._repaired_up_to = ""
         self._routing = Routing(self._access)
+        self.timetable = SqliteTimetable(self._access)
 
     @property
     def place(self) -> str:
@@ -168,7 +167,7 @@ class SqliteStore:
             try:
                 claim = await asyncio.shield(future)
             except asyncio.CancelledError:
-                future.add_done_callback(self._give_back)
+                future.add_done_callback(partial(give_back, self._access))
                 raise
             except StoreRefused as error:
                 refused += await self._access.write(partial(self._set_aside, joined, runner, limit, suspects, error))
@@ -388,16 +387,3 @@ class SqliteStore:
         if live is None:
             raise error
         return set_aside(tx, roster, joined, live, limit, suspects, error)
-
-    def _give_back(self, claimed: asyncio.Future[Claim]) -> None:
-        if claimed.cancelled() or claimed.exception() is not None or not claimed.result().leased:
-            return
-
-        def work(tx: Transaction) -> None:
-            for taken in claimed.result().leased:
-                run_again(tx, taken.row[0], taken.row[1], _GIVEN_BACK, ended_text(_GIVEN_BACK), crashed=False)
-
-        try:
-            self._access.submit(work)
-        except NotInitialized:
-            pass  # closed meanwhile: the jobs are rescued when this runner has left

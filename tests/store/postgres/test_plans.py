@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from datetime import timedelta
 
 import pytest
 
 from kongflow.core.job import ClaimedJob
 from kongflow.store.records import Routed, Settlement
+from tests.store.firing import Desk
 from tests.store.stage import RETRIED, SUCCEEDED, Stage, new
 
 pytestmark = pytest.mark.anyio
@@ -122,9 +124,21 @@ async def _route(stage: Stage, runner: int, jobs: list[ClaimedJob]) -> None:
     await stage.store.route(runner, [Routed(job.id, new(key="r", queue="busy")) for job in unrouted])
 
 
+async def _slots(stage: Stage, runner: int, jobs: list[ClaimedJob]) -> None:
+    desk = Desk(stage, runner)
+    await desk.fire()
+    for desk.overlap in ("skip", "queue", "cancel_running", "allow", "skip"):
+        await desk.look()
+        await desk.fire(desk.read.now, desk.read.now + timedelta(seconds=1))  # type: ignore[union-attr]
+    assert len((await stage.store.timetable.views())[0].unfinished) > 1
+    await stage.store.timetable.pause("nightly", "", "")
+    await stage.store.timetable.resume("nightly")
+    await stage.store.timetable.forget(runner, [])
+
+
 STEPS: tuple[Step, ...] = (
     *(_claim, _settle, _settle_from_job_to_job, _keys, _look, _repair),
-    *(_operate, _pause, _route, _bury),
+    *(_operate, _pause, _route, _bury, _slots),
 )
 
 

@@ -40,6 +40,8 @@ create table kongflow.job (
     payload json not null default '{}',
     -- Of its attempts that have ended: see store/attempts.py.
     attempts jsonb check (jsonb_typeof(attempts) = 'array'),
+    -- The schedule that added it.
+    schedule text,
     -- Jobs of one kind are for the same runners, but for what a change of the declared queues makes of single names.
     kind bigint not null generated always as (
         hashtextextended(
@@ -72,6 +74,7 @@ create index job_running on kongflow.job (runner) where state = 4;
 create index job_crashed on kongflow.job (id) where state = 2 and crashes > 0;
 create index job_unrouted_key on kongflow.job (job_key) where job_key is not null and state = 0;
 create unique index job_key on kongflow.job (job_key) where job_key is not null and state > 0;
+create index job_schedule on kongflow.job (schedule) where schedule is not null;
 create index job_claimed_key on kongflow.job (claimed_key, id) where claimed_key is not null;
 
 -- Finished jobs, until purge_at. A partition is for jobs of one state that may go within the same days:
@@ -103,6 +106,7 @@ create table kongflow.history (
     payload json not null,
     result json,
     attempts jsonb,
+    schedule text,
     primary key (id, state, purge_at)
 ) partition by range (state, purge_at);
 
@@ -210,6 +214,38 @@ create table kongflow.pause (
     paused_at timestamptz not null
 );
 
+-- Schedules that a config in force has seen. Slots up to `decided_up_to` are decided about, by `timing`; another timing
+-- begins anew. `waiting_slot`: the slot whose job is added when those of earlier ones have ended.
+create table kongflow.schedule (
+    name text primary key,
+    timing text not null,
+    decided_up_to timestamptz not null,
+    waiting_slot timestamptz,
+    waiting_backfilled boolean
+) with (fillfactor = 50);
+
+-- What became of each slot: one row, whoever decides about it. Kept for a day, the last one of a schedule for ever.
+create table kongflow.slot (
+    schedule text not null,
+    at timestamptz not null,
+    backfilled boolean not null,
+    outcome text not null check (outcome in ('added', 'skipped', 'waiting', 'failed')),
+    job bigint,
+    note text,
+    decided_at timestamptz not null,
+    primary key (schedule, at)
+);
+
+create index slot_decided on kongflow.slot (decided_at);
+
+-- Schedules that somebody has paused: their slots add nothing.
+create table kongflow.schedule_pause (
+    name text primary key,
+    reason text not null,
+    author text not null,
+    paused_at timestamptz not null
+);
+
 -- The newest job of a key that an older one, which was claimed before, has to give way to.
 create table kongflow.newest (
     key text primary key,
@@ -276,6 +312,9 @@ create type kongflow.attempt_end as (
     n integer, id bigint, lease bigint, state smallint, reason text, detail text, result text, ended jsonb,
     delay double precision, gives_back boolean, clears_crashes boolean, crashed boolean, keep text
 );
+-- What became of one slot; the first row of a firing has none and says that it took place.
+create type kongflow.decided_slot as (at timestamptz, backfilled boolean, outcome text, job bigint, note text);
+
 create type kongflow.attempt_verdict as (n integer, verdict integer, queue text);
 
 -- Every job, live or finished, in the order of rows.FIELDS; texts of JSON as they were given.
@@ -284,10 +323,11 @@ select j.id, j.task, j.state, j.queue, j.priority, j.payload::text as payload, j
     j.max_attempts, j.claims, j.crashes, coalesce(j.job_key, j.claimed_key) as key, j.tags, j.flags,
     null::text as reason, null::text as detail, null::text as result, j.attempts::text as attempts,
     j.progress::text as progress, j.cancel_requested, j.overrunning, r.host || ':' || r.pid as runner, j.claimed_at,
-    null::timestamptz as finished_at
+    null::timestamptz as finished_at, j.schedule
 from kongflow.job j left join kongflow.runner r on r.id = j.runner
 union all
 select h.id, h.task, h.state, h.queue, h.priority, h.payload::text, h.run_at, h.created_at, h.attempt, h.max_attempts,
     h.claims, h.crashes, h.key, h.tags, h.flags, h.reason, h.detail, h.result::text, h.attempts::text, h.progress::text,
-    false, false, h.runner, h.claimed_at, h.finished_at
+    false, false, h.runner, h.claimed_at, h.finished_at,
+    h.schedule
 from kongflow.history h;

@@ -38,6 +38,8 @@ create table kongflow_job (
     payload text not null default '{}',
     -- Of its attempts that have ended: see store/attempts.py.
     attempts text check (json_type(attempts) = 'array'),
+    -- The schedule that added it.
+    schedule text,
     -- Jobs of one kind are for the same runners, but for what a change of the declared queues makes of single names.
     kind text generated always as (
         task || char(31) || coalesce(flags, '') || char(31)
@@ -60,6 +62,7 @@ create index kongflow_job_task on kongflow_job (task) where state in (1, 3);
 create index kongflow_job_running on kongflow_job (runner) where state = 4;
 create index kongflow_job_unrouted_key on kongflow_job (job_key) where job_key is not null and state = 0;
 create unique index kongflow_job_key on kongflow_job (job_key) where job_key is not null and state > 0;
+create index kongflow_job_schedule on kongflow_job (schedule) where schedule is not null;
 create index kongflow_job_claimed_key on kongflow_job (claimed_key) where claimed_key is not null;
 
 -- Finished jobs, until purge_at.
@@ -87,7 +90,8 @@ create table kongflow_history (
     progress text,
     payload text not null,
     result text,
-    attempts text
+    attempts text,
+    schedule text
 ) strict;
 
 create index kongflow_history_purge on kongflow_history (purge_at);
@@ -161,6 +165,38 @@ create index kongflow_start_forget on kongflow_start (forget_at);
 
 -- Queues and patterns that somebody has paused: nothing of them starts.
 create table kongflow_pause (
+    name text primary key,
+    reason text not null,
+    author text not null,
+    paused_at integer not null
+) strict, without rowid;
+
+-- Schedules that a config in force has seen. Slots up to `decided_up_to` are decided about, by `timing`; another timing
+-- begins anew. `waiting_slot`: the slot whose job is added when those of earlier ones have ended.
+create table kongflow_schedule (
+    name text primary key,
+    timing text not null,
+    decided_up_to integer not null,
+    waiting_slot integer,
+    waiting_backfilled integer
+) strict, without rowid;
+
+-- What became of each slot: one row, whoever decides about it. Kept for a day, the last one of a schedule for ever.
+create table kongflow_slot (
+    schedule text not null,
+    at integer not null,
+    backfilled integer not null,
+    outcome text not null check (outcome in ('added', 'skipped', 'waiting', 'failed')),
+    job integer,
+    note text,
+    decided_at integer not null,
+    primary key (schedule, at)
+) strict, without rowid;
+
+create index kongflow_slot_decided on kongflow_slot (decided_at);
+
+-- Schedules that somebody has paused: their slots add nothing.
+create table kongflow_schedule_pause (
     name text primary key,
     reason text not null,
     author text not null,

@@ -28,7 +28,7 @@ begin
     ), kept as (
         insert into kongflow.history (id, task, state, reason, detail, queue, priority, run_at, created_at, claimed_at,
             finished_at, purge_at, max_attempts, key, flags, tags, attempt, claims, crashes, runner, progress, payload,
-            result, attempts)
+            result, attempts, schedule)
         select id, task, final_state, final_reason, case when verdict = 1 then detail end, queue, priority, run_at,
             created_at, claimed_at, p_now,
             greatest(
@@ -39,7 +39,8 @@ begin
             max_attempts, claimed_key, flags, tags, attempt - crashed::integer, claims, crashes + crashed::integer,
             ran_on.runner, progress, payload, case when verdict = 1 then result::json end,
             kongflow.with_attempt(attempts, attempt, ran_on.runner, claimed_at, p_now,
-                case when verdict = 1 then ended.ended else ended.ended || '{"outcome": "cancelled"}' end)
+                case when verdict = 1 then ended.ended else ended.ended || '{"outcome": "cancelled"}' end),
+            schedule
         from ended left join lateral (
             select r.host || ':' || r.pid as runner from kongflow.runner r where r.id = ended.runner
         ) as ran_on on true

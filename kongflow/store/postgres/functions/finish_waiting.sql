@@ -17,7 +17,7 @@ begin
     if p_keep or v_job.awaited then
         insert into kongflow.history (id, task, state, reason, queue, priority, run_at, created_at, claimed_at,
             finished_at, purge_at, max_attempts, key, flags, tags, attempt, claims, crashes, runner, progress, payload,
-            attempts)
+            attempts, schedule)
         select v_job.id, v_job.task, p_state, p_reason, v_job.queue, coalesce(v_job.priority, 0),
             coalesce(v_job.run_at, v_job.created_at), v_job.created_at, v_job.claimed_at, p_now,
             greatest(
@@ -30,7 +30,8 @@ begin
             v_job.progress, v_job.payload, case
                 when p_ended is null then v_job.attempts
                 else kongflow.with_attempt(v_job.attempts, v_job.attempt, null, null, p_now, p_ended)
-            end;
+            end,
+            v_job.schedule;
     end if;
     if v_job.state = 2 and v_job.queue is not null or v_job.lane <> v_job.queue then
         insert into kongflow.lane_check (lane) values (v_job.queue);

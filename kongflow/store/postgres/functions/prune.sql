@@ -1,7 +1,8 @@
 -- Purpose: delete up to `p_limit` finished jobs whose retention has passed and that no partition takes along: those of
 -- the default one, and what was kept for less than a day; ten times as many starts that no rate limit counts any more,
--- rows of runners that are gone for a week and hold nothing, and configs that no runner has but the last. Returns how
--- many jobs and starts. It is `p_latest` at most, whatever the server's clock says. Caller: prune.
+-- and slots that were decided about a day ago; rows of runners that are gone for a week and hold nothing, and configs
+-- that no runner has but the last. Returns how many jobs and starts. It is `p_latest` at most, whatever the server's
+-- clock says. Caller: prune.
 -- With the rights of its owner: nobody else has any to a single partition. Locks: the rows, without waiting.
 create or replace function kongflow.prune(p_limit integer, p_latest timestamptz, p_shift interval) returns integer
 language plpgsql security definer
@@ -24,6 +25,20 @@ begin
     delete from kongflow.start
     where ctid in (select ctid from kongflow.start where forget_at <= v_now limit 10 * p_limit for update skip locked);
     get diagnostics v_starts = row_count;
+    delete from kongflow.slot
+    where ctid in (
+        select s.ctid from kongflow.slot s
+        where s.decided_at <= v_now - interval '1 day'
+            and (
+                exists (select from kongflow.slot newer where newer.schedule = s.schedule and newer.at > s.at)
+                or not exists (select from kongflow.schedule seen where seen.name = s.schedule)
+            )
+            and not exists (
+                select from kongflow.schedule seen where seen.name = s.schedule and seen.waiting_slot = s.at
+            )
+        limit 10 * p_limit
+        for update skip locked
+    );
     for v_table, v_is_default in
         select 'kongflow.history_default'::regclass, true
         union all

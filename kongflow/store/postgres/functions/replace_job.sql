@@ -9,7 +9,8 @@ begin
     set task = p_job.task, state = case when p_run_at <= p_now then 2 else 1 end, queue = p_job.queue,
         rule = p_job.rule, lane = null, priority = p_job.priority, run_at = p_run_at,
         ready_at = greatest(p_run_at, p_now), max_attempts = p_job.max_attempts, flags = p_job.flags, tags = p_job.tags,
-        payload = p_job.payload::json, awaited = awaited or p_job.awaited, attempt = 0, crashes = 0, attempts = null
+        payload = p_job.payload::json, awaited = awaited or p_job.awaited, attempt = 0, crashes = 0, attempts = null,
+        schedule = null
     where id = p_id;
     if p_old_queue is not null then
         insert into kongflow.lane_check (lane) values (p_old_queue);

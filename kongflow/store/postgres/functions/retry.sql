@@ -39,11 +39,11 @@ begin
     end if;
     delete from kongflow.newest where newest.key = v_job.key;
     insert into kongflow.job (id, task, state, queue, rule, priority, run_at, ready_at, created_at, max_attempts,
-        job_key, flags, tags, claims, payload, attempts)
+        job_key, flags, tags, claims, payload, attempts, schedule)
     select h.id, h.task, 2, h.queue,
         (select name from kongflow.rule_of((select value from kongflow.meta where name = 'in_force'), h.queue)),
         h.priority, v_now, v_now, h.created_at, h.max_attempts, h.key, h.flags, h.tags, h.claims, p_payload::json,
-        h.attempts
+        h.attempts, h.schedule
     from kongflow.history h
     where h.id = p_id and h.state = v_job.state and h.purge_at = v_job.purge_at;
     delete from kongflow.history where id = p_id and state = v_job.state and purge_at = v_job.purge_at;

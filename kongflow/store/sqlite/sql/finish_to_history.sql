@@ -3,7 +3,7 @@
 -- Locks: nothing beyond the transaction.
 insert or replace into kongflow_history (id, task, state, reason, detail, queue, priority, run_at, created_at,
     claimed_at, finished_at, purge_at, max_attempts, key, flags, tags, attempt, claims, crashes, runner, progress,
-    payload, result, attempts)
+    payload, result, attempts, schedule)
 select j.id, j.task, :state, :reason, :detail, j.queue, coalesce(j.priority, 0), coalesce(j.run_at, j.created_at),
     j.created_at, j.claimed_at, :now,
     case when j.awaited then max(:purge_at, :awaited_until) else :purge_at end,
@@ -21,6 +21,7 @@ select j.id, j.task, :state, :reason, :detail, j.queue, coalesce(j.priority, 0),
             ),
             :ended
         )
-    ) end
+    ) end,
+    j.schedule
 from kongflow_job j left join kongflow_runner r on r.id = j.runner
 where j.id = :id and (:lease is null and j.state < 4 or j.lease = :lease and j.state = 4) and (:keep or j.awaited)

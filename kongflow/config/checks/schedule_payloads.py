@@ -1,0 +1,78 @@
+"""The jobs of schedules: what the next slot of each would add can be added."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from kongflow.config.checks.facts import Facts
+from kongflow.config.findings import Finding, Place, Related, finding, quoted
+from kongflow.config.project import Entry
+from kongflow.core.catalog import Catalog
+from kongflow.core.job import JobOptions
+from kongflow.core.json import Json, path_of
+from kongflow.core.new_job import new_job
+from kongflow.core.payload_template import Steps
+from kongflow.core.schedule import Schedule, Slot, slot_payload, slot_scope
+from kongflow.errors import InvalidPayload, KongFlowError, TemplateError
+
+
+def schedule_payload(facts: Facts, catalog: Catalog) -> Iterator[Finding]:
+    """The payload for the next slot can be made, fits the schema of the task, and gives its job a queue and a key."""
+    for schedule in catalog.schedules.values():
+        entry = facts.project.schedules[schedule.name]
+        slot = Slot(schedule.timing.after(facts.now))
+        try:
+            payload = slot_payload(schedule, slot, catalog.task(schedule.task).payload_schema)
+        except TemplateError:
+            yield from _not_rendered(facts, schedule, slot)
+            continue
+        try:
+            new_job(catalog, schedule.task, payload, JobOptions())
+        except InvalidPayload as error:
+            yield from _not_fitting(entry, schedule.task, payload, error)
+        except KongFlowError as error:
+            task = facts.project.tasks[schedule.task]
+            related = (Related(task.key_place(), "the task"),)
+            yield finding("schedule-payload", _payload_place(entry), str(error), _CORRECT, related)
+
+
+_CORRECT = "correct the payload here, or the task"
+
+
+def _not_rendered(facts: Facts, schedule: Schedule, slot: Slot) -> Iterator[Finding]:
+    for use in facts.templates:
+        if use.entry is facts.project.schedules[schedule.name] and use.template is not None:
+            try:
+                use.template.render(slot_scope(schedule, slot))
+            except TemplateError as error:
+                yield finding("schedule-payload", use.place(0, len(use.text)), str(error))
+
+
+def _not_fitting(entry: Entry, task: str, payload: Json, error: InvalidPayload) -> Iterator[Finding]:
+    places = {path_of(steps): steps for steps in _steps_in(payload)}
+    for problem in error.problems or (str(error),):
+        # What is missing has no place of its own: the mapping that it is missing in has.
+        inside = [path for path in places if re.match(re.escape(path) + r"[.:\[]", problem)]
+        place = _payload_place(entry, *places[max(inside, key=len)] if inside else ())
+        yield finding("schedule-payload", place, f"the payload does not fit {quoted(task)}: {problem}", _CORRECT)
+
+
+def _payload_place(entry: Entry, *steps: str | int) -> Place:
+    """Return the place of a value in the payload, of the payload where it is not written there, else of the task."""
+    if "payload" not in entry.value:
+        return entry.value_place("task")
+    value: Json = entry.value["payload"]
+    for index, step in enumerate(steps):
+        try:
+            value = value[step]
+        except (LookupError, TypeError):  # a template or `ts` made it
+            return entry.value_place("payload", *steps[:index])
+    return entry.value_place("payload", *steps)
+
+
+def _steps_in(value: Json, steps: Steps = ()) -> Iterator[Steps]:
+    yield steps
+    inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for step, item in inner:
+        yield from _steps_in(item, (*steps, step))

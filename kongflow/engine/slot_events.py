@@ -1,0 +1,81 @@
+"""Events of schedules: what became of their slots, told by the runner that decided about them."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from datetime import datetime
+from typing import ClassVar
+
+from kongflow.core.schedule import DecidedSlot, SlotOutcome, slot_text
+from kongflow.engine.events import Event
+
+
+@dataclass(frozen=True, slots=True)
+class SlotEvent(Event):
+    """What all of them say. `slot` is the instant, ISO 8601 in UTC."""
+
+    schedule: str
+    slot: str
+    backfilled: bool
+
+
+@dataclass(frozen=True, slots=True)
+class SlotFired(SlotEvent):
+    """The job of a slot was added."""
+
+    name: ClassVar[str] = "schedule.fired"
+    job: str
+
+
+@dataclass(frozen=True, slots=True)
+class SlotSkipped(SlotEvent):
+    """A slot adds no job: one of an earlier slot has not ended."""
+
+    name: ClassVar[str] = "schedule.skipped"
+    level: ClassVar[int] = logging.WARNING
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class SlotWaits(SlotEvent):
+    """The job of a slot is added when those of earlier ones have ended."""
+
+    name: ClassVar[str] = "schedule.waiting"
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class SlotFailed(SlotEvent):
+    """The job of a slot cannot be made: its payload does not fit its task, say. The next slot is tried again."""
+
+    name: ClassVar[str] = "schedule.failed"
+    level: ClassVar[int] = logging.ERROR
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class SlotsMissed(Event):
+    """Slots went by while no runner was there to fire them, and are not made up."""
+
+    name: ClassVar[str] = "schedule.missed"
+    level: ClassVar[int] = logging.WARNING
+    schedule: str
+    missed: int
+    at_least: bool
+    """There may be more: they are counted up to a bound."""
+    since: datetime
+    """The instant up to which slots had been decided about."""
+
+
+def told(schedule: str, decided: DecidedSlot) -> SlotEvent:
+    """Return the event that says what became of a slot."""
+    about = (schedule, slot_text(decided.slot.at), decided.slot.backfilled)
+    match decided.outcome:
+        case SlotOutcome.ADDED:
+            return SlotFired(*about, decided.job or "")
+        case SlotOutcome.WAITING:
+            return SlotWaits(*about, decided.note)
+        case SlotOutcome.FAILED:
+            return SlotFailed(*about, decided.note)
+    return SlotSkipped(*about, decided.note)

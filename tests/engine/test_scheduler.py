@@ -1,0 +1,400 @@
+"""The scheduler, tick by tick on a store whose clock is moved: what it fires, when it looks again, what it tells."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from kongflow.core.catalog import Catalog, content_hash
+from kongflow.core.job import Job
+from kongflow.core.payload_template import PayloadTemplate
+from kongflow.core.schedule import Catchup, CatchupPolicy, Every, Overlap, Schedule, slot_text
+from kongflow.engine.events import Event, Events, PartFailed
+from kongflow.engine.outage import Outage
+from kongflow.engine.scheduler import LOOK_AGAIN, MOST_AT_ONCE, NOT_IN_FORCE, REFUSED_AGAIN, Scheduler
+from kongflow.engine.slot_events import SlotFailed, SlotFired, SlotSkipped, SlotsMissed, SlotWaits
+from kongflow.errors import StoreUnavailable
+from kongflow.store.open import open_store
+from kongflow.store.records import JobFilter
+from tests.builders import QUICK, make_catalog
+from tests.engine.database import url_of
+from tests.engine.site import open_site
+from tests.engine.waiting import until_async
+from tests.store.stage import Stage, info
+
+pytestmark = pytest.mark.anyio
+
+QUARTER = timedelta(minutes=15)
+TOLD = {"properties": {"ts": {"type": "string"}, "backfilled": {"type": "boolean"}}}
+
+
+def every(seconds: float = 900.0, *, name: str = "report", task: str = "work", **options: Any) -> Schedule:
+    payload = PayloadTemplate.parse(options.pop("payload", {}))
+    return Schedule(name, Every(seconds), task, payload, **options)
+
+
+@dataclass
+class Clockwork:
+    """A scheduler with its store; `told` are its events."""
+
+    stage: Stage
+    catalog: Catalog
+    runner: int
+    told: list[Event]
+    scheduler: Scheduler
+    woken: list[int]
+
+    async def at(self, after: timedelta) -> datetime:
+        """Move the clock to some time after the next quarter of an hour; return that quarter."""
+        now = (await self.stage.store.timetable.states()).now
+        quarter = Every(900.0).after(now)
+        self.stage.advance((quarter + after - now).total_seconds())
+        return quarter
+
+    async def jobs(self) -> list[Job]:
+        return list(reversed((await self.stage.store.list_jobs(JobFilter(), 1000)).items))
+
+    async def payloads(self) -> list[Any]:
+        return [job.payload for job in await self.jobs()]
+
+    def of(self, kind: type[Event]) -> list[Any]:
+        return [event for event in self.told if isinstance(event, kind)]
+
+    def deployed(self, *schedules: Schedule, runner: int | None = None) -> Clockwork:
+        """The same with other schedules, as a runner of another process has them."""
+        catalog = replace(self.catalog, schedules={each.name: each for each in schedules})
+        return clockwork(self.stage, catalog, self.runner if runner is None else runner)
+
+
+def clockwork(stage: Stage, catalog: Catalog, runner: int) -> Clockwork:
+    told: list[Event] = []
+    woken: list[int] = []
+    events = Events(told.append)
+    scheduler = Scheduler(catalog, stage.store, runner, Outage(events), events, lambda: woken.append(1))
+    return Clockwork(stage, catalog, runner, told, scheduler, woken)
+
+
+@asynccontextmanager
+async def opened(folder: Path, *schedules: Schedule, seen: bool = True, **task: Any) -> AsyncIterator[Clockwork]:
+    """A runner's scheduler that has seen its schedules a second after a quarter of an hour."""
+    tasks = {"work": {"payload": TOLD, **task}, "picky": {"payload": {"required": ["id"]}}}
+    catalog = make_catalog(root=folder, url=url_of(folder), schedules=schedules, **tasks)
+    store = open_store(catalog.database, 1.0)
+    await store.open()
+    try:
+        stage = Stage(catalog.database, store)
+        runner = await store.join(info("work", "picky", config=content_hash(catalog.published())))
+        made = clockwork(stage, catalog, runner)
+        await made.at(timedelta(seconds=1))
+        if seen:
+            await made.scheduler.tick()
+        yield made
+    finally:
+        await store.close()
+
+
+# --- slots -----------------------------------------------------------------------------------------------------------
+
+
+async def test_first_sight_adds_nothing_and_the_next_look_is_at_the_next_slot(tmp_path: Path) -> None:
+    async with opened(tmp_path, every(), every(20.0, name="often"), seen=False) as made:
+        pause = await made.scheduler.tick()
+
+        assert 0 < pause <= 20
+        assert (await made.jobs(), made.told, made.woken) == ([], [], [])
+
+
+async def test_a_slot_adds_its_job_tells_it_and_wakes_the_worker(tmp_path: Path) -> None:
+    async with opened(tmp_path, every(payload={"n": "<< schedule.name >>"})) as made:
+        slot = await made.at(timedelta(seconds=5))
+        pause = await made.scheduler.tick()
+
+        (job,) = await made.jobs()
+        assert job.payload == {"n": "report", "ts": slot_text(slot), "backfilled": False}
+        assert made.told == [SlotFired("report", slot_text(slot), False, job.id)]
+        assert made.woken == [1]
+        assert pause <= LOOK_AGAIN
+        await made.scheduler.tick()
+        assert len(await made.jobs()) == 1
+
+
+async def test_of_five_schedulers_that_tick_at_once_one_adds_the_job(tmp_path: Path) -> None:
+    async with opened(tmp_path, every(overlap=Overlap.ALLOW)) as made:
+        all_five = [made, *(made.deployed(every(overlap=Overlap.ALLOW)) for _ in range(4))]
+        for _ in range(3):
+            await made.at(timedelta(seconds=5))
+            for each in all_five:
+                await each.scheduler.tick()
+
+        assert len(await made.jobs()) == 3
+        assert sum(len(each.of(SlotFired)) for each in all_five) == 3
+
+
+@pytest.mark.parametrize(
+    ("catchup", "slots", "missed"),
+    [
+        (Catchup(), 0, 12),
+        (Catchup(CatchupPolicy.LATEST, 3600.0), 1, 11),
+        (Catchup(CatchupPolicy.ALL, 3600.0), 4, 8),
+        (Catchup(CatchupPolicy.ALL, 86_400.0), 12, 0),
+    ],
+)
+async def test_after_three_hours_without_a_runner_the_documented_slots_are_made_up(
+    tmp_path: Path, catchup: Catchup, slots: int, missed: int
+) -> None:
+    async with opened(tmp_path, every(catchup=catchup, overlap=Overlap.ALLOW)) as made:
+        made.stage.advance(11 * 900)
+        last = await made.at(timedelta(minutes=5))
+        await made.scheduler.tick()
+        await made.scheduler.tick()
+
+        expected = [slot_text(last - n * QUARTER) for n in reversed(range(slots))]
+        assert await made.payloads() == [{"ts": slot, "backfilled": True} for slot in expected]
+        assert [(event.missed, event.at_least) for event in made.of(SlotsMissed)] == [(missed, False)] * (missed > 0)
+
+
+async def test_a_long_outage_is_made_up_in_bounded_steps(tmp_path: Path) -> None:
+    often = every(60.0, overlap=Overlap.ALLOW, catchup=Catchup(CatchupPolicy.ALL, 86_400.0))
+    async with opened(tmp_path, often) as made:
+        await made.at(timedelta(hours=5, seconds=30))
+        assert await made.scheduler.tick() == 0.0
+        assert len(await made.jobs()) == MOST_AT_ONCE
+        while await made.scheduler.tick() == 0.0:
+            pass
+
+        payloads = await made.payloads()
+        assert len(payloads) == len({each["ts"] for each in payloads}) == 5 * 60 + 15
+        assert [each["backfilled"] for each in payloads] == [True] * (len(payloads) - 1) + [False]
+
+
+async def test_what_cannot_be_made_is_told_and_the_next_slot_is_tried_again(tmp_path: Path) -> None:
+    picky = every(task="picky", payload={"ident": "x"})
+    async with opened(tmp_path, picky, every(name="fine"), every(name="lost", task="unknown")) as made:
+        for _ in range(2):
+            await made.at(timedelta(seconds=5))
+            await made.scheduler.tick()
+
+        assert [job.schedule for job in await made.jobs()] == ["fine"]
+        failed = {(event.schedule, event.why) for event in made.of(SlotFailed)}
+        assert len(made.of(SlotFailed)) == 4
+        assert {schedule for schedule, _ in failed} == {"report", "lost"}
+        assert any("$.id" in why for _, why in failed)
+
+
+async def test_a_schedule_that_the_database_refuses_keeps_no_other_from_firing_and_is_told_once(tmp_path: Path) -> None:
+    async with opened(tmp_path, every(payload={"n": "bad"}), every(name="fine")) as made:
+        await refuse(made.stage, "bad")
+        await made.at(timedelta(seconds=5))
+        assert await made.scheduler.tick() <= REFUSED_AGAIN
+        await made.scheduler.tick()
+
+        assert [job.schedule for job in await made.jobs()] == ["fine"]
+        (told,) = made.of(PartFailed)
+        assert "report" in told.error
+        assert "not this one" in told.error
+        await made.stage.sql("drop trigger picky on kongflow.job" if made.stage.on_postgres else "drop trigger picky")
+        await made.scheduler.tick()
+        assert [job.schedule for job in await made.jobs()] == ["fine", "report"]
+
+
+async def refuse(stage: Stage, text: str) -> None:
+    """Let the database refuse to add jobs whose payload contains a text."""
+    if not stage.on_postgres:
+        when = f"instr(new.payload, '{text}')"
+        await stage.sql(
+            f"create trigger picky before insert on kongflow_job when {when} "
+            "begin select raise(abort, 'not this one'); end"
+        )
+        return
+    await stage.sql(
+        "create function public.picky() returns trigger language plpgsql as $$ begin"
+        f" if strpos(new.payload\\:\\:text, '{text}') > 0 then raise exception 'not this one'; end if;"
+        " return new; end $$"
+    )
+    await stage.sql("create trigger picky before insert on kongflow.job for each row execute function public.picky()")
+
+
+async def test_a_database_that_is_away_is_told_by_the_caller(tmp_path: Path) -> None:
+    async with opened(tmp_path, every()) as made:
+
+        async def away(runner: int) -> None:
+            raise StoreUnavailable("away")
+
+        made.scheduler._timetable.states = away  # type: ignore[method-assign, assignment]
+        with pytest.raises(StoreUnavailable):
+            await made.scheduler.tick()
+
+
+# --- overlap ---------------------------------------------------------------------------------------------------------
+
+
+async def test_a_slot_that_waits_is_added_when_the_job_before_has_ended(tmp_path: Path) -> None:
+    async with opened(tmp_path, every(overlap=Overlap.QUEUE)) as made:
+        await made.at(timedelta(seconds=5))
+        await made.scheduler.tick()
+        running = await made.stage.claim_one(made.runner)
+        slot = await made.at(timedelta(seconds=5))
+        assert await made.scheduler.tick() <= LOOK_AGAIN
+        assert await made.scheduler.tick() <= QUICK.poll_interval
+        assert [event.slot for event in made.of(SlotWaits)] == [slot_text(slot)]
+
+        await made.stage.end(made.runner, running)
+        await made.scheduler.tick()
+        assert [event.slot for event in made.of(SlotFired)][1:] == [slot_text(slot)]
+        assert (await made.payloads())[1] == {"ts": slot_text(slot), "backfilled": False}
+
+
+async def test_a_slot_that_waits_goes_when_a_deploy_allows_overlap(tmp_path: Path) -> None:
+    async with opened(tmp_path, every(overlap=Overlap.QUEUE)) as made:
+        for _ in range(2):
+            await made.at(timedelta(seconds=5))
+            await made.scheduler.tick()
+        assert len(await made.jobs()) == 1
+
+        await made.deployed(every(overlap=Overlap.ALLOW)).scheduler.tick()
+        assert len(await made.jobs()) == 2
+
+
+async def test_a_slot_that_is_skipped_is_told_with_the_reason(tmp_path: Path) -> None:
+    async with opened(tmp_path, every()) as made:
+        for _ in range(2):
+            slot = await made.at(timedelta(seconds=5))
+            await made.scheduler.tick()
+
+        (job,) = await made.jobs()
+        assert made.of(SlotSkipped) == [SlotSkipped("report", slot_text(slot), False, f"job {job.id} has not ended")]
+
+
+# --- deploys, pauses, clocks -----------------------------------------------------------------------------------------
+
+
+async def test_a_changed_timing_holds_from_its_first_look_on_and_makes_nothing_up(tmp_path: Path) -> None:
+    catchup = Catchup(CatchupPolicy.ALL, 86_400.0)
+    async with opened(tmp_path, every(catchup=catchup)) as made:
+        changed = made.deployed(every(300.0, catchup=catchup, overlap=Overlap.ALLOW))
+        await made.at(timedelta(seconds=2))
+        await changed.scheduler.tick()
+        assert await made.jobs() == []
+
+        quarter = await made.at(timedelta(seconds=-299))
+        await changed.scheduler.tick()
+        assert [each["ts"] for each in await made.payloads()] == [
+            slot_text(quarter - timedelta(minutes=minutes)) for minutes in (10, 5)
+        ]
+
+
+async def test_another_payload_changes_the_next_slot_and_nothing_else(tmp_path: Path) -> None:
+    async with opened(tmp_path, every()) as made:
+        slot = await made.at(timedelta(seconds=5))
+        await made.deployed(every(payload={"n": 2})).scheduler.tick()
+
+        assert await made.payloads() == [{"n": 2, "ts": slot_text(slot), "backfilled": False}]
+
+
+async def test_a_schedule_that_is_gone_adds_nothing_and_begins_anew_when_it_comes_back(tmp_path: Path) -> None:
+    catchup = Catchup(CatchupPolicy.ALL, 86_400.0)
+    async with opened(tmp_path, every(catchup=catchup), every(name="stays")) as made:
+        await made.deployed(every(name="stays")).scheduler.tick()
+        assert set((await made.stage.store.timetable.states()).states) == {"stays"}
+        await made.at(timedelta(minutes=5))
+        await made.scheduler.tick()
+
+        assert [job.schedule for job in await made.jobs()] == []
+        await made.at(timedelta(seconds=5))
+        await made.scheduler.tick()
+        assert [job.schedule for job in await made.jobs()] == ["report", "stays"]
+
+
+async def test_a_runner_whose_config_is_not_in_force_fires_nothing_and_looks_again_soon(tmp_path: Path) -> None:
+    async with opened(tmp_path, every()) as made:
+        newer = await made.stage.runner("work", config="newer")
+        await made.at(timedelta(seconds=5))
+        assert await made.scheduler.tick() == NOT_IN_FORCE
+        assert await made.jobs() == []
+
+        await made.stage.store.leave(newer)
+        await made.scheduler.tick()
+        assert len(await made.jobs()) == 1
+
+
+async def test_a_paused_schedule_makes_up_nothing_when_it_goes_on(tmp_path: Path) -> None:
+    async with opened(tmp_path, every(catchup=Catchup(CatchupPolicy.ALL, 86_400.0))) as made:
+        await made.stage.store.timetable.pause("report", "", "")
+        await made.at(timedelta(seconds=5))
+        await made.scheduler.tick()
+        await made.stage.store.timetable.resume("report")
+        await made.scheduler.tick()
+        assert await made.jobs() == []
+
+        await made.at(timedelta(seconds=5))
+        await made.scheduler.tick()
+        assert len(await made.jobs()) == 1
+
+
+async def test_a_clock_that_jumps_and_comes_back_repeats_no_slot_and_loses_none_that_is_to_come(tmp_path: Path) -> None:
+    async with opened(tmp_path, every(overlap=Overlap.ALLOW)) as made:
+        first = await made.at(timedelta(seconds=5))
+        await made.scheduler.tick()
+        made.stage.advance(3 * 3600 + 300, wall_only=True)
+        await made.scheduler.tick()
+        assert [event.missed for event in made.of(SlotsMissed)] == [12]
+
+        made.stage.advance(-(3 * 3600 + 300), wall_only=True)
+        await made.scheduler.tick()
+        second = await made.at(timedelta(seconds=5))
+        await made.scheduler.tick()
+
+        assert second == first + QUARTER
+        assert [each["ts"] for each in await made.payloads()] == [slot_text(first), slot_text(second)]
+
+
+async def test_a_clock_that_is_set_back_over_a_slot_does_not_fire_it_again(tmp_path: Path) -> None:
+    async with opened(tmp_path, every(overlap=Overlap.ALLOW)) as made:
+        await made.at(timedelta(seconds=5))
+        await made.scheduler.tick()
+        made.stage.advance(-600, wall_only=True)
+        await made.scheduler.tick()
+        made.stage.advance(600, wall_only=True)
+        await made.scheduler.tick()
+
+        assert len(await made.jobs()) == 1
+
+
+# --- in a runner -----------------------------------------------------------------------------------------------------
+
+
+async def test_a_runner_fires_its_schedules(tmp_path: Path) -> None:
+    seen: list[Any] = []
+
+    async def work(payload: Any) -> None:
+        seen.append(payload["ts"])
+
+    each_second = every(1.0, overlap=Overlap.ALLOW)
+    async with open_site(tmp_path, {"work": {"run": work, "payload": TOLD}}, schedules=(each_second,)) as site:
+        await site.start()
+        await until_async(lambda: _are(seen, 3))
+        await site.stop()
+
+    slots = [datetime.fromisoformat(each) for each in sorted(seen)]
+    assert len(set(seen)) == len(seen)
+    assert slots[2] - slots[0] == timedelta(seconds=2)
+
+
+async def test_a_run_until_idle_adds_no_slots(tmp_path: Path) -> None:
+    async def work(payload: Any) -> None: ...
+
+    each_second = every(1.0, overlap=Overlap.ALLOW)
+    async with open_site(tmp_path, {"work": {"run": work, "payload": TOLD}}, schedules=(each_second,)) as site:
+        await site.run_all()
+
+        assert (await site.store.timetable.states()).states == {}
+
+
+async def _are(seen: list[Any], count: int) -> bool:
+    return len(seen) >= count

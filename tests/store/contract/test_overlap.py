@@ -1,0 +1,136 @@
+"""Overlap: what becomes of a slot while a job of an earlier one has not ended."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from kongflow.core.schedule import Slot
+from tests.store.firing import MINUTE, Desk, desk
+from tests.store.stage import RETRIED, Stage
+
+pytestmark = pytest.mark.anyio
+
+
+async def test_skip_leaves_a_slot_out_while_a_job_has_not_ended(stage: Stage) -> None:
+    skipping = await desk(stage)
+    assert await skipping.next_slot() == "added"
+    (first,) = await skipping.jobs()
+    assert await skipping.next_slot() == f"skipped: job {first.id} has not ended"
+
+    running = await stage.claim_one(skipping.runner)
+    assert await skipping.next_slot() == f"skipped: job {first.id} has not ended"
+    await stage.end(skipping.runner, running)
+    assert await skipping.next_slot() == "added"
+
+
+async def test_of_slots_that_are_due_together_skip_takes_the_first(stage: Stage) -> None:
+    skipping = await desk(stage)
+    stage.advance(180)
+    now = (await skipping.look()).now
+
+    decided = await skipping.fire(*(now - n * MINUTE for n in (2, 1, 0)))
+
+    assert [each.outcome for each in decided or ()] == ["added", "skipped", "skipped"]
+
+
+async def test_allow_looks_at_nothing(stage: Stage) -> None:
+    allowing = await desk(stage, "allow")
+
+    assert [await allowing.next_slot() for _ in range(3)] == ["added"] * 3
+    assert [job.state for job in await allowing.jobs()] == ["ready"] * 3
+
+
+async def test_queue_keeps_one_slot_until_the_job_before_has_ended(stage: Stage) -> None:
+    queueing = await desk(stage, "queue")
+    assert await queueing.next_slot() == "added"
+    running = await stage.claim_one(queueing.runner)
+    assert await queueing.next_slot() == f"waiting: for the end of job {running.id}"
+    assert await queueing.next_slot() == "skipped: an earlier slot waits"
+    assert not (await queueing.look()).states["nightly"].may_go
+    assert await queueing.let_go() == ""
+
+    await stage.end(queueing.runner, running)
+    state = (await queueing.look()).states["nightly"]
+    assert (state.waiting, state.may_go) == (Slot(queueing.slots[1]), True)
+    assert await queueing.next_slot() == "skipped: an earlier slot waits"
+    assert await queueing.let_go() == "added"
+    assert (await queueing.look()).states["nightly"].waiting is None
+    assert [job.state for job in await queueing.jobs()] == ["succeeded", "ready"]
+
+
+async def test_cancel_running_asks_for_the_end_and_the_newest_slot_waits_for_it(stage: Stage) -> None:
+    cancelling = await desk(stage, "cancel_running")
+    assert await cancelling.next_slot() == "added"
+    running = await stage.claim_one(cancelling.runner)
+    assert await cancelling.next_slot() == f"waiting: for the end of job {running.id}"
+    assert (await stage.job(running.id)).cancel_requested
+    assert await cancelling.next_slot() == f"waiting: for the end of job {running.id}"
+
+    await stage.end(cancelling.runner, running, RETRIED)
+    assert (await stage.state(running.id)) == "cancelled: request"
+    assert (await cancelling.look()).states["nightly"].waiting == Slot(cancelling.slots[2])
+    assert await cancelling.let_go() == "added"
+    assert len(await cancelling.jobs()) == 2
+
+
+async def test_cancel_running_takes_the_place_of_a_job_that_nobody_runs_at_once(stage: Stage) -> None:
+    cancelling = await desk(stage, "cancel_running")
+    await cancelling.next_slot()
+
+    assert await cancelling.next_slot() == "added"
+    assert [job.state for job in await cancelling.jobs()] == ["cancelled", "ready"]
+
+
+async def test_a_job_that_waits_for_its_retry_gives_way_to_the_new_slot(stage: Stage) -> None:
+    retrying = await desk(stage)
+    for retrying.overlap in ("skip", "queue", "cancel_running"):
+        await retrying.next_slot()
+        job = await stage.claim_one(retrying.runner)
+        await stage.end(retrying.runner, job, replace(RETRIED, delay=3600.0))
+        assert await retrying.next_slot() == "added"
+        assert await stage.state(job.id) == "cancelled: superseded"
+        await stage.end(retrying.runner, await stage.claim_one(retrying.runner))
+
+
+async def test_allow_passes_a_slot_that_waits_since_before_the_deploy(stage: Stage) -> None:
+    deployed = await desk(stage, "queue")
+    await deployed.next_slot()
+    await stage.claim_one(deployed.runner)
+    await deployed.next_slot()
+
+    deployed.overlap = "allow"
+    assert await deployed.next_slot() == "added"
+    assert await deployed.let_go() == "added"
+    assert len(await deployed.jobs()) == 3
+
+
+async def test_allow_leaves_a_job_that_waits_for_its_retry(stage: Stage) -> None:
+    allowing = await desk(stage, "allow")
+    await allowing.next_slot()
+    job = await stage.claim_one(allowing.runner)
+    await stage.end(allowing.runner, job, replace(RETRIED, delay=3600.0))
+
+    assert await allowing.next_slot() == "added"
+    assert await stage.state(job.id) == "retrying"
+
+
+async def test_a_finished_job_that_is_retried_counts_again(stage: Stage) -> None:
+    counting = await desk(stage)
+    await counting.next_slot()
+    job = await stage.claim_one(counting.runner)
+    await stage.end(counting.runner, job)
+    await stage.store.retry(job.id, "{}")
+
+    assert (await stage.job(job.id)).schedule == "nightly"
+    assert await counting.next_slot() == f"skipped: job {job.id} has not ended"
+
+
+async def test_jobs_of_other_schedules_and_of_calls_are_nothing_to_it(stage: Stage) -> None:
+    mine, other = await desk(stage), Desk(stage, await stage.runner("work", pid=2), name="other")
+    await stage.add()
+    await other.fire()
+    assert await other.next_slot() == "added"
+
+    assert await mine.next_slot() == "added"
