@@ -54,8 +54,9 @@ def pytest_configure(config: pytest.Config) -> None:
     at once, one worker would have all the long ones.
     """
     config.option.maxschedchunk = 1
-    gc.disable()
-    if sys.dont_write_bytecode and not hasattr(config, "workerinput"):
+    if hasattr(config, "workerinput"):
+        gc.disable()  # until all tests are collected
+    elif sys.dont_write_bytecode:
         compileall.compile_dir(Path(kongflow.__file__).parent, quiet=2)
 
 
