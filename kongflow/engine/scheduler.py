@@ -4,13 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 
 from kongflow.core.catalog import Catalog
 from kongflow.core.job import JobOptions
 from kongflow.core.new_job import new_job
-from kongflow.core.schedule import MOST_COUNTED, Due, Overlap, Schedule, Slot, SlotOutcome, due, slot_payload
+from kongflow.core.schedule import (
+    MOST_COUNTED,
+    DecidedSlot,
+    Due,
+    Overlap,
+    Schedule,
+    Slot,
+    SlotOutcome,
+    due,
+    slot_payload,
+)
 from kongflow.engine.events import Events, PartFailed
 from kongflow.engine.outage import Outage
 from kongflow.engine.slot_events import SlotsMissed, told
@@ -20,8 +30,8 @@ from kongflow.store.timetable import Firing, ScheduleState, SlotJob
 
 MOST_AT_ONCE = 100
 """Slots of one schedule that are decided about in one transaction: a long outage makes no long transaction."""
-LOOK_AGAIN = 60.0
-"""Seconds after which a scheduler looks, whatever it believes: a clock may have been set, a schedule removed."""
+LOOK_AGAIN = 10.0
+"""Seconds after which a scheduler looks, whatever it believes: a clock may have been set, a slot asked for by hand."""
 NOT_IN_FORCE = 5.0
 """Seconds between two looks of a runner whose config is not in force: it may come into force again."""
 REFUSED_AGAIN = 5.0
@@ -46,6 +56,7 @@ class Scheduler:
         self._outage = outage
         self._events = events
         self._wake = wake
+        self._order = list(catalog.schedules)
         self._next: dict[str, tuple[datetime, datetime]] = {}
         """Of each schedule the first slot after an instant."""
         self._refused: set[str] = set()
@@ -72,10 +83,15 @@ class Scheduler:
         if not states.states.keys() <= schedules.keys():
             await self._timetable.forget(self._runner, schedules.keys())
         pause = LOOK_AGAIN
-        for name, schedule in schedules.items():
+        for name in tuple(self._order):
             try:
-                pause = min(pause, await self._look(schedule, states.states.get(name), states.now))
-            except (StoreRefused, StoreBusy) as error:  # it does not keep the others from theirs
+                pause = min(pause, await self._look(schedules[name], states.states.get(name), states.now))
+            except StoreBusy:
+                # Each would wait as long. The others go first now: somebody may hold what this one alone needs.
+                self._order.remove(name)
+                self._order.append(name)
+                raise
+            except StoreRefused as error:  # it does not keep the others from theirs
                 pause = min(pause, REFUSED_AGAIN)
                 self._tell_refused(name, error)
             else:
@@ -86,17 +102,25 @@ class Scheduler:
         """Fire one schedule if anything is due, and return the seconds after `now` until there may be more to do."""
         if state is None or state.timing != schedule.timing.text or state.decided_up_to > now + SET_BACK:
             # Seen for the first time, or changed, or the clock was set back: from now on.
-            await self._fire(schedule, state, Due((), now))
-            return self._until_next(schedule, now, now)
-        if state.paused:
-            return self._until_next(schedule, now, now)
+            seen = await self._fire(schedule, state, Due((), now))
+            return min(self._until_next(schedule, now, now), self._patience(waits=seen is None))
         nothing = Due((), state.decided_up_to)
-        found = nothing if self._until_next(schedule, state.decided_up_to, now) > 0 else _due(schedule, state, now)
+        is_due = not state.paused and self._until_next(schedule, state.decided_up_to, now) == 0
+        found = due(schedule, state.decided_up_to, now, MOST_AT_ONCE) if is_due else nothing
         if found == nothing and _freed(schedule, state) is None:
-            return min(self._until_next(schedule, state.decided_up_to, now), self._patience(state))
-        if not await self._fire(schedule, state, found):
-            return min(self._until_next(schedule, now, now), self._catalog.runner.poll_interval)
-        return self._until_next(schedule, found.up_to, now)
+            since = now if state.paused else state.decided_up_to
+            return min(self._until_next(schedule, since, now), self._patience(waits=state.waiting is not None))
+        decided = await self._fire(schedule, state, found)
+        if decided is None:
+            return min(self._until_next(schedule, now, now), self._patience(waits=True))
+        waits = any(each.outcome is SlotOutcome.WAITING for each in decided) or state.waiting is not None
+        return min(self._until_next(schedule, found.up_to, now), self._patience(waits=waits))
+
+    def _patience(self, *, waits: bool) -> float:
+        """Return the seconds after which to look anyway. `waits`: for the jobs before a slot, or for somebody else who
+        is about to decide.
+        """
+        return self._catalog.runner.poll_interval if waits else LOOK_AGAIN
 
     def _tell_refused(self, name: str, error: StoreError) -> None:
         if name not in self._refused:
@@ -105,10 +129,6 @@ class Scheduler:
                 PartFailed("scheduler", f"schedule {name} could not fire, and is tried again: {error}", "")
             )
 
-    def _patience(self, state: ScheduleState) -> float:
-        """Return the seconds after which to look whether the jobs have ended that a slot waits for."""
-        return LOOK_AGAIN if state.waiting is None else self._catalog.runner.poll_interval
-
     def _until_next(self, schedule: Schedule, since: datetime, now: datetime) -> float:
         """Return the seconds from `now` to the first slot after `since`; 0 where it has come."""
         known = self._next.get(schedule.name)
@@ -116,8 +136,8 @@ class Scheduler:
             known = self._next[schedule.name] = since, schedule.timing.after(since)
         return max((known[1] - now).total_seconds(), 0.0)
 
-    async def _fire(self, schedule: Schedule, state: ScheduleState | None, found: Due) -> bool:
-        """Let the store decide, and tell what became of the slots; False where somebody else has decided."""
+    async def _fire(self, schedule: Schedule, state: ScheduleState | None, found: Due) -> Sequence[DecidedSlot] | None:
+        """Let the store decide, and tell what became of the slots; None where somebody else has decided."""
         waiting = None if state is None else _freed(schedule, state)
         slots = [slot_job(self._catalog, schedule, slot) for slot in found.slots]
         if waiting is not None:
@@ -125,7 +145,7 @@ class Scheduler:
         firing = Firing(schedule.name, schedule.timing.text, schedule.overlap, found.up_to, slots, state)
         decided = await self._timetable.fire(self._runner, firing)
         if decided is None:
-            return False
+            return None
         if found.missed and state is not None:
             at_least = found.missed >= MOST_COUNTED
             self._events.emit(SlotsMissed(schedule.name, found.missed, at_least, state.decided_up_to))
@@ -133,7 +153,7 @@ class Scheduler:
             self._events.emit(told(schedule.name, each))
         if any(each.outcome is SlotOutcome.ADDED for each in decided):
             self._wake()
-        return True
+        return decided
 
 
 def slot_job(catalog: Catalog, schedule: Schedule, slot: Slot, *, waited: bool = False) -> SlotJob:
@@ -150,7 +170,3 @@ def slot_job(catalog: Catalog, schedule: Schedule, slot: Slot, *, waited: bool =
 def _freed(schedule: Schedule, state: ScheduleState) -> Slot | None:
     """Return the slot that need not wait any longer, or None."""
     return state.waiting if state.may_go or schedule.overlap is Overlap.ALLOW else None
-
-
-def _due(schedule: Schedule, state: ScheduleState, now: datetime) -> Due:
-    return due(schedule, state.decided_up_to, now, MOST_AT_ONCE)

@@ -14,14 +14,15 @@ import pytest
 from kongflow.core.catalog import Catalog, content_hash
 from kongflow.core.job import Job
 from kongflow.core.payload_template import PayloadTemplate
-from kongflow.core.schedule import Catchup, CatchupPolicy, Every, Overlap, Schedule, slot_text
+from kongflow.core.schedule import Catchup, CatchupPolicy, Every, Overlap, Schedule, Slot, slot_text
 from kongflow.engine.events import Event, Events, PartFailed
 from kongflow.engine.outage import Outage
-from kongflow.engine.scheduler import LOOK_AGAIN, MOST_AT_ONCE, NOT_IN_FORCE, REFUSED_AGAIN, Scheduler
+from kongflow.engine.scheduler import LOOK_AGAIN, MOST_AT_ONCE, NOT_IN_FORCE, REFUSED_AGAIN, Scheduler, slot_job
 from kongflow.engine.slot_events import SlotFailed, SlotFired, SlotSkipped, SlotsMissed, SlotWaits
-from kongflow.errors import StoreUnavailable
+from kongflow.errors import StoreBusy, StoreUnavailable
 from kongflow.store.open import open_store
 from kongflow.store.records import JobFilter
+from kongflow.store.timetable import Firing
 from tests.builders import QUICK, make_catalog
 from tests.engine.database import url_of
 from tests.engine.site import open_site
@@ -240,7 +241,7 @@ async def test_a_slot_that_waits_is_added_when_the_job_before_has_ended(tmp_path
         await made.scheduler.tick()
         running = await made.stage.claim_one(made.runner)
         slot = await made.at(timedelta(seconds=5))
-        assert await made.scheduler.tick() <= LOOK_AGAIN
+        assert await made.scheduler.tick() <= QUICK.poll_interval
         assert await made.scheduler.tick() <= QUICK.poll_interval
         assert [event.slot for event in made.of(SlotWaits)] == [slot_text(slot)]
 
@@ -335,6 +336,56 @@ async def test_a_paused_schedule_makes_up_nothing_when_it_goes_on(tmp_path: Path
         await made.at(timedelta(seconds=5))
         await made.scheduler.tick()
         assert len(await made.jobs()) == 1
+
+
+async def test_a_line_that_changes_during_a_pause_loses_no_slot_after_it(tmp_path: Path) -> None:
+    async with opened(tmp_path, every()) as made:
+        await made.stage.store.timetable.pause("report", "", "")
+        changed = made.deployed(every(300.0))
+        await changed.scheduler.tick()
+        await made.stage.store.timetable.resume("report")
+        slot = await made.at(timedelta(seconds=-295))
+        await changed.scheduler.tick()
+
+        assert [each["ts"] for each in await made.payloads()] == [slot_text(slot - timedelta(seconds=300))]
+
+
+async def test_a_slot_that_was_asked_for_by_hand_during_a_pause_is_let_go_all_the_same(tmp_path: Path) -> None:
+    async with opened(tmp_path, every(overlap=Overlap.QUEUE)) as made:
+        await made.at(timedelta(seconds=5))
+        await made.scheduler.tick()
+        timetable, running = made.stage.store.timetable, await made.stage.claim_one(made.runner)
+        await timetable.pause("report", "", "")
+        schedule, now = made.catalog.schedules["report"], (await timetable.states()).now
+        by_hand = slot_job(made.catalog, schedule, Slot(now))
+        await timetable.fire_by_hand(Firing("report", schedule.timing.text, Overlap.QUEUE, now, [by_hand]))
+        await made.stage.end(made.runner, running)
+        await made.at(timedelta(seconds=5))
+        await made.scheduler.tick()
+
+        assert [each["ts"] for each in await made.payloads()][1:] == [slot_text(now)]
+
+
+async def test_a_schedule_that_somebody_holds_up_is_looked_at_last_the_next_time(tmp_path: Path) -> None:
+    async with opened(tmp_path, every(name="held"), every(name="fine")) as made:
+        timetable, held = made.stage.store.timetable, ["held"]
+        fire = timetable.fire
+
+        async def busy(runner: int, firing: Firing) -> Any:
+            if firing.schedule in held:
+                raise StoreBusy("somebody holds a job of it")
+            return await fire(runner, firing)
+
+        timetable.fire = busy  # type: ignore[method-assign]
+        await made.at(timedelta(seconds=5))
+        for _ in range(2):
+            with pytest.raises(StoreBusy):
+                await made.scheduler.tick()
+        assert [job.schedule for job in await made.jobs()] == ["fine"]
+
+        held.clear()
+        await made.scheduler.tick()
+        assert [job.schedule for job in await made.jobs()] == ["fine", "held"]
 
 
 async def test_a_clock_that_jumps_and_comes_back_repeats_no_slot_and_loses_none_that_is_to_come(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from sqlalchemy.engine import Connection
 
 from kongflow.core.job import NewJob, Reason
 from kongflow.core.schedule import DecidedSlot, Overlap, Slot, SlotOutcome
+from kongflow.core.task import JobKeyMode
 from kongflow.store.instants import to_instant, to_millis
 from kongflow.store.sqlite.access import Access
 from kongflow.store.sqlite.adding import add_jobs
@@ -59,8 +60,12 @@ class SqliteTimetable:
         """See Timetable.forget."""
 
         def work(tx: Transaction) -> None:
-            if _is_in_force(tx, runner):
-                tx.run("forget_schedules", names=json.dumps(list(but)))
+            if not _is_in_force(tx, runner):
+                return
+            for name, *_ in tx.all("schedule_states", name=None):
+                if name not in but:
+                    _give_up(tx, name, "the schedule was removed while it waited")
+            tx.run("forget_schedules", names=json.dumps(list(but)))
 
         await self._access.write(work)
 
@@ -78,11 +83,7 @@ class SqliteTimetable:
 
         def work(tx: Transaction) -> None:
             tx.run("pause_schedule", name=name, reason=reason, author=author, now=tx.now)
-            state = _state(tx, name)
-            if state is not None and state.waiting is not None:
-                at = to_millis(state.waiting.at)
-                _write(tx, name, at, SlotOutcome.SKIPPED, note="the schedule was paused while it waited")
-                tx.run("let_slot_wait", schedule=name, at=None, backfilled=None)
+            _give_up(tx, name, "the schedule was paused while it waited")
 
         await self._access.write(work)
 
@@ -106,7 +107,9 @@ def _fire(tx: Transaction, runner: int, firing: Firing) -> list[DecidedSlot] | N
         is_new = tx.run("see_schedule", name=firing.schedule, timing=firing.timing, up_to=up_to)
         return _decide(tx, firing) if is_new else None
     state, seen = _state(tx, firing.schedule), firing.seen
-    if state is None or state.paused or (state.timing, state.decided_up_to) != (seen.timing, seen.decided_up_to):
+    if state is None or (state.timing, state.decided_up_to) != (seen.timing, seen.decided_up_to):
+        return None
+    if state.paused and not all(due.waited for due in firing.slots):
         return None
     tx.run("decide_up_to", name=firing.schedule, timing=firing.timing, up_to=up_to)
     return _decide(tx, firing)
@@ -130,7 +133,11 @@ def _decide_slot(tx: Transaction, firing: Firing, due: SlotJob) -> DecidedSlot |
     outcome, note = _outcome(firing.overlap, due, _in_the_way(tx, firing, due), waiting)
     if outcome is SlotOutcome.WAITING and due.waited:
         return None
-    job = _add(tx, firing, due.job) if outcome is SlotOutcome.ADDED and due.job is not None else None
+    job: int | None = None
+    if outcome is SlotOutcome.ADDED and due.job is not None:
+        job, is_its = _add(tx, firing, due.job)
+        if not is_its:
+            outcome, note = SlotOutcome.SKIPPED, f"job {job} has its key"
     if outcome is SlotOutcome.WAITING:
         if waiting is not None:
             _write(tx, name, to_millis(waiting.at), SlotOutcome.SKIPPED, note="a newer slot came while it waited")
@@ -156,26 +163,39 @@ def _outcome(overlap: Overlap, due: SlotJob, unfinished: list[int], waiting: Slo
 def _in_the_way(tx: Transaction, firing: Firing, due: SlotJob) -> list[int]:
     """Return the jobs of earlier slots that a slot does not pass, after those are cancelled that it cancels."""
     unfinished = _unfinished(tx, firing.schedule)
-    if firing.overlap is Overlap.CANCEL_RUNNING and not due.waited and unfinished:
+    if firing.overlap is Overlap.CANCEL_RUNNING and due.job is not None and not due.waited:
         for job_id in unfinished:
             cancel(tx, job_id)
         unfinished = _unfinished(tx, firing.schedule)
     return unfinished
 
 
-def _add(tx: Transaction, firing: Firing, job: NewJob) -> int:
-    """Add the job of a slot. Unless slots may overlap, jobs of earlier ones that wait for a retry give way to it."""
+def _add(tx: Transaction, firing: Firing, job: NewJob) -> tuple[int, bool]:
+    """Add the job of a slot. Unless slots may overlap, jobs of earlier ones that wait for a retry give way to it.
+
+    Return its id, and False where nothing was added, because another job has its key (`unsafe_dedupe`).
+    """
     if firing.overlap is not Overlap.ALLOW:
         for earlier, waits_for_retry in tx.all("jobs_of_schedule", schedule=firing.schedule):
             if waits_for_retry:
                 cancel_waiting(tx, earlier, Reason.SUPERSEDED)
-    added = int(add_jobs(tx, [job])[0].id)
-    tx.run("mark_of_schedule", schedule=firing.schedule, id=added)
-    return added
+    (added,) = add_jobs(tx, [job])
+    is_its = added.created or job.job_key_mode is not JobKeyMode.UNSAFE_DEDUPE
+    if is_its:
+        tx.run("mark_of_schedule", schedule=firing.schedule, id=int(added.id))
+    return int(added.id), is_its
 
 
 def _unfinished(tx: Transaction, name: str) -> list[int]:
     return [job_id for job_id, waits_for_retry in tx.all("jobs_of_schedule", schedule=name) if not waits_for_retry]
+
+
+def _give_up(tx: Transaction, name: str, why: str) -> None:
+    """Let the slot that waits, if there is one, add nothing."""
+    state = _state(tx, name)
+    if state is not None and state.waiting is not None:
+        _write(tx, name, to_millis(state.waiting.at), SlotOutcome.SKIPPED, note=why)
+        tx.run("let_slot_wait", schedule=name, at=None, backfilled=None)
 
 
 def _write(tx: Transaction, name: str, at: int, outcome: SlotOutcome, job: int | None = None, note: str = "") -> None:

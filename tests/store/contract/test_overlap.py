@@ -6,9 +6,11 @@ from dataclasses import replace
 
 import pytest
 
+from kongflow.core.outcome import RunAgain
 from kongflow.core.schedule import Slot
+from kongflow.store.timetable import SlotJob
 from tests.store.firing import MINUTE, Desk, desk
-from tests.store.stage import RETRIED, Stage
+from tests.store.stage import RETRIED, Stage, new
 
 pytestmark = pytest.mark.anyio
 
@@ -106,6 +108,42 @@ async def test_allow_passes_a_slot_that_waits_since_before_the_deploy(stage: Sta
     assert len(await deployed.jobs()) == 3
 
 
+async def test_a_slot_without_a_job_cancels_none(stage: Stage) -> None:
+    cancelling = await desk(stage, "cancel_running")
+    await cancelling.next_slot()
+    running = await stage.claim_one(cancelling.runner)
+    stage.advance(60)
+    now = (await cancelling.look()).now
+
+    (failed,) = await cancelling.fire(SlotJob(Slot(now), None, trouble="it does not fit")) or ()
+    assert failed.outcome == "failed"
+    assert not (await stage.job(running.id)).cancel_requested
+
+
+async def test_a_job_that_its_handler_has_put_off_does_not_wait_for_a_retry(stage: Stage) -> None:
+    snoozing = await desk(stage)
+    await snoozing.next_slot()
+    await stage.end(snoozing.runner, await stage.claim_one(snoozing.runner), replace(RETRIED, delay=0.0))
+    again = await stage.claim_one(snoozing.runner)
+    await stage.end(snoozing.runner, again, RunAgain(3600.0, gives_back=True))
+
+    assert await snoozing.next_slot() == f"skipped: job {again.id} has not ended"
+
+
+async def test_a_slot_whose_key_another_job_has_takes_that_job_from_nobody(stage: Stage) -> None:
+    mine, other = await desk(stage, "allow"), Desk(stage, await stage.runner("work", pid=2), name="other")
+    await other.fire()
+    dedupe = new(key="k", mode="unsafe_dedupe")
+    assert await other.next_slot(dedupe) == "added"
+    (job,) = await other.jobs()
+
+    assert await mine.next_slot(dedupe) == f"skipped: job {job.id} has its key"
+    assert (await stage.job(job.id)).schedule == "other"
+    called = await stage.add(key="called")
+    assert await mine.next_slot(new(key="called", mode="unsafe_dedupe")) == f"skipped: job {called.id} has its key"
+    assert (await stage.job(called.id)).schedule is None
+
+
 async def test_allow_leaves_a_job_that_waits_for_its_retry(stage: Stage) -> None:
     allowing = await desk(stage, "allow")
     await allowing.next_slot()
@@ -134,3 +172,15 @@ async def test_jobs_of_other_schedules_and_of_calls_are_nothing_to_it(stage: Sta
     assert await other.next_slot() == "added"
 
     assert await mine.next_slot() == "added"
+
+
+async def test_allow_does_not_wait_for_a_slot_that_waited_under_another_rule(stage: Stage) -> None:
+    changing = await desk(stage, "queue")
+    await changing.next_slot()
+    await stage.claim_one(changing.runner)
+    assert (await changing.next_slot()).startswith("waiting")
+
+    changing.overlap = "allow"
+    assert await changing.next_slot() == "added"
+    assert await changing.let_go() == "added"
+    assert len(await changing.jobs()) == 3

@@ -112,6 +112,20 @@ async def test_schedules_that_a_config_has_no_more_are_forgotten_and_begin_anew(
     assert await old.fire() == []
 
 
+async def test_a_slot_that_waits_is_given_up_with_its_schedule(stage: Stage) -> None:
+    waiting = await desk(stage, "queue")
+    await waiting.next_slot()
+    await stage.claim_one(waiting.runner)
+    await waiting.next_slot()
+    await stage.store.timetable.forget(waiting.runner, [])
+
+    assert await waiting.fire() == []
+    view = (await stage.store.timetable.views())[0]
+    assert view.last is not None
+    assert told(view.last) == "skipped: the schedule was removed while it waited"
+    assert (await waiting.look()).states["nightly"].waiting is None
+
+
 async def test_a_slot_without_a_job_says_why(stage: Stage) -> None:
     failing = await desk(stage)
     stage.advance(60)
@@ -140,7 +154,7 @@ async def test_a_job_key_holds_for_slots_as_for_any_call(stage: Stage) -> None:
     keyed = await desk(stage, overlap="allow")
     assert await keyed.next_slot(new(key="k", mode=JobKeyMode.REPLACE)) == "added"
     assert await keyed.next_slot(new(key="k", mode=JobKeyMode.REPLACE)) == "added"
-    assert await keyed.next_slot(new(key="k", mode=JobKeyMode.UNSAFE_DEDUPE)) == "added"
+    assert await keyed.next_slot(new(key="k", mode=JobKeyMode.UNSAFE_DEDUPE)) == "skipped: job 1 has its key"
 
     (job,) = await keyed.jobs()
     assert job.schedule == "nightly"

@@ -27,18 +27,20 @@ begin
     end if;
     v_decided := (v_at, (p_slot ->> 'backfilled')::boolean, 'skipped', null, null);
     if p_overlap <> 'allow' then
-        v_unfinished := kongflow.unfinished_of(p_schedule);
-        if p_overlap = 'cancel_running' and not v_waited and v_unfinished <> '{}' then
+        v_unfinished := kongflow.in_the_way(p_schedule);
+        if p_overlap = 'cancel_running' and not v_waited and p_slot ->> 'trouble' is null and v_unfinished <> '{}' then
             perform kongflow.cancel(id, p_shift) from unnest(v_unfinished) as id;
-            v_unfinished := kongflow.unfinished_of(p_schedule);
+            v_unfinished := kongflow.in_the_way(p_schedule);
         end if;
     end if;
     if p_slot ->> 'trouble' is not null then
         v_decided.outcome := 'failed';
         v_decided.note := p_slot ->> 'trouble';
     elsif p_overlap = 'allow' or v_unfinished = '{}' and v_waiting is null then
-        v_decided.outcome := 'added';
-        v_decided.job := kongflow.add_slot_job(p_schedule, p_overlap, p_slot -> 'job', p_now, p_shift);
+        select added.id, case when added.is_its then 'added' else 'skipped' end,
+            case when not added.is_its then format('job %s has its key', added.id) end
+        into v_decided.job, v_decided.outcome, v_decided.note
+        from kongflow.add_slot_job(p_schedule, p_overlap, p_slot -> 'job', p_now, p_shift) as added;
     elsif v_waited then
         return null;
     elsif p_overlap = 'cancel_running' or p_overlap = 'queue' and v_waiting is null then

@@ -1,3 +1,3 @@
--- Purpose: write of which schedule a job that does not run is. Caller: fire.
+-- Purpose: write of which schedule a job is. Caller: fire.
 -- Locks: nothing beyond the transaction.
-update kongflow_job set schedule = :schedule where id = :id and state <> 4
+update kongflow_job set schedule = :schedule where id = :id
