@@ -9,9 +9,7 @@ from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
 from types import TracebackType
-from typing import Self, Unpack
-
-from sqlalchemy.ext.asyncio import AsyncConnection
+from typing import TYPE_CHECKING, Self, Unpack
 
 from kongflow.config.binding import bind
 from kongflow.config.load import load_catalog
@@ -47,6 +45,9 @@ from kongflow.store.connections import run_in
 from kongflow.store.open import open_store
 from kongflow.store.records import JobFilter, Page, QueueCounts
 from kongflow.store.releases import refuse_incompatible
+
+if TYPE_CHECKING:  # it would load the ORM, a fifth of the start of every command
+    from sqlalchemy.ext.asyncio import AsyncConnection
 
 # A waiting caller looks often at first, when most jobs end, and once a second later.
 _FIRST_LOOK, _LAST_LOOK = 0.02, 1.0

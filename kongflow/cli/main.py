@@ -11,6 +11,7 @@ from typing import Any
 
 import click
 
+from kongflow.cli import garbage
 from kongflow.cli.lazy import Entry, LazyGroup
 from kongflow.cli.options import DATABASE, epilogue
 from kongflow.cli.output import colour_wanted, error, never_fail_to_print
@@ -132,4 +133,5 @@ def main() -> None:
     # A lost connection is told by us; psycopg adds a line for each pipeline that it closes then
     # (https://github.com/psycopg/psycopg/blob/3.2.3/psycopg/psycopg/_pipeline.py).
     logging.getLogger("psycopg").setLevel(logging.ERROR)
+    garbage.rest()
     command(prog_name="kongflow")

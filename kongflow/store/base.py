@@ -20,10 +20,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from datetime import datetime
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from sqlalchemy.engine import Connection
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from kongflow.core.job import Job, NewJob, UnroutedJob
 from kongflow.core.queue import QueueRules
@@ -47,6 +46,9 @@ from kongflow.store.records import (
     Settlement,
 )
 from kongflow.store.timetable import Timetable
+
+if TYPE_CHECKING:  # it would load the ORM, a fifth of the start of every command
+    from sqlalchemy.ext.asyncio import AsyncConnection
 
 
 class LeaseKeeper(Protocol):

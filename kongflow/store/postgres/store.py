@@ -7,9 +7,9 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
 
 from sqlalchemy.engine import Connection
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from kongflow.core.catalog import DatabaseSettings
 from kongflow.core.job import Job, NewJob, UnroutedJob
@@ -56,6 +56,9 @@ from kongflow.store.releases import refuse_newer, refuse_other_name, status_of
 from kongflow.store.rows import Row, job_of, row_id
 from kongflow.store.statements import check_schema
 from kongflow.store.suspects import SHORTEST_GAP, Suspects
+
+if TYPE_CHECKING:  # it would load the ORM, a fifth of the start of every command
+    from sqlalchemy.ext.asyncio import AsyncConnection
 
 JOBS_A_SECOND = 100
 """How many jobs of one call are certainly added in a second, by a server that is very busy."""
