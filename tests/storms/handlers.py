@@ -57,6 +57,14 @@ def tick(payload: Any, job: Any) -> Any:
     return work({**payload, "seconds": 0.05}, job)
 
 
+def stumble(payload: Any, job: Any) -> Any:
+    """Outlast the period of a schedule, and fail the first time."""
+    result = work({**payload, "seconds": 0.7}, job)
+    if job.attempt == 1 and not job.cancelled:
+        raise ConnectionError("the other side is away")
+    return result
+
+
 def plan(payload: Any, job: Any) -> Any:
     """Add a job for later."""
     note_job("start", payload, job)
