@@ -161,10 +161,6 @@ class Due:
     missed: int = 0
     """Slots that are not made up; MOST_COUNTED stands for as many or more."""
 
-    def is_all(self, now: datetime) -> bool:
-        """Say whether nothing is due after it."""
-        return self.up_to >= now
-
 
 def due(schedule: Schedule, since: datetime, now: datetime, limit: int) -> Due:
     """Return which slots after `since` and up to `now` are added, oldest first, and how many are missed.

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import time
+import traceback
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 
 from kongflow.core.catalog import Catalog
 from kongflow.core.job import JobOptions, NewJob
+from kongflow.core.json import printable
 from kongflow.core.new_job import new_job
 from kongflow.core.schedule import (
     MOST_COUNTED,
@@ -25,7 +27,7 @@ from kongflow.core.schedule import (
 from kongflow.engine.events import Events, PartFailed
 from kongflow.engine.outage import Outage
 from kongflow.engine.slot_events import SlotsMissed, told
-from kongflow.errors import KongFlowError, StoreBusy, StoreError, StoreRefused
+from kongflow.errors import KongFlowError, StoreBusy, StoreError, StoreUnavailable
 from kongflow.store.base import Store
 from kongflow.store.timetable import Firing, ScheduleState, SlotJob
 
@@ -39,7 +41,6 @@ REFUSED_AGAIN = 5.0
 """Seconds until a schedule is tried again for which the database took no job."""
 SET_BACK = timedelta(seconds=1)
 """So far ahead of the clock nobody has decided: it was set back. What was decided about is not decided again."""
-
 
 LONGEST_TROUBLE = 2000
 """Characters that are kept of why a slot has no job."""
@@ -58,6 +59,7 @@ class Scheduler:
         self._events = events
         self._wake = wake
         self._order = list(catalog.schedules)
+        """Who waited for somebody's lock is looked at last."""
         self._next: dict[str, tuple[datetime, datetime]] = {}
         """Of each schedule the first slot after an instant."""
         self._refused: set[str] = set()
@@ -92,7 +94,9 @@ class Scheduler:
                 self._order.remove(name)
                 self._order.append(name)
                 raise
-            except StoreRefused as error:  # it does not keep the others from theirs
+            except StoreUnavailable:
+                raise
+            except Exception as error:  # whatever it is, it does not keep the others from theirs
                 pause = min(pause, REFUSED_AGAIN)
                 self._tell_refused(name, error)
             else:
@@ -103,7 +107,7 @@ class Scheduler:
         """Fire one schedule if anything is due, and return the seconds after `now` until there may be more to do."""
         if state is None or state.timing != schedule.timing.text or state.decided_up_to > now + SET_BACK:
             # Seen for the first time, or changed, or the clock was set back: from now on.
-            seen = await self._fire(schedule, state, Due((), now))
+            seen = await self._fire(schedule, state, Due((), now), now)
             return min(self._until_next(schedule, now, now), self._patience(waits=seen is None))
         nothing = Due((), state.decided_up_to)
         is_due = not state.paused and self._until_next(schedule, state.decided_up_to, now) == 0
@@ -111,7 +115,7 @@ class Scheduler:
         if found == nothing and _freed(schedule, state) is None:
             since = now if state.paused else state.decided_up_to
             return min(self._until_next(schedule, since, now), self._patience(waits=state.waiting is not None))
-        decided = await self._fire(schedule, state, found)
+        decided = await self._fire(schedule, state, found, now)
         if decided is None:
             return min(self._until_next(schedule, now, now), self._patience(waits=True))
         waits = any(each.outcome is SlotOutcome.WAITING for each in decided) or state.waiting is not None
@@ -123,12 +127,12 @@ class Scheduler:
         """
         return self._catalog.runner.poll_interval if waits else LOOK_AGAIN
 
-    def _tell_refused(self, name: str, error: StoreError) -> None:
+    def _tell_refused(self, name: str, error: Exception) -> None:
         if name not in self._refused:
             self._refused.add(name)
-            self._events.emit(
-                PartFailed("scheduler", f"schedule {name} could not fire, and is tried again: {error}", "")
-            )
+            what = f"schedule {name} could not fire, and is tried again: {error}"
+            trace = "" if isinstance(error, KongFlowError) else "".join(traceback.format_exception(error))
+            self._events.emit(PartFailed("scheduler", what, trace))
 
     def _until_next(self, schedule: Schedule, since: datetime, now: datetime) -> float:
         """Return the seconds from `now` to the first slot after `since`; 0 where it has come."""
@@ -137,13 +141,15 @@ class Scheduler:
             known = self._next[schedule.name] = since, schedule.timing.after(since)
         return max((known[1] - now).total_seconds(), 0.0)
 
-    async def _fire(self, schedule: Schedule, state: ScheduleState | None, found: Due) -> Sequence[DecidedSlot] | None:
+    async def _fire(
+        self, schedule: Schedule, state: ScheduleState | None, found: Due, now: datetime
+    ) -> Sequence[DecidedSlot] | None:
         """Let the store decide, and tell what became of the slots; None where somebody else has decided."""
         waiting = None if state is None else _freed(schedule, state)
         slots = [slot_job(self._catalog, schedule, slot) for slot in found.slots]
         if waiting is not None:
             slots.insert(0, slot_job(self._catalog, schedule, waiting, waited=True))
-        firing = Firing(schedule.name, schedule.timing.text, schedule.overlap, found.up_to, slots, state)
+        firing = Firing(schedule.name, schedule.timing.text, schedule.overlap, found.up_to, now, slots, state)
         decided = await self._timetable.fire(self._runner, firing)
         if decided is None:
             return None
@@ -163,7 +169,7 @@ def slot_job(catalog: Catalog, schedule: Schedule, slot: Slot, *, waited: bool =
         job = made_job(catalog, schedule, slot)
     except Exception as error:  # whatever it is, it is this slot's failure
         text = str(error) if isinstance(error, KongFlowError) else f"{type(error).__name__}: {error}"
-        return SlotJob(slot, None, text[:LONGEST_TROUBLE], waited)
+        return SlotJob(slot, None, printable(text)[:LONGEST_TROUBLE], waited)
     return SlotJob(slot, job, None, waited)
 
 

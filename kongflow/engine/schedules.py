@@ -74,7 +74,7 @@ class Schedules:
         while not decided:  # at the very millisecond of another slot there is none left
             now = (await self._timetable.states()).now
             job = SlotJob(Slot(now), made_job(self._catalog, schedule, Slot(now)))
-            firing = Firing(schedule.name, schedule.timing.text, schedule.overlap, now, [job])
+            firing = Firing(schedule.name, schedule.timing.text, schedule.overlap, now, now, [job])
             decided = await self._timetable.fire_by_hand(firing)
         self._wake()
         return decided[0]

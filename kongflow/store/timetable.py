@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Protocol, TypeAlias
 
 from kongflow.core.job import NewJob
@@ -17,6 +17,9 @@ from kongflow.store.rows import Row
 
 MOST_AT_ONCE = 100
 """Jobs that one slot cancels, or that give way to it, in one transaction; and those that a view names."""
+
+STALE = timedelta(seconds=10)
+"""Who was frozen for longer since he read the time knows nothing of what is late now."""
 
 Stored: TypeAlias = int | datetime
 """An instant as a dialect has it."""
@@ -77,6 +80,8 @@ class Firing:
     timing: str
     overlap: Overlap
     up_to: datetime
+    read: datetime
+    """The time that the caller goes by, as it was read."""
     slots: Sequence[SlotJob] = ()
     seen: ScheduleState | None = None
     """As the caller has read it; None: it is seen for the first time."""
@@ -91,8 +96,8 @@ class Timetable(Protocol):
 
     async def fire(self, runner: int, firing: Firing) -> list[DecidedSlot] | None:
         """Decide about slots: jobs are added as `Overlap` says, and say of which schedule they are. None, and nothing
-        written, where the schedule is not as it was seen, is paused, or the runner's config is not in force. A slot
-        that was decided about before is left out.
+        written, where the schedule is not as it was seen, is paused, the runner's config is not in force, or the time
+        was read more than STALE ago. A slot that was decided about before is left out.
         """
         ...
 

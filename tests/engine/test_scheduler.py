@@ -10,7 +10,7 @@ import pytest
 
 from kongflow.core.schedule import Catchup, CatchupPolicy, Overlap, Slot, slot_text
 from kongflow.engine.events import PartFailed
-from kongflow.engine.scheduler import LOOK_AGAIN, MOST_AT_ONCE, NOT_IN_FORCE, REFUSED_AGAIN, slot_job
+from kongflow.engine.scheduler import MOST_AT_ONCE, NOT_IN_FORCE, REFUSED_AGAIN, slot_job
 from kongflow.engine.slot_events import SlotFailed, SlotFired, SlotSkipped, SlotsMissed, SlotWaits
 from kongflow.errors import StoreBusy, StoreUnavailable
 from kongflow.store.timetable import Firing
@@ -40,7 +40,7 @@ async def test_a_slot_adds_its_job_tells_it_and_wakes_the_worker(tmp_path: Path)
         assert job.payload == {"n": "report", "ts": slot_text(slot), "backfilled": False}
         assert made.told == [SlotFired("report", slot_text(slot), False, job.id)]
         assert made.woken == [1]
-        assert pause <= LOOK_AGAIN
+        assert pause > 0
         await made.scheduler.tick()
         assert len(await made.jobs()) == 1
 
@@ -195,6 +195,38 @@ async def test_a_slot_that_is_skipped_is_told_with_the_reason(tmp_path: Path) ->
 # --- deploys, pauses, clocks -----------------------------------------------------------------------------------------
 
 
+async def test_a_job_by_hand_is_no_first_sight(tmp_path: Path) -> None:
+    catchup = Catchup(CatchupPolicy.ALL, 86_400.0)
+    async with opened(tmp_path, every(catchup=catchup), seen=False) as made:
+        timetable = made.stage.store.timetable
+        schedule, now = made.catalog.schedules["report"], (await timetable.states()).now
+        by_hand = slot_job(made.catalog, schedule, Slot(now))
+        await timetable.fire_by_hand(Firing("report", schedule.timing.text, Overlap.ALLOW, now, now, [by_hand]))
+        await made.at(timedelta(hours=2, minutes=5))
+        await made.scheduler.tick()
+        await made.scheduler.tick()
+
+        assert [each["ts"] for each in await made.payloads()] == [slot_text(now)]
+
+
+async def test_who_was_frozen_since_he_read_the_time_fires_nothing_by_it(tmp_path: Path) -> None:
+    async with opened(tmp_path, every()) as made:
+        timetable = made.stage.store.timetable
+        fire = timetable.fire
+        await made.at(timedelta(seconds=5))
+
+        async def frozen(runner: int, firing: Firing) -> Any:
+            made.stage.advance(3 * 3600)
+            return await fire(runner, firing)
+
+        timetable.fire = frozen  # type: ignore[method-assign]
+        await made.scheduler.tick()
+        timetable.fire = fire  # type: ignore[method-assign]
+        assert await made.jobs() == []
+        await made.scheduler.tick()
+        assert [event.missed for event in made.of(SlotsMissed)] == [13]
+
+
 async def test_a_changed_timing_holds_from_its_first_look_on_and_makes_nothing_up(tmp_path: Path) -> None:
     catchup = Catchup(CatchupPolicy.ALL, 86_400.0)
     async with opened(tmp_path, every(catchup=catchup)) as made:
@@ -278,7 +310,7 @@ async def test_a_slot_that_was_asked_for_by_hand_during_a_pause_is_let_go_all_th
         await timetable.pause("report", "", "")
         schedule, now = made.catalog.schedules["report"], (await timetable.states()).now
         by_hand = slot_job(made.catalog, schedule, Slot(now))
-        await timetable.fire_by_hand(Firing("report", schedule.timing.text, Overlap.QUEUE, now, [by_hand]))
+        await timetable.fire_by_hand(Firing("report", schedule.timing.text, Overlap.QUEUE, now, now, [by_hand]))
         await made.stage.end(made.runner, running)
         await made.at(timedelta(seconds=5))
         await made.scheduler.tick()

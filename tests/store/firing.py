@@ -37,6 +37,7 @@ class Desk:
             timing,
             Overlap(self.overlap),
             states.now,
+            states.now,
             [slot if isinstance(slot, SlotJob) else SlotJob(Slot(slot), new()) for slot in slots],
             states.states.get(self.name),
         )

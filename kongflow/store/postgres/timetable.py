@@ -68,6 +68,7 @@ class PostgresTimetable:
             seen_timing=None if firing.seen is None else firing.seen.timing,
             seen=None if firing.seen is None else firing.seen.decided_up_to,
             up_to=firing.up_to,
+            read=firing.read,
             overlap=firing.overlap,
             slots=json.dumps(list(map(_slot_json, firing.slots))),
             shift=self._access.shift,

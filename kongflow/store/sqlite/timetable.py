@@ -18,6 +18,7 @@ from kongflow.store.sqlite.operating import cancel
 from kongflow.store.sqlite.transaction import Transaction
 from kongflow.store.timetable import (
     MOST_AT_ONCE,
+    STALE,
     Firing,
     ScheduleState,
     ScheduleStates,
@@ -52,7 +53,8 @@ class SqliteTimetable:
         """See Timetable.fire_by_hand."""
 
         def work(tx: Transaction) -> list[DecidedSlot]:
-            tx.run("see_schedule", name=firing.schedule, timing=firing.timing, up_to=tx.now)
+            # No timing: who fires by time has not seen it yet, and begins with the time of then.
+            tx.run("see_schedule", name=firing.schedule, timing="", up_to=tx.now)
             return _decide(tx, firing)
 
         return await self._access.write(work)
@@ -101,7 +103,7 @@ def schedule_views(tx: Transaction) -> list[ScheduleView]:
 
 
 def _fire(tx: Transaction, runner: int, firing: Firing) -> list[DecidedSlot] | None:
-    if not _is_in_force(tx, runner):
+    if not _is_in_force(tx, runner) or firing.read < to_instant(tx.now) - STALE:
         return None
     up_to = to_millis(firing.up_to)
     if firing.seen is None:

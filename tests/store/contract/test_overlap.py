@@ -97,6 +97,26 @@ async def test_a_job_that_waits_for_its_retry_gives_way_to_the_new_slot(stage: S
         await stage.end(retrying.runner, await stage.claim_one(retrying.runner))
 
 
+async def test_a_slot_that_waits_is_known_and_keeps_what_it_was(stage: Stage) -> None:
+    waiting = await desk(stage, "queue")
+    await waiting.next_slot()
+    running = await stage.claim_one(waiting.runner)
+    stage.advance(60)
+    now = (await waiting.look()).now
+    missed = Slot(now - MINUTE / 2, backfilled=True)
+    await waiting.fire(SlotJob(missed, new()))
+    assert (await waiting.look()).states["nightly"].waiting == missed
+
+    stage.advance(86_400 * 2)
+    await stage.store.prune(1000)
+    waiting.read = None
+    await stage.end(waiting.runner, running)
+    assert await waiting.let_go() == "added"
+    (view,) = await stage.store.timetable.views()
+    assert view.last is not None
+    assert (view.last.slot, view.last.outcome) == (missed, "added")
+
+
 async def test_allow_passes_a_slot_that_waits_since_before_the_deploy(stage: Stage) -> None:
     deployed = await desk(stage, "queue")
     await deployed.next_slot()

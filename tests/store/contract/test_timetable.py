@@ -232,7 +232,7 @@ async def test_by_hand_a_slot_goes_the_way_of_all_others_but_for_a_pause(stage: 
     now = (await timetable.states()).now
 
     def by_hand(at: datetime) -> Firing:
-        return Firing("nightly", "every 1m", Overlap.SKIP, at, [SlotJob(Slot(at), new())])
+        return Firing("nightly", "every 1m", Overlap.SKIP, at, at, [SlotJob(Slot(at), new())])
 
     assert list(map(told, await timetable.fire_by_hand(by_hand(now)))) == ["added"]
     (job,) = await timed.jobs()
@@ -246,7 +246,7 @@ async def test_by_hand_a_slot_goes_the_way_of_all_others_but_for_a_pause(stage: 
 async def test_by_hand_works_before_any_runner_has_come(stage: Stage) -> None:
     timetable = stage.store.timetable
     now = (await timetable.states()).now
-    firing = Firing("nightly", "every 1m", Overlap.SKIP, now, [SlotJob(Slot(now), new())])
+    firing = Firing("nightly", "every 1m", Overlap.SKIP, now, now, [SlotJob(Slot(now), new())])
 
     assert list(map(told, await timetable.fire_by_hand(firing))) == ["added"]
     assert list((await timetable.states()).states) == ["nightly"]

@@ -1,7 +1,7 @@
 -- Purpose: return the jobs of a schedule that a slot does not pass, up to a hundred: those that have not ended, but for
--- those that wait for a retry. One that waits, and that somebody else holds, may begin at this moment, and counts. Where
--- very many wait for a retry and nothing else is in the way, a hundred of them give way already, so that there is an end
--- to it. Caller: decide_slot. Locks: jobs that wait for a retry, without waiting.
+-- those that wait for a retry. One that waits, and that somebody else holds, may begin at this moment, and counts.
+-- Where very many wait for a retry and nothing else is in the way, a hundred of them give way already, so that there is
+-- an end to it. Caller: decide_slot. Locks: jobs that wait for a retry, without waiting.
 create or replace function kongflow.in_the_way(p_schedule text, p_now timestamptz) returns bigint[]
 language plpgsql as $$
 declare

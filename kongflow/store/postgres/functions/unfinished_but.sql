@@ -10,7 +10,7 @@ language sql stable as $$
             where schedule = p_schedule and schedule is not null and id <> all (p_others)
                 and not (p_uncancelled and cancel_requested)
             limit 100
-        ) as some
+        ) as found
         order by id
     )
 $$
