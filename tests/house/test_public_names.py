@@ -35,3 +35,9 @@ def test_importing_the_package_loads_nothing_heavy() -> None:
     script = "import sys, kongflow; sys.exit('sqlalchemy' in sys.modules or 'asyncio' in sys.modules)"
 
     assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 0
+
+
+def test_no_command_loads_the_orm_when_it_starts() -> None:
+    script = "import sys, kongflow.app, kongflow.cli.run; sys.exit('sqlalchemy.orm' in sys.modules)"
+
+    assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 0

@@ -21,7 +21,7 @@ from kongflow.store.open import open_store
 from kongflow.store.records import Renewal, Rescued, RunnerInfo, Settled, Settlement, TaskTerms
 
 LEASE = 15.0
-POLL = 10.0
+POLL = 5.0
 
 SUCCEEDED = Finish(JobState.SUCCEEDED, result="null")
 FAILED = Finish(JobState.FAILED, Reason.ERROR, error=AttemptError("ValueError", "it broke"))
