@@ -224,7 +224,7 @@ async def test_who_was_frozen_since_he_read_the_time_fires_nothing_by_it(tmp_pat
         timetable.fire = fire  # type: ignore[method-assign]
         assert await made.jobs() == []
         await made.scheduler.tick()
-        assert [event.missed for event in made.of(SlotsMissed)] == [13]
+        assert [event.missed for event in made.of(SlotsMissed)] == [12]
 
 
 async def test_a_changed_timing_holds_from_its_first_look_on_and_makes_nothing_up(tmp_path: Path) -> None:
