@@ -9,9 +9,7 @@ from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
 from types import TracebackType
-from typing import Self, Unpack
-
-from sqlalchemy.ext.asyncio import AsyncConnection
+from typing import TYPE_CHECKING, Self, Unpack
 
 from kongflow.config.binding import bind
 from kongflow.config.load import load_catalog
@@ -36,15 +34,20 @@ from kongflow.engine.client import Addition, Client, EnqueueOptions, additions, 
 from kongflow.engine.events import Events, RunnerStarted
 from kongflow.engine.line import Line
 from kongflow.engine.logs import log_event
+from kongflow.engine.opened import Opened
 from kongflow.engine.runner import Runner
+from kongflow.engine.schedules import Schedules
 from kongflow.engine.shift import RunSummary
 from kongflow.engine.status import Status, status_of
-from kongflow.errors import JobNotFound, NotInitialized, WaitTimedOut
+from kongflow.errors import JobNotFound, WaitTimedOut
 from kongflow.store.base import Store
 from kongflow.store.connections import run_in
 from kongflow.store.open import open_store
 from kongflow.store.records import JobFilter, Page, QueueCounts
 from kongflow.store.releases import refuse_incompatible
+
+if TYPE_CHECKING:  # it would load the ORM, a fifth of the start of every command
+    from sqlalchemy.ext.asyncio import AsyncConnection
 
 # A waiting caller looks often at first, when most jobs end, and once a second later.
 _FIRST_LOOK, _LAST_LOOK = 0.02, 1.0
@@ -64,8 +67,9 @@ class KongFlow:
         self.catalog = catalog
         self.store = store or open_store(catalog.database, catalog.runner.poll_interval)
         self.client = Client(catalog, self.store, self.wake)
+        self._opened = Opened()
+        self.schedules = Schedules(catalog, self.store.timetable, self._opened, self.wake)
         self._runners: dict[Runner, asyncio.Task[RunSummary]] = {}
-        self._initialized = self.may_write = False
         self._changing = asyncio.Lock()
 
     @classmethod
@@ -86,17 +90,17 @@ class KongFlow:
         Raises: StoreUnavailable; SchemaOutOfDate where `migrate` is manual, or one only looks; WrongName.
         """
         async with self._changing:
-            if self.may_write or (looking and self._initialized):
+            if self._opened.is_enough(looking):
                 return
             try:
                 await self.store.open(looking=looking)
                 await self._check_schema(looking)
                 await self.store.check_name(self.catalog.name, claim=not looking)
             except BaseException:
-                self._initialized = False
+                self._opened.closed()
                 await self.store.close()
                 raise
-            self._initialized, self.may_write = True, not looking
+            self._opened.opened(looking)
 
     async def stop(self) -> None:
         """Drain the runners of this process, then disconnect. Calling it again does nothing."""
@@ -105,7 +109,7 @@ class KongFlow:
                 # Asked again and again: a runner that has not begun does not hear it.
                 self.request_stop()
                 await asyncio.wait(self._runners.values(), timeout=0.1)
-            self._initialized = self.may_write = False
+            self._opened.closed()
             await self.store.close()
 
     async def __aenter__(self) -> Self:
@@ -116,6 +120,11 @@ class KongFlow:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         await self.stop()
+
+    @property
+    def may_write(self) -> bool:
+        """True where it was not opened for looking only."""
+        return self._opened.may_write
 
     # --- adding ---
 
@@ -129,7 +138,7 @@ class KongFlow:
         Raises: UnknownTask, InvalidPayload, InvalidOption, UnknownQueue, TemplateError, WrongDatabase, StoreBusy;
         TransactionAborted where a statement of the caller's transaction has failed before.
         """
-        self._check_may_write()
+        self._opened.check_may_write()
         return await self.client.enqueue(task, payload, job_options(options), connection)
 
     async def enqueue_many(self, jobs: Iterable[Addition], *, connection: object = None) -> list[Job]:
@@ -137,12 +146,12 @@ class KongFlow:
 
         If any is bad, there is no row, and the error says which. Raises: as `enqueue`.
         """
-        self._check_may_write()
+        self._opened.check_may_write()
         return await self.client.enqueue_many(additions(jobs), connection)
 
     async def dequeue(self, key: str, *, connection: object = None) -> Job | None:
         """Cancel the waiting job of a key and return it, else None; a running one is left alone."""
-        self._check_may_write()
+        self._opened.check_may_write()
         check_job_key(needed_text("a job key", key))
         if connection is None:
             return await self.store.dequeue(key)
@@ -154,7 +163,7 @@ class KongFlow:
 
         It commits at the end of the block and rolls back on an exception.
         """
-        self._check_may_write()
+        self._opened.check_may_write()
         async with self.store.transaction() as connection:
             yield connection
         self.wake()
@@ -163,12 +172,12 @@ class KongFlow:
 
     async def get(self, id: str) -> Job:
         """Return a job, live or finished. Raises: JobNotFound."""
-        self._check_initialized()
+        self._opened.check()
         return found(await self.store.get(job_id(id)), id)
 
     async def wait(self, id: str, timeout: float | timedelta | None = None) -> Job:  # noqa: ASYNC109  the name that callers expect
         """Return a job when it has ended. `timeout` is seconds. Raises: JobNotFound; WaitTimedOut (the job goes on)."""
-        self._check_may_write()  # that somebody waits is noted
+        self._opened.check_may_write()  # that somebody waits is noted
         seconds = patience(timeout)
         try:
             async with asyncio.timeout(seconds):
@@ -195,7 +204,7 @@ class KongFlow:
         `state:failed payload.user.id:42`; all that is given must hold. `limit` is 1 to 1000.
         Raises: InvalidOption; InvalidFilter, which points at the column.
         """
-        self._check_initialized()
+        self._opened.check()
         wanted = JobFilter(
             job_states(states),
             text("task", task),
@@ -209,12 +218,12 @@ class KongFlow:
 
     async def queues(self) -> list[QueueCounts]:
         """Return the live jobs of every concrete queue, and the limit in force for each."""
-        self._check_initialized()
+        self._opened.check()
         return await self.store.queue_counts()
 
     async def status(self) -> Status:
         """Say how things stand: what waits and runs in each queue, the runners, and what is wrong."""
-        self._check_initialized()
+        self._opened.check()
         overview = await self.store.overview()
         return await asyncio.to_thread(status_of, overview, self.catalog)  # there may be very many queue names
 
@@ -225,7 +234,7 @@ class KongFlow:
 
         Raises: JobNotFound.
         """
-        self._check_may_write()
+        self._opened.check_may_write()
         return found(await self.store.cancel(job_id(id)), id)
 
     async def retry(self, id: str) -> Job:
@@ -233,7 +242,7 @@ class KongFlow:
 
         Raises: JobNotFound, UnknownTask, InvalidPayload, JobStateConflict.
         """
-        self._check_may_write()
+        self._opened.check_may_write()
         job = await self.get(id)
         retried = await self.store.retry(id, retried_payload(self.catalog, job.task, job.payload))
         self.wake()
@@ -244,7 +253,7 @@ class KongFlow:
 
         Raises: JobNotFound; JobStateConflict where it runs or has ended.
         """
-        self._check_may_write()
+        self._opened.check_may_write()
         job = await self.store.run_now(job_id(id))
         self.wake()
         return job
@@ -254,14 +263,14 @@ class KongFlow:
 
         Raises: JobNotFound; JobStateConflict where it runs or has ended; InvalidOption.
         """
-        self._check_may_write()
+        self._opened.check_may_write()
         job = await self.store.reschedule(job_id(id), start(run_at))
         self.wake()
         return job
 
     async def delete(self, id: str) -> None:
         """Delete a job that is not running. Raises: JobNotFound, JobStateConflict."""
-        self._check_may_write()
+        self._opened.check_may_write()
         if not await self.store.delete(job_id(id)):
             found(None, id)
 
@@ -269,7 +278,7 @@ class KongFlow:
         """Let nothing of a queue, or of a declared pattern with all its names, start any more, on any runner, until it
         is resumed; what runs goes on. Raises: UnknownQueue.
         """
-        self._check_may_write()
+        self._opened.check_may_write()
         name, in_force = needed_text("queue", queue), await self.store.rules_in_force()
         if name not in self.catalog.queues.queues and (in_force is None or name not in in_force.queues):
             self.catalog.queue_or_pattern(name)
@@ -277,7 +286,7 @@ class KongFlow:
 
     async def resume_queue(self, queue: str) -> bool:
         """Let a paused queue or pattern start jobs again; False where it was not paused under this name."""
-        self._check_may_write()
+        self._opened.check_may_write()
         if resumed := await self.store.resume(needed_text("queue", queue)):
             self.wake()
         return resumed
@@ -337,17 +346,6 @@ class KongFlow:
 
     # --- inside ---
 
-    def _check_initialized(self) -> None:
-        if not self._initialized:
-            raise NotInitialized(
-                "this KongFlow is not connected: call `await flow.initialize()` first, or use `async with`"
-            )
-
-    def _check_may_write(self) -> None:
-        self._check_initialized()
-        if not self.may_write:
-            raise NotInitialized("this KongFlow was opened for looking only: call `flow.initialize()` before you write")
-
     async def _check_schema(self, looking: bool) -> None:
         status = await self.store.schema_status()
         if status.up_to_date:
@@ -367,7 +365,7 @@ class KongFlow:
             pause = min(pause * 1.5, _LAST_LOOK)
 
     def _runner(self, queues: Sequence[str] | None, concurrency: int | None, events: Events) -> Runner:
-        self._check_may_write()
+        self._opened.check_may_write()
         catalog = with_overrides(self.catalog, queues, concurrency)
         return Runner(catalog, bind(catalog), self.store, self.client, events=events)
 

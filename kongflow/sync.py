@@ -10,7 +10,7 @@ import asyncio
 import concurrent.futures
 import os
 import threading
-from collections.abc import Coroutine, Iterable, Iterator, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -24,8 +24,10 @@ from kongflow.core.catalog import Catalog
 from kongflow.core.job import Job, JobState
 from kongflow.core.json import Json
 from kongflow.core.new_job import check_job_key
+from kongflow.core.schedule import DecidedSlot
 from kongflow.engine.arguments import needed_text
 from kongflow.engine.client import Addition, EnqueueOptions, additions, job_options
+from kongflow.engine.schedules import ScheduleStatus, next_slots
 from kongflow.engine.shift import RunSummary
 from kongflow.engine.status import Status
 from kongflow.errors import NotInitialized
@@ -47,6 +49,7 @@ class SyncKongFlow:
 
     def __init__(self, catalog: Catalog) -> None:
         self.catalog = catalog
+        self.schedules = SyncSchedules(catalog, self._running, self._wake)
         self._portal: _Portal | None = None
         self._flow: KongFlow | None = None
         self._foreground: list[KongFlow] = []
@@ -286,6 +289,43 @@ class SyncKongFlow:
     def _wake(self, *flows: KongFlow) -> None:
         for flow in (*flows, *self._foreground):
             flow.wake()
+
+
+class SyncSchedules:
+    """The schedules of one SyncKongFlow: the names of `KongFlow.schedules` as plain calls."""
+
+    def __init__(
+        self, catalog: Catalog, running: Callable[[], tuple[_Portal, KongFlow]], wake: Callable[[], None]
+    ) -> None:
+        self._catalog = catalog
+        self._running = running
+        self._wake = wake
+
+    def list(self) -> tuple[ScheduleStatus, ...]:
+        """As `Schedules.list`."""
+        portal, flow = self._running()
+        return portal.call(flow.schedules.list())
+
+    def next(self, name: str, count: int = 10, after: datetime | None = None) -> tuple[datetime, ...]:
+        """As `Schedules.next`."""
+        return next_slots(self._catalog, name, count, after)
+
+    def run(self, name: str) -> DecidedSlot:
+        """As `Schedules.run`."""
+        portal, flow = self._running()
+        decided = portal.call(flow.schedules.run(name))
+        self._wake()
+        return decided
+
+    def pause(self, name: str, *, reason: str = "", author: str = "") -> None:
+        """As `Schedules.pause`."""
+        portal, flow = self._running()
+        portal.call(flow.schedules.pause(name, reason=reason, author=author))
+
+    def resume(self, name: str) -> bool:
+        """As `Schedules.resume`."""
+        portal, flow = self._running()
+        return portal.call(flow.schedules.resume(name))
 
 
 class _Portal:

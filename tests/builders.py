@@ -22,8 +22,11 @@ from kongflow.core.template import Template
 AT_ONCE = RetryPolicy(backoff=Backoff.CONSTANT, initial_delay=0.0, jitter=0.0)
 """Retries without a wait."""
 
-QUICK = RunnerSettings(poll_interval=0.05, heartbeat=0.1, lease=1.0, shutdown_timeout=4.0)
-"""A runner for tests: everything that waits, waits briefly."""
+QUICK = RunnerSettings(poll_interval=0.05, heartbeat=0.1, lease=30.0, shutdown_timeout=4.0)
+"""A runner for tests: everything that waits, waits briefly. Its lease is not over because a machine is busy."""
+
+SHORT_LEASE = replace(QUICK, lease=2.0)
+"""The same where a lease is to be over."""
 
 TaskFields = Mapping[str, Any]
 

@@ -10,7 +10,7 @@ name: tests
 database: {url: "${KONGFLOW_DATABASE_URL:-sqlite:///jobs.db}"}
 secrets:
   api_token: {env: API_TOKEN, default: open-sesame}
-runner: {concurrency: 4, poll_interval: 50ms, heartbeat: 100ms, shutdown_timeout: 2s}
+runner: {concurrency: 4, poll_interval: 50ms, heartbeat: 100ms, shutdown_timeout: 4s}
 retry_policies:
   quick: {max_attempts: 3, backoff: constant, initial_delay: 1h, jitter: 0}
   growing: {max_attempts: 4, backoff: exponential, initial_delay: 1s, factor: 2, max_delay: 3s, jitter: 0.1}
@@ -50,6 +50,8 @@ tasks:
   stick: {handler: job_handlers.stick}
   exit_inside: {handler: job_handlers.exit_inside, max_attempts: 1}
   add_another: {handler: job_handlers.add_another}
+schedules:
+  leap_day: {cron: "30 2 29 2 *", timezone: Europe/Berlin, task: anything, payload: {at: << schedule.slot >>}}
 """
 
 HANDLERS = """\

@@ -11,6 +11,7 @@ from typing import Any
 
 import click
 
+from kongflow.cli import garbage
 from kongflow.cli.lazy import Entry, LazyGroup
 from kongflow.cli.options import DATABASE, epilogue
 from kongflow.cli.output import colour_wanted, error, never_fail_to_print
@@ -34,6 +35,7 @@ ENTRIES = (
     Entry("status", "kongflow.cli.status", "Say whether all is well, and if not, what to do.", "Look and repair"),
     Entry("jobs", "kongflow.cli.jobs", "List, show, retry, reschedule, cancel and await jobs.", "Look and repair"),
     Entry("queues", "kongflow.cli.queues", "List queues with their limits and their jobs.", "Look and repair"),
+    Entry("schedules", "kongflow.cli.schedules", "List schedules; run, pause and resume them.", "Look and repair"),
     Entry("workers", "kongflow.cli.workers", "List the runners.", "Look and repair"),
     Entry(
         "db",
@@ -131,4 +133,5 @@ def main() -> None:
     # A lost connection is told by us; psycopg adds a line for each pipeline that it closes then
     # (https://github.com/psycopg/psycopg/blob/3.2.3/psycopg/psycopg/_pipeline.py).
     logging.getLogger("psycopg").setLevel(logging.ERROR)
+    garbage.rest()
     command(prog_name="kongflow")

@@ -12,7 +12,7 @@ from kongflow.core.json import Json
 from kongflow.core.schedule import Schedule
 
 SHOWN = 10
-"""Schedules that `validate` lists; `kongflow schedules next` lists them all."""
+"""Schedules that `validate` lists; `kongflow schedules list` lists them all."""
 _UTC = ("UTC", "Etc/UTC")
 
 
@@ -48,7 +48,7 @@ def next_lines(slots: Sequence[NextSlot], now: datetime) -> list[str]:
         for index, (row, words) in enumerate(zip(rows, (each.schedule.timing.words for each in shown), strict=True))
     ]
     more = len(slots) - len(shown)
-    return [*lines, f"      … and {more} more: kongflow schedules next"] if more else lines
+    return [*lines, f"      … and {more} more: kongflow schedules list"] if more else lines
 
 
 def when(slot: NextSlot) -> str:

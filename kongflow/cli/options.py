@@ -32,7 +32,7 @@ EXIT_CODES = {
     2: "wrong usage",
     3: "could not check: a file or the database cannot be read",
     4: "the tables of the database are out of date, or not there yet",
-    5: "no such job, task, queue, policy or finding",
+    5: "no such job, task, queue, schedule, policy or finding",
     10: "the awaited job failed",
     11: "the awaited job was cancelled",
     124: "the wait timed out; the job goes on",

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 import click
 
+from kongflow.cli import garbage
 from kongflow.cli.options import DATABASE, config_option, epilogue, masked_url, opened
 from kongflow.cli.output import note
 from kongflow.version import __version__
@@ -137,6 +138,7 @@ async def _run(
         if for_people:
             _introduce(catalog, config)
         _warn_of_lost_commits(flow)
+        garbage.work()
         summary = await flow.run(queues=queues, concurrency=concurrency, until_idle=once, line=line)
     if once:
         _tell_what_is_left(summary, note if for_people else LOGGER.info)

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import click
 
 from kongflow.cli.options import DATABASE, config_option, epilogue, json_option, opened
-from kongflow.cli.output import emit_json, escape, iso, note, print_table
+from kongflow.cli.output import emit_json, escape, note, print_table
+from kongflow.cli.pauses import pause_json
 from kongflow.core.duration import format_duration
 from kongflow.core.json import Json
 
@@ -39,7 +40,8 @@ def command(as_json: bool, config: Path) -> int:
 
     Exit code 1 if not, 3 if the database cannot be read. Not well is: jobs wait and no runner is alive, a runner has
     died, a queue is beyond its `max_wait`, jobs wait for a task that no living runner knows, for a runner that serves
-    their queue and allows their flags, or in a queue that nothing declares. A pause is shown, and is no problem.
+    their queue and allows their flags, or in a queue that nothing declares; the last slot of a schedule failed, or is
+    overdue. A pause is shown, and is no problem.
     """
     status = asyncio.run(_status(config))
     if as_json:
@@ -69,6 +71,10 @@ def _print(status: Status) -> None:
     click.echo(f"{'' if not shown else chr(10)}runners  {alive} alive, {running} job{'s' * (running != 1)} running")
     for pause in status.pauses:
         click.echo(f"paused   {escape(pause.name)}{_by(pause)}; resume: kongflow queues resume {escape(pause.name)}")
+    for pause in status.paused_schedules:
+        click.echo(
+            f"paused   schedule {escape(pause.name)}{_by(pause)}; resume: kongflow schedules resume {pause.name}"
+        )
     for problem in status.problems:
         click.echo()
         click.echo(f"{click.style('✗', fg='red')} {_title(problem)}: {escape(problem.what)}")
@@ -115,7 +121,8 @@ def _shape(status: Status) -> dict[str, Json]:
         "problems_left_out": status.left_out,
         "queues": [_queue_json(queue) for queue in status.queues],
         "runners": [_runner_json(runner) for runner in status.runners],
-        "paused": [_pause_json(pause) for pause in status.pauses],
+        "paused": [pause_json(pause) for pause in status.pauses],
+        "paused_schedules": [pause_json(pause) for pause in status.paused_schedules],
     }
 
 
@@ -140,13 +147,4 @@ def _runner_json(runner: RunnerView) -> Json:
         "seen": runner.seen,
         "running": runner.running,
         "in_force": runner.in_force,
-    }
-
-
-def _pause_json(pause: Pause) -> Json:
-    return {
-        "name": pause.name,
-        "reason": pause.reason or None,
-        "author": pause.author or None,
-        "paused_at": iso(pause.paused_at),
     }

@@ -56,10 +56,10 @@ def command(
     no_env: bool,
     strict: bool,
 ) -> int:
-    """Check kongflow.yaml and everything that it names: files, names, schemas, templates, handlers.
+    """Check kongflow.yaml and everything that it names: files, names, schemas, templates, handlers, schedules.
 
-    PATH - is standard input, with paths from the working directory. Handlers are found by reading their source; nothing
-    is imported without --import.
+    It also says when the next slot of each schedule is. PATH - is standard input, with paths from the working
+    directory. Handlers are found by reading their source; nothing is imported without --import.
     """
     if path is not None and ctx.get_parameter_source("config") is ParameterSource.COMMANDLINE:
         raise click.UsageError("give PATH or -c, not both")

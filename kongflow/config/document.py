@@ -164,6 +164,8 @@ def _syntax_help(source: SourceText, offset: int, message: str) -> str:
         return "quote a value that holds a template and a comma, ' #' or ': '"
     if "mapping values" in message:
         return "quote a value that holds ': '; check the indentation of the line before"
+    if source.text[offset - 1 : offset] == "*":
+        return "quote a value that begins with '*'"
     if at and at in "@`%*&!|>{[":
         return f"quote a value that begins with {quoted(at)}"
     return "check indentation, brackets and quotes here and in the lines before"

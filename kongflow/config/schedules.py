@@ -10,7 +10,7 @@ from kongflow.config.law import law
 from kongflow.config.project import Entry, Project
 from kongflow.config.time_zones import zone_of
 from kongflow.core.cron import Cron, CronError
-from kongflow.core.schedule import Every, Timing
+from kongflow.core.schedule import Every
 
 _DEFAULT_ZONE: str = law()["properties"]["schedules"]["additionalProperties"]["properties"]["timezone"]["default"]
 
@@ -20,13 +20,8 @@ class ReadTiming:
     """The timing of a schedule as far as it can be read; `problem` says what is wrong with its line."""
 
     entry: Entry
-    timing: Timing | None
+    timing: Cron | Every | None
     problem: CronError | None = None
-
-    @property
-    def cron(self) -> Cron | None:
-        """The timing, where it is a line."""
-        return self.timing if isinstance(self.timing, Cron) else None
 
 
 def read_timings(project: Project) -> Mapping[str, ReadTiming]:

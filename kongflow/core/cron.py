@@ -146,6 +146,9 @@ def _check_fields(line: str) -> None:
         known = ALIASES.get(name)
         raise CronError(f"{line.strip()} is not a line of five fields", f'write "{known}"' if known else _FIVE)
     count = len(line.split())
+    zone = _ZONE.search(line)
+    if zone and count != 5:
+        raise CronError("a time zone is no field of the line", f"write it beside the line: `timezone: {zone.group()}`")
     if count == 6:
         raise CronError(
             "six fields: some crons read seconds in the first, others in the last, so the same line has two meanings",
@@ -153,6 +156,9 @@ def _check_fields(line: str) -> None:
         )
     if count != 5:
         raise CronError(f"{count} field{'s' if count != 1 else ''}, expected 5", _FIVE)
+
+
+_ZONE = re.compile(r"[A-Za-z_]+/[A-Za-z_/]+")
 
 
 _FIVE = "the fields are minute, hour, day of the month, month, day of the week, such as 30 6 * * 1-5"

@@ -209,6 +209,17 @@ def last_slot(schedule: Schedule, after: datetime, up_to: datetime) -> datetime 
     return last
 
 
+def coming_slots(schedule: Schedule, after: datetime, count: int) -> tuple[datetime, ...]:
+    """Return the first slots after an aware instant, in UTC; fewer where the calendar ends, in the year 9999."""
+    found: list[datetime] = []
+    try:
+        for slot in islice(schedule.slots_after(after), count):
+            found.append(slot)  # noqa: PERF402  those before the end are kept
+    except (OverflowError, ValueError):
+        pass
+    return tuple(found)
+
+
 def slot_text(at: datetime) -> str:
     """Return an instant as payloads carry it: ISO 8601, UTC; with milliseconds only where it has any."""
     whole = at.astimezone(UTC).replace(tzinfo=None)

@@ -103,6 +103,17 @@ def instant(run_at: object) -> datetime:
     return run_at
 
 
+def moment(name: str, given: object) -> datetime:
+    """Return an aware datetime within a hundred years of now. Raises: InvalidOption."""
+    if not isinstance(given, datetime):
+        raise InvalidOption(f"{name} is an aware datetime, not {given!r}")
+    if given.utcoffset() is None:
+        raise InvalidOption(f"{name} {given.isoformat()} has no time zone; pass an aware datetime")
+    if abs(given - datetime.now(UTC)) > timedelta(seconds=MAX_DURATION):
+        raise InvalidOption(f"{name} {given.isoformat()} is more than a hundred years away")
+    return given
+
+
 def start(run_at: object) -> datetime | float:
     """Return when a job may start: an instant, or the seconds from now. Raises: InvalidOption."""
     if not isinstance(run_at, timedelta):

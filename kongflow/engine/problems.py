@@ -7,12 +7,14 @@ import shlex
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import TypeVar
 
 from kongflow.core.catalog import Catalog
 from kongflow.core.duration import format_duration
 from kongflow.core.job import JobState
+from kongflow.core.schedule import DecidedSlot, SlotOutcome, coming_slots, slot_text
 from kongflow.core.spelling import did_you_mean
 from kongflow.engine.serving import why_unserved
 from kongflow.engine.standing import WAITING, Standing
@@ -22,6 +24,8 @@ T = TypeVar("T")
 
 DIED_RECENTLY = 600.0
 """Seconds for which a runner that was lost is told of, after others have taken its jobs."""
+OVERDUE = timedelta(minutes=1)
+"""So long after a slot it is decided about, unless something is wrong."""
 MOST_OF_A_KIND = 20
 """Problems of one kind that are told; the rest is counted."""
 
@@ -38,11 +42,15 @@ class ProblemKind(StrEnum):
     UNSERVED = "unserved"
     """Jobs wait that no living runner takes: none serves their queue, or all forbid a flag of theirs."""
     UNDECLARED_QUEUE = "undeclared_queue"
+    FAILED_SLOT = "failed_slot"
+    """The job of a schedule's last slot could not be made."""
+    OVERDUE_SLOT = "overdue_slot"
+    """A slot of a schedule has come, and no runner decides about it, though one is there."""
 
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One thing that is wrong with `subject`, a task, a queue or a runner, in words, and what to do about it."""
+    """One thing that is wrong, in words, and what to do about it; `subject` is a task, queue, runner or schedule."""
 
     kind: ProblemKind
     subject: str
@@ -67,6 +75,8 @@ def problems_in(standing: Standing) -> Problems:
         _removed_tasks(standing),
         _unserved(standing),
         _undeclared_queues(standing),
+        _failed_slots(standing),
+        _overdue_slots(standing),
     ]
     return Problems(
         tuple(problem for kind in kinds for problem in kind.told),
@@ -212,6 +222,49 @@ def _undeclared_queues(standing: Standing) -> Problems:
         return Problem(ProblemKind.UNDECLARED_QUEUE, name, what, remedy)
 
     return _first(sorted(found, key=lambda each: (-each[1], each[0])), tell)
+
+
+# --- schedules -------------------------------------------------------------------------------------------------------
+
+
+def _failed_slots(standing: Standing) -> Problems:
+    """Schedules whose last slot has no job because none could be made; one that is paused is in somebody's hands."""
+    found = [
+        (view.name, view.last)
+        for view in standing.overview.schedules
+        if view.state is not None and view.pause is None and view.last is not None
+        if view.last.outcome is SlotOutcome.FAILED
+    ]
+
+    def tell(each: tuple[str, DecidedSlot]) -> Problem:
+        name, last = each
+        what = f"its last slot, {slot_text(last.slot.at)}, added no job: {last.note}"
+        remedy = f"mend it, deploy, and make it up: kongflow schedules run {name}"
+        return Problem(ProblemKind.FAILED_SLOT, name, what, remedy)
+
+    return _first(found, tell)
+
+
+def _overdue_slots(standing: Standing) -> Problems:
+    """Where no living runner has the config in force, or the one at hand is another, nothing can be said."""
+    declared, now = standing.catalog.schedules, standing.overview.now
+    found: list[tuple[str, datetime]] = []
+    for view in standing.overview.schedules:
+        schedule, state = declared.get(view.name), view.state
+        if schedule is None or state is None or view.pause is not None or state.timing != schedule.timing.text:
+            continue
+        coming = coming_slots(schedule, state.decided_up_to, 1)
+        found.extend((view.name, at) for at in coming if now - at > OVERDUE)
+
+    def tell(each: tuple[str, datetime]) -> Problem:
+        name, at = each
+        late = format_duration(round((now - at).total_seconds()))
+        what = f"its slot {slot_text(at)} came {late} ago, and no runner has decided about it, though one is there"
+        remedy = "read the runners' logs: runner.error of the scheduler? Who only works with --once fires no slots"
+        return Problem(ProblemKind.OVERDUE_SLOT, name, what, remedy)
+
+    in_force = any(runner.in_force for runner in standing.living)
+    return _first(sorted(found, key=lambda each: each[1]) if in_force else [], tell)
 
 
 _UNROUTED = JobState.UNROUTED

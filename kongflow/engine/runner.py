@@ -89,7 +89,7 @@ class Runner:
     async def _work(
         self, stopping: Stopping, secrets: Mapping[str, str], until_idle: bool, line: Line | None
     ) -> RunSummary:
-        info = self._info()
+        info = self._info(until_idle)
         runner = await self._join(info, stopping)
         if runner is None:
             return RunSummary(
@@ -126,7 +126,7 @@ class Runner:
                 return runner
         return None
 
-    def _info(self) -> RunnerInfo:
+    def _info(self, until_idle: bool = False) -> RunnerInfo:
         catalog, settings = self._catalog, self._catalog.runner
         return RunnerInfo(
             host=socket.gethostname(),
@@ -138,6 +138,7 @@ class Runner:
             retention=catalog.retention,
             filter=QueueFilter(settings.queues),
             forbidden_flags=settings.forbidden_flags,
+            ticks=not until_idle,
         )
 
     def _tell_start(self, info: RunnerInfo) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 
 from kongflow.core.catalog import Catalog
-from kongflow.core.job import JobOptions
+from kongflow.core.job import JobOptions, NewJob
 from kongflow.core.new_job import new_job
 from kongflow.core.schedule import (
     MOST_COUNTED,
@@ -20,6 +20,7 @@ from kongflow.core.schedule import (
     SlotOutcome,
     due,
     slot_payload,
+    slot_text,
 )
 from kongflow.engine.events import Events, PartFailed
 from kongflow.engine.outage import Outage
@@ -148,7 +149,7 @@ class Scheduler:
             return None
         if found.missed and state is not None:
             at_least = found.missed >= MOST_COUNTED
-            self._events.emit(SlotsMissed(schedule.name, found.missed, at_least, state.decided_up_to))
+            self._events.emit(SlotsMissed(schedule.name, found.missed, at_least, slot_text(state.decided_up_to)))
         for each in decided:
             self._events.emit(told(schedule.name, each))
         if any(each.outcome is SlotOutcome.ADDED for each in decided):
@@ -159,12 +160,17 @@ class Scheduler:
 def slot_job(catalog: Catalog, schedule: Schedule, slot: Slot, *, waited: bool = False) -> SlotJob:
     """Return a slot with the job that it adds, or with the reason why there is none."""
     try:
-        schema = catalog.task(schedule.task).payload_schema
-        job = new_job(catalog, schedule.task, slot_payload(schedule, slot, schema), JobOptions())
+        job = made_job(catalog, schedule, slot)
     except Exception as error:  # whatever it is, it is this slot's failure
         text = str(error) if isinstance(error, KongFlowError) else f"{type(error).__name__}: {error}"
         return SlotJob(slot, None, text[:LONGEST_TROUBLE], waited)
     return SlotJob(slot, job, None, waited)
+
+
+def made_job(catalog: Catalog, schedule: Schedule, slot: Slot) -> NewJob:
+    """Return the job that a slot adds. Raises: UnknownTask, TemplateError, InvalidPayload, UnknownQueue."""
+    schema = catalog.task(schedule.task).payload_schema
+    return new_job(catalog, schedule.task, slot_payload(schedule, slot, schema), JobOptions())
 
 
 def _freed(schedule: Schedule, state: ScheduleState) -> Slot | None:

@@ -141,9 +141,10 @@ class Shift:
     async def _work(self, until_idle: bool) -> RunSummary:
         self._start("watch over the lease", self._watch_the_lease())
         self._start("settler", self._settler.run())
-        beside = [self._start("maintenance", self._maintenance.run())]
+        maintaining = self._start("maintenance", self._maintenance.run())
         if not until_idle:
-            beside.append(self._start("scheduler", self._scheduler.run()))
+            # To the end of the drain: while this runner is there, no config that came before takes its place.
+            self._start("scheduler", self._scheduler.run())
         working = self._start("worker", self.worker.run())
         self._start("watch for cancels", watch_for_cancels(self._store, self._runner, self.worker))
         self._start("listener", self._store.listen(self.worker.wake))
@@ -151,8 +152,7 @@ class Shift:
             self._start("watch for idleness", self._stop_when_idle())
         try:
             await self._stopping.requested.wait()
-            for part in beside:
-                part.cancel()
+            maintaining.cancel()
             return await self._stop(working, until_idle)
         finally:
             self._heartbeat.stop()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
-from datetime import datetime
 from typing import ClassVar
 
 from kongflow.core.schedule import DecidedSlot, SlotOutcome, slot_text
@@ -64,7 +63,7 @@ class SlotsMissed(Event):
     missed: int
     at_least: bool
     """There may be more: they are counted up to a bound."""
-    since: datetime
+    since: str
     """The instant up to which slots had been decided about."""
 
 

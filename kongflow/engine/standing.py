@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from kongflow.core.catalog import Catalog
 from kongflow.core.job import JobState
 from kongflow.core.queue import Queue, QueueRules
-from kongflow.store.records import LiveJobs, Overview, RunnerView
+from kongflow.store.overview import Overview
+from kongflow.store.records import LiveJobs, RunnerView
 
 WAITING = (JobState.UNROUTED, JobState.READY, JobState.BLOCKED)
 """States of jobs that might run now."""

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from kongflow.core.catalog import Catalog
 from kongflow.engine.problems import Problem, problems_in
 from kongflow.engine.standing import Load, Standing, standing_of
-from kongflow.store.records import Overview, Pause, RunnerView
+from kongflow.store.overview import Overview
+from kongflow.store.records import Pause, RunnerView
 
 MOST_UNDECLARED = 20
 """Undeclared queues that are shown."""
@@ -39,6 +40,8 @@ class Status:
     queues: tuple[QueueStatus, ...]
     runners: tuple[RunnerView, ...]
     pauses: tuple[Pause, ...]
+    """Of queues."""
+    paused_schedules: tuple[Pause, ...]
     problems: tuple[Problem, ...]
     left_out: int = 0
 
@@ -52,7 +55,8 @@ def status_of(overview: Overview, catalog: Catalog) -> Status:
     """Judge how things stand by the configuration at hand, which has the tasks, their tombstones and `max_wait`."""
     standing = standing_of(overview, catalog)
     problems = problems_in(standing)
-    return Status(tuple(_queues(standing)), overview.runners, overview.pauses, problems.told, problems.left_out)
+    paused = tuple(view.pause for view in overview.schedules if view.pause is not None)
+    return Status(tuple(_queues(standing)), overview.runners, overview.pauses, paused, problems.told, problems.left_out)
 
 
 def _queues(standing: Standing) -> Iterator[QueueStatus]:

@@ -11,8 +11,6 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias, TypeVar
 
 from sqlalchemy.engine import Connection
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession, async_scoped_session
-from sqlalchemy.orm import Session, scoped_session
 from sqlalchemy.util import await_only, greenlet_spawn
 
 from kongflow.errors import InvalidOption
@@ -38,6 +36,8 @@ async def run_in(connection: object, fn: Callable[[CallersConnection], T]) -> T:
     AsyncConnection of SQLAlchemy, or of a psycopg Connection or AsyncConnection; all in this task, so that no other
     thread touches it. Raises: InvalidOption for anything else.
     """
+    from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession, async_scoped_session
+
     if isinstance(connection, async_scoped_session):
         connection = connection()
     if isinstance(connection, AsyncSession):
@@ -72,6 +72,8 @@ def dialect_of(connection: CallersConnection) -> str:
 
 
 def _of_sqlalchemy(connection: object) -> Connection | None:
+    from sqlalchemy.orm import Session, scoped_session
+
     if isinstance(connection, scoped_session):
         connection = connection()
     if isinstance(connection, Session):
@@ -79,7 +81,8 @@ def _of_sqlalchemy(connection: object) -> Connection | None:
     return connection if isinstance(connection, Connection) else None
 
 
-# psycopg is imported where a caller's object may be his: who uses SQLite alone never loads it. Cursors are made with
+# psycopg and SQLAlchemy's ORM are imported where a caller's object may be theirs: who uses SQLite alone never loads the
+# one, and no command the other. Cursors are made with
 # their own class and rows, whatever the connection's factories are, and read instants in binary, whatever the session's
 # style of writing them is.
 

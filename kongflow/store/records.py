@@ -47,6 +47,8 @@ class RunnerInfo:
     retention: Retention
     filter: QueueFilter = field(default_factory=QueueFilter)
     forbidden_flags: tuple[str, ...] = ()
+    ticks: bool = True
+    """It fires schedules; one that only works off what is there does not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,7 +219,9 @@ class QueueCounts:
 
 @dataclass(frozen=True, slots=True)
 class Pause:
-    """A queue, or a declared pattern with all its names, of which nothing starts until it is resumed."""
+    """A queue, or a declared pattern with all its names, of which nothing starts until it is resumed; or a schedule
+    whose slots add nothing until then.
+    """
 
     name: str
     reason: str
@@ -238,17 +242,6 @@ class LiveJobs:
     """Seconds since the first of them might have started: since its time had come, and it was there. Below 0 where the
     time of all of them is yet to come.
     """
-
-
-@dataclass(frozen=True, slots=True)
-class Overview:
-    """The whole installation at one moment."""
-
-    jobs: tuple[LiveJobs, ...]
-    runners: tuple[RunnerView, ...]
-    rules: QueueRules | None
-    """Those in force; None before any runner has come."""
-    pauses: tuple[Pause, ...]
 
 
 @dataclass(frozen=True, slots=True)

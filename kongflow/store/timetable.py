@@ -38,7 +38,7 @@ class ScheduleStates:
 
     now: datetime
     in_force: bool
-    """The runner's config is the one in force: it may fire."""
+    """The runner may fire: its config came last among those with a living runner that fires schedules."""
     states: Mapping[str, ScheduleState]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -12,6 +13,10 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+from click.testing import CliRunner
+
+from kongflow.cli.main import command
 
 KONGFLOW = [sys.executable, "-m", "kongflow"]
 
@@ -34,6 +39,14 @@ def work(payload, job):
     time.sleep(payload.get("seconds", 0.01))
     note(event="end", n=payload.get("n"), id=payload.get("id"), job=job.id, attempt=job.attempt, claims=job.claims)
     return {"n": payload.get("n")}
+
+
+def wait(payload, job):
+    """End when the file `go` is there."""
+    note(event="start", job=job.id, attempt=job.attempt, claims=job.claims)
+    while not os.path.exists("go"):
+        time.sleep(0.01)
+    note(event="end", job=job.id, attempt=job.attempt, claims=job.claims)
 
 
 def fail(payload, job):
@@ -66,22 +79,12 @@ class Project:
         ours = {"LEDGER": str(self.ledger), "KONGFLOW_DATABASE_URL": self.url, "PYTHONDONTWRITEBYTECODE": "1"}
         return {**os.environ, **ours}
 
-    def kongflow(
-        self, *args: str, stdin: str | None = None, expect: int | None = 0
-    ) -> subprocess.CompletedProcess[str]:
-        done = subprocess.run(
-            [*KONGFLOW, *args],
-            cwd=self.folder,
-            input=stdin,
-            capture_output=True,
-            text=True,
-            env=self.environment(),
-            check=False,
-            timeout=60,
-        )
-        if expect is not None:
-            assert done.returncode == expect, (args, done.returncode, done.stdout, done.stderr)
-        return done
+    def kongflow(self, *args: str, stdin: str | None = None) -> str:
+        """Call the command line in this folder, and return what it prints."""
+        with contextlib.chdir(self.folder):
+            done = CliRunner().invoke(command, args, input=stdin, env=self.environment(), prog_name="kongflow")
+        assert done.exit_code == 0, (args, done.exit_code, done.stdout, done.stderr, done.exc_info)
+        return done.stdout
 
     def enqueue(self, jobs: Iterable[dict[str, Any]]) -> None:
         self.kongflow("enqueue", "--batch", "-", stdin="".join(json.dumps(job) + "\n" for job in jobs))
@@ -110,8 +113,19 @@ class Project:
 
     def jobs(self, *filters: str) -> list[dict[str, Any]]:
         listed = self.kongflow("jobs", "list", "--json", "--limit", "1000", *filters)
-        items: list[dict[str, Any]] = json.loads(listed.stdout)["items"]
+        items: list[dict[str, Any]] = json.loads(listed)["items"]
         return items
+
+    def succeeded(self) -> list[dict[str, Any]]:
+        """Return all jobs when they have succeeded."""
+        jobs: list[dict[str, Any]] = []
+
+        def all_succeeded() -> bool:
+            jobs[:] = self.jobs()
+            return {job["state"] for job in jobs} == {"succeeded"}
+
+        self.wait_for("success", all_succeeded)
+        return jobs
 
     def wait_for(self, what: str, condition: Callable[[], bool], seconds: float = 60) -> None:
         deadline = time.monotonic() + seconds

@@ -22,7 +22,7 @@ def test_one_id_runs_in_order_and_never_twice_at_once_while_ids_run_side_by_side
     work.start()
     work.start()
     work.wait_for("both runners", lambda: work.logs().count('"runner.started"') == 2)
-    work.enqueue({"task": "performRun", "payload": {"id": f"run_{n % 20}", "n": n}} for n in range(200))
+    work.enqueue({"task": "performRun", "payload": {"id": f"run_{n % 20}", "n": n, "seconds": 0.1}} for n in range(200))
 
     work.wait_for("200 jobs", lambda: len(work.events("end")) == 200)
 

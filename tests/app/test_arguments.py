@@ -13,6 +13,9 @@ from kongflow.errors import InvalidOption, JobNotFound
 
 Call = Callable[[Any], Any]
 
+NO_MATTER_WHERE = pytest.mark.parametrize("url", ["sqlite"], indirect=True)
+"""No store is asked."""
+
 WRONG: list[tuple[Call, str]] = [
     (lambda flow: flow.get(1), r"ids are text: write '1', not 1"),
     (lambda flow: flow.get(1.5), r"ids are text.* not 1\.5"),
@@ -65,6 +68,7 @@ WRONG: list[tuple[Call, str]] = [
 
 
 @pytest.mark.anyio
+@NO_MATTER_WHERE
 @pytest.mark.parametrize(("call", "words"), WRONG)
 async def test_an_argument_that_means_nothing_is_refused_in_words(
     call: Callable[[KongFlow], Awaitable[object]], words: str, flow: KongFlow
@@ -73,6 +77,7 @@ async def test_an_argument_that_means_nothing_is_refused_in_words(
         await call(flow)
 
 
+@NO_MATTER_WHERE
 @pytest.mark.parametrize(("call", "words"), WRONG)
 def test_the_synchronous_twin_refuses_the_same(
     call: Callable[[SyncKongFlow], object], words: str, sync_flow: SyncKongFlow

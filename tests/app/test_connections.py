@@ -214,7 +214,7 @@ async def test_the_poll_finds_what_a_psycopg_transaction_added(flow: KongFlow, u
         job = await flow.enqueue("anything", connection=caller.connection)
         await caller.commit()
 
-        assert (await flow.wait(job.id, 20)).state is JobState.SUCCEEDED
+        assert (await flow.wait(job.id, 60)).state is JobState.SUCCEEDED
 
 
 async def test_a_connection_in_autocommit_adds_at_once(flow: KongFlow, url: str) -> None:

@@ -120,7 +120,7 @@ def test_stop_ends_a_run_in_another_thread(project: Path) -> None:
 
         flow.stop()
 
-        assert working.result(20).exit_code == 0
+        assert working.result(60).exit_code == 0
 
 
 def test_initialize_and_stop_may_be_called_again_and_again(project: Path) -> None:
@@ -200,13 +200,13 @@ def test_a_file_that_was_open_at_a_fork_is_refused_in_the_child(sync_flow: SyncK
     child = multiprocessing.get_context("fork").Process(target=in_a_fork, args=(sync_flow, child_end))
     child.start()
 
-    assert answers.poll(30)
+    assert answers.poll(60)
     told = answers.recv()
     assert f"was initialized in process {os.getpid()} and came here (process {child.pid}) by a fork" in told
     for _ in range(2):
-        assert answers.poll(30)
+        assert answers.poll(60)
         assert "Call initialize() only after the fork" in answers.recv()
-    child.join(30)
+    child.join(60)
     assert child.exitcode == 0
 
 
@@ -224,14 +224,14 @@ def test_a_child_that_connects_after_the_fork_loses_nothing_when_its_parent_stop
     answers, child_end = multiprocessing.Pipe()
     child = multiprocessing.get_context("fork").Process(target=after_a_fork, args=(flow, child_end))
     child.start()
-    assert answers.poll(30)
+    assert answers.poll(60)
     added = [answers.recv()]
     with flow:
         flow.enqueue("anything")
     answers.send("the parent has stopped")
-    assert answers.poll(30)
+    assert answers.poll(60)
     added.append(answers.recv())
-    child.join(30)
+    child.join(60)
 
     with flow:
         assert [flow.get(id).state for id in added] == [JobState.READY] * 2
@@ -249,8 +249,8 @@ def test_stop_ends_the_waits_of_other_threads(sync_flow: SyncKongFlow) -> None:
     threading.Thread(target=wait).start()
     portal = sync_flow._portal
     assert portal is not None
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 60
     while not any("KongFlow.wait" in repr(task) for task in asyncio.all_tasks(portal.loop)):
         assert time.monotonic() < deadline
     sync_flow.stop()
-    assert ended.wait(30)
+    assert ended.wait(60)

@@ -134,7 +134,7 @@ async def test_a_committed_transaction_wakes_the_runner_beside_it(flow: KongFlow
         async with flow.transaction() as tx:
             job = await flow.enqueue("anything", connection=tx)
 
-        assert (await flow.wait(job.id, 20)).state is JobState.SUCCEEDED
+        assert (await flow.wait(job.id, 60)).state is JobState.SUCCEEDED
 
 
 # --- the synchronous twin --------------------------------------------------------------------------------------------

@@ -36,10 +36,10 @@ class HttpEndpoint:
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.writers.append(writer)
-        head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
-        headers = dict(line.lower().split(": ", 1) if ": " in line else (line, "") for line in head[1:] if line)
-        self.requests.append((head[0], {name: value.strip() for name, value in headers.items()}))
         try:
+            head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
+            headers = dict(line.lower().split(": ", 1) if ": " in line else (line, "") for line in head[1:] if line)
+            self.requests.append((head[0], {name: value.strip() for name, value in headers.items()}))
             if self.answer.hangs:
                 await reader.read()
             else:
@@ -47,10 +47,18 @@ class HttpEndpoint:
                 head_out = f"HTTP/1.1 {self.answer.status} Status\r\ncontent-length: {len(self.answer.body)}\r\n"
                 writer.write(f"{head_out}{extra}connection: close\r\n\r\n".encode() + self.answer.body)
                 await writer.drain()
-        except ConnectionError:
-            pass  # the caller has heard enough
+        except (ConnectionError, asyncio.IncompleteReadError):
+            pass  # the caller has heard enough, or has gone before he said anything
         finally:
             writer.close()
+
+
+async def let_it_accept() -> None:
+    """Return when connections that nobody waits for any more have become streams: a server that is closed while it
+    takes one leaves its socket open.
+    """
+    for _ in range(10):
+        await asyncio.sleep(0)
 
 
 @asynccontextmanager
@@ -60,8 +68,7 @@ async def http_endpoint() -> AsyncIterator[HttpEndpoint]:
     endpoint.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/api/trigger"
     async with server:
         yield endpoint
-    for _ in range(10):
-        await asyncio.sleep(0)  # a connection that came with the last look becomes a stream meanwhile
+        await let_it_accept()
     for writer in endpoint.writers:
         writer.close()
         try:
@@ -114,3 +121,4 @@ async def smtp_server(**options: Any) -> AsyncIterator[Mailbox]:
     mailbox.port = server.sockets[0].getsockname()[1]
     async with server:
         yield mailbox
+        await let_it_accept()

@@ -10,9 +10,11 @@ from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 from sqlalchemy import insert, select
 
 from catalog import PROJECT
+from catalog.app.__main__ import main
 from catalog.app.database import begin, database_url
 from catalog.app.endpoints import InvalidEndpoint, NewEndpoint, add_endpoint, load_endpoint
 from catalog.app.models import EndpointIndex, Model
@@ -130,23 +132,29 @@ def test_the_commands_register_and_list_an_endpoint(tmp_path: Path):
     database.close()
 
 
-def test_a_mistake_gets_a_word_and_no_traceback(tmp_path: Path):
-    app("add-endpoint", "https://shop.example/", "--api-key", "tr_prod_1")
+def test_wrong_usage_gets_a_word():
+    def added(url, *arguments):
+        return CliRunner().invoke(main, ["add-endpoint", url, *arguments], env={"TRIGGER_API_KEY": ""})
+
+    assert added("https://shop.example/", "--api-key", "tr_prod_1").exit_code == 0
+    for failed, word in [
+        (added("nonsense", "--api-key", "k"), "no http or https URL"),
+        (added("https://a.example/", "--project", "a", "--api-key", "tr_prod_1"), "its own"),
+        (added("https://shop.example/"), "api-key"),
+    ]:
+        assert (failed.exit_code, word in failed.stderr) == (2, True)
+
+
+def test_a_database_that_cannot_be_used_gets_a_word_and_no_traceback(tmp_path: Path):
     not_one = tmp_path / "notes.txt"
     not_one.write_text("not a database\n" * 100)
-    for failed, code, word in [
-        (app("add-endpoint", "nonsense", "--api-key", "k"), 2, "no http or https URL"),
-        (app("add-endpoint", "https://a.example/", "--project", "a", "--api-key", "tr_prod_1"), 2, "its own"),
-        (app("add-endpoint", "https://shop.example/", TRIGGER_API_KEY=""), 2, "api-key"),
-        (
-            app("endpoints", KONGFLOW_DATABASE_URL=f"sqlite:///{tmp_path}/none/app.db"),
-            1,
-            "none/app.db cannot be opened",
-        ),
-        (app("endpoints", KONGFLOW_DATABASE_URL=f"sqlite:///{not_one}"), 1, "file is not a database"),
-        (app("endpoints", KONGFLOW_DATABASE_URL="mysql://db/app"), 1, "neither sqlite nor postgresql"),
-        (app("endpoints", KONGFLOW_DATABASE_URL="nonsense"), 1, "the database cannot be used"),
+    for url, word in [
+        (f"sqlite:///{tmp_path}/none/app.db", "none/app.db cannot be opened"),
+        (f"sqlite:///{not_one}", "file is not a database"),
+        ("mysql://db/app", "neither sqlite nor postgresql"),
+        ("nonsense", "the database cannot be used"),
     ]:
-        assert failed.returncode == code
+        failed = app("endpoints", KONGFLOW_DATABASE_URL=url)
+        assert failed.returncode == 1
         assert word in failed.stderr
         assert "Traceback" not in failed.stderr

@@ -29,7 +29,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     handlers, level = root.handlers[:], root.level
     yield tmp_path
     root.handlers[:], root.level = handlers, level
-    for module in ("job_handlers", "tasks"):
+    for module in ("job_handlers", "handlers_of_several", "tasks"):
         sys.modules.pop(module, None)
 
 

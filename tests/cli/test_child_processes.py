@@ -16,7 +16,7 @@ from tests.engine.children import lives
 CONFIG = """\
 version: 1
 database: {url: "sqlite:///jobs.db"}
-runner: {poll_interval: 50ms, heartbeat: 100ms, lease: 1s, shutdown_timeout: 10s}
+runner: {poll_interval: 50ms, heartbeat: 100ms, shutdown_timeout: 10s}
 defaults: {task: {isolation: process, max_attempts: 1}}
 tasks:
   wait: {handler: child_tasks.wait}

@@ -21,6 +21,7 @@ GROUPS = [path for path, found in COMMANDS.items() if isinstance(found, click.Gr
 ARGUMENTS = {
     ("queues", "pause"): ["fast"],
     ("queues", "resume"): ["fast"],
+    **{("schedules", verb): ["leap_day"] for verb in ("next", "run", "pause", "resume")},
     ("enqueue",): ["anything"],
     ("render",): ["anything"],
     ("retries",): ["quick"],

@@ -18,6 +18,8 @@ LISTS: dict[Name, list[str]] = {
     ("enqueue",): ["--batch", "batch.jsonl"],
     ("jobs", "list"): [],
     ("queues", "list"): [],
+    ("schedules", "list"): [],
+    ("schedules", "next"): ["leap_day"],
     ("workers", "list"): [],
     **{("jobs", verb): ["1"] for verb in ("retry", "cancel", "delete", "wait")},
     ("jobs", "run-now"): ["2"],
@@ -31,6 +33,7 @@ OBJECTS: dict[Name, list[str]] = {
     ("jobs", "show"): ["1"],
     ("queues", "pause"): ["fast"],
     ("queues", "resume"): ["fast"],
+    **{("schedules", verb): ["leap_day"] for verb in ("run", "pause", "resume")},
     ("db", "status"): [],
     ("status",): [],
 }

@@ -49,7 +49,7 @@ def test_of_many_the_first_ten_are_listed_and_the_rest_is_counted() -> None:
     many = lines(*(schedule(f"s{number:02}", Every(3600.0 + number)) for number in range(13)))
 
     assert len(many) == 11
-    assert many[-1] == "      … and 3 more: kongflow schedules next"
+    assert many[-1] == "      … and 3 more: kongflow schedules list"
 
 
 def test_without_schedules_there_is_no_line() -> None:

@@ -19,6 +19,7 @@ from kongflow.core.catalog import DatabaseSettings
 from kongflow.core.job import JobState
 from kongflow.errors import StoreForbidden
 from tests.cli.conftest import Invoke
+from tests.cli.runners import wait_for
 from tests.postgres import Server
 
 PAGE = Path(__file__).parents[2] / "docs" / "operations.md"
@@ -153,6 +154,8 @@ def test_a_viewer_looks_and_changes_nothing(become: Become, invoke: Invoke) -> N
     for filter in ("payload.name:Bob", "error:X", "error:~x", "tag:x", "key:x"):
         assert json.loads(invoke("jobs", "list", "--filter", filter, "--json").stdout)["items"] == []
     assert "greetings" in invoke("queues", "list").stdout
+    assert "leap_day" in invoke("schedules", "list").stdout
+    assert "no runner" in invoke("status", exit_code=1).stdout
     invoke("workers", "list")
     assert "up to date" in invoke("db", "status").stderr
     for command in (
@@ -161,6 +164,9 @@ def test_a_viewer_looks_and_changes_nothing(become: Become, invoke: Invoke) -> N
         ("jobs", "retry", id),
         ("jobs", "delete", id),
         ("queues", "pause", "greetings", "--reason", "x"),
+        ("schedules", "run", "leap_day"),
+        ("schedules", "pause", "leap_day"),
+        ("schedules", "resume", "leap_day"),
         ("run", "--once"),
     ):
         assert "permission denied" in invoke(*command, exit_code=3).stderr
@@ -184,6 +190,24 @@ def test_a_worker_runs_and_operates_without_any_ddl(become: Become, invoke: Invo
     invoke("jobs", "delete", failed)
     invoke("queues", "pause", "greetings", "--reason", "x")
     invoke("queues", "resume", "greetings")
+    invoke("schedules", "pause", "leap_day")
+    invoke("schedules", "run", "leap_day")
+    assert "leap_day" in invoke("schedules", "list").stdout
+    assert "adds jobs again" in invoke("schedules", "resume", "leap_day").stderr
+
+
+def test_a_workers_runner_sees_schedules_and_forgets_those_that_are_gone(become: Become, project: Path) -> None:
+    become("worker")
+
+    def the_runner_sees(*names: str) -> bool:
+        return {each.name for each in flow.schedules.list() if each.effective} == {*names}
+
+    with SyncKongFlow.from_config() as flow, flow.running():
+        wait_for(lambda: the_runner_sees("leap_day"))
+    config = project / "kongflow.yaml"
+    config.write_text(config.read_text().replace("leap_day:", "each_leap_day:"))
+    with SyncKongFlow.from_config() as flow, flow.running():
+        wait_for(lambda: the_runner_sees("each_leap_day"))
 
 
 def test_a_worker_has_partitions_made_and_dropped_which_are_the_owners_and_a_viewer_reads(

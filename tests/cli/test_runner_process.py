@@ -41,7 +41,7 @@ def test_the_second_signal_gives_running_jobs_back_and_their_attempt_too(
 
     runner.send_signal(signal.SIGINT)
     assert "a second signal gives running jobs back at once" in read_until(runner.stderr, "runner.signal")["meaning"]
-    assert read_until(runner.stderr, "runner.stopping")["within"] == 1.0
+    assert read_until(runner.stderr, "runner.stopping")["within"] == 2.0
     runner.send_signal(signal.SIGINT)
     assert "a third signal ends the process at once" in read_until(runner.stderr, "runner.signal")["meaning"]
 
@@ -73,8 +73,8 @@ def test_a_signal_ends_it_in_time_also_while_somebody_else_has_the_file(
 
     runner.send_signal(signal.SIGTERM)
 
-    # shutdown_timeout is 2 s; another process's lock is otherwise waited for 30 s.
-    assert runner.wait(15) == 0
+    # shutdown_timeout is 4 s; another process's lock is otherwise waited for 30 s.
+    assert runner.wait(25) == 0
     holder.close()
 
 

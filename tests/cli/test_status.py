@@ -62,7 +62,9 @@ def test_json_has_queues_runners_pauses_and_problems(invoke: Invoke, enqueue: En
 
     shape = status(invoke, exit_code=1)
 
-    assert list(shape) == ["schema", "healthy", "problems", "problems_left_out", "queues", "runners", "paused"]
+    assert list(shape) == [
+        *("schema", "healthy", "problems", "problems_left_out", "queues", "runners", "paused", "paused_schedules")
+    ]
     (problem,) = shape["problems"]
     assert (problem["kind"], problem["subject"]) == ("no_runner", None)
     (greetings,) = (queue for queue in shape["queues"] if queue["queue"] == "greetings")

@@ -7,8 +7,13 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
+from click.testing import CliRunner
+
+from kongflow.cli.main import command
+from tests.cli.runners import KONGFLOW
 
 GOOD = (
     "version: 1\nqueues: {mail: {}}\nretry_policies: {patient: {}}\ntasks: {work: {handler: tasks.work, queue: mail}}\n"
@@ -25,10 +30,26 @@ def project(tmp_path, monkeypatch):
     return tmp_path
 
 
-def kongflow(*args: str, stdin: str | None = None, **env: str) -> subprocess.CompletedProcess[str]:
-    clean = {key: value for key, value in os.environ.items() if not key.startswith(("KONGFLOW_", "GITHUB_", "FORCE_"))}
-    command = [sys.executable, "-m", "kongflow", *args]
-    return subprocess.run(command, input=stdin, capture_output=True, text=True, env={**clean, **env}, check=False)
+class Ran(NamedTuple):
+    """What came of a command."""
+
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+def kongflow(*args: str, stdin: str | None = None, **env: str) -> Ran:
+    """Call the command line as a shell would, in this process."""
+    ours = dict.fromkeys(key for key in os.environ if key.startswith(("KONGFLOW_", "GITHUB_", "FORCE_", "NO_COLOR")))
+    result = CliRunner().invoke(command, args, input=stdin, env={**ours, **env}, prog_name="kongflow")
+    assert isinstance(result.exception, SystemExit | None), result.exc_info
+    return Ran(result.exit_code, result.stdout, result.stderr)
+
+
+def in_a_process(*args: str, **env: str) -> Ran:
+    """Run it where what is imported has descriptors of its own to write to."""
+    done = subprocess.run([*KONGFLOW, *args], capture_output=True, text=True, env={**os.environ, **env}, check=False)
+    return Ran(done.returncode, done.stdout, done.stderr)
 
 
 def test_a_good_file_is_one_line(project):
@@ -148,7 +169,8 @@ def test_a_missing_variable_fails_unless_there_is_no_environment(project):
 def test_importing_is_asked_for_and_keeps_stdout_clean(project):
     (project / "tasks.py").write_text("print('noise')\nimport a_missing_driver\n\n\ndef work(payload): ...\n")
 
-    read, imported = kongflow("validate", "--format", "json"), kongflow("validate", "--import", "--format", "json")
+    read = in_a_process("validate", "--format", "json")
+    imported = in_a_process("validate", "--import", "--format", "json")
 
     assert (read.returncode, imported.returncode) == (0, 1)
     (found,) = json.loads(imported.stdout)["findings"]
@@ -172,7 +194,7 @@ def work(payload): ...
 def test_nothing_that_an_import_starts_reaches_stdout(project, unbuffered):
     (project / "tasks.py").write_text(LOUD)
 
-    ran = kongflow("validate", "--import", "--format", "json", PYTHONUNBUFFERED=unbuffered)
+    ran = in_a_process("validate", "--import", "--format", "json", PYTHONUNBUFFERED=unbuffered)
 
     assert json.loads(ran.stdout)["findings"] == []
     assert sorted(ran.stderr.splitlines()) == ["child", "descriptor", "original", "print"]

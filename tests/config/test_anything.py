@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 
 import yaml
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+from kongflow.cli.next_slots import next_slots
 from kongflow.config.environment import Environment, fill
 from kongflow.config.findings import has_errors
 from kongflow.config.json_document import read_json
@@ -16,12 +18,14 @@ from kongflow.config.law import law
 from kongflow.config.load import load
 from kongflow.config.report import github_report, json_report, text_report
 
+NOW = datetime(2026, 12, 1, 12, tzinfo=UTC)
 LITTLE = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 KEYS = st.sampled_from(
     [
         *law()["properties"],
         *law()["properties"]["tasks"]["additionalProperties"]["properties"],
+        *law()["properties"]["schedules"]["additionalProperties"]["properties"],
         "x-a",
         "a",
         "default",
@@ -62,6 +66,8 @@ def check(folder: Path, data: bytes) -> None:
     for found in loaded.findings:
         assert (found.line, found.col) < (found.end_line, found.end_col)
         assert found.file in loaded.texts
+    for slot in next_slots(loaded.catalog.schedules.values(), NOW) if loaded.catalog else ():
+        assert slot.shape()["words"]
     text_report(loaded.findings, loaded.texts)
     github_report(loaded.findings)
     json.loads(json_report(loaded.findings))
@@ -97,6 +103,24 @@ def test_any_values_in_tasks(tmp_path, tasks):
     tasks = {name: {"handler": "tasks.work", **task} for name, task in tasks.items()}
     text = yaml.safe_dump({"version": 1, "queues": {"*": {}}, "tasks": tasks}, allow_unicode=True)
     check(tmp_path, text.encode("utf-8", "surrogatepass"))
+
+
+FIELDS = st.text(alphabet="0123456789*/,-LW#?JANMONabc \u00b2", max_size=6)
+LINES = st.lists(FIELDS, min_size=4, max_size=6).map(" ".join) | st.text(max_size=20)
+ZONES = st.sampled_from(["Europe/Berlin", "Africa/Casablanca", "Antarctica/Troll", "Europe", "../UTC"]) | WORDS
+TIMINGS = st.fixed_dictionaries({"cron": LINES}, optional={"timezone": ZONES}) | st.fixed_dictionaries({"every": WORDS})
+
+
+@LITTLE
+@given(TIMINGS, st.dictionaries(KEYS, VALUES, max_size=5), VALUES)
+@example({"cron": "1,2#3 * * * *"}, {}, {})
+@example({"cron": "0 0 L/2 * 5L"}, {}, {"a": ["<< schedule.slot.x >>"]})
+@example({"cron": "0 2 29 2 */6", "timezone": "Europe/Berlin"}, {"overlap": "queue"}, {})
+def test_any_schedule(tmp_path, timing, others, payload):
+    schedule = {"task": "work", "payload": payload, **others, **timing}
+    config = {"version": 1, "tasks": {"work": {"handler": "tasks.work"}}, "schedules": {"a": schedule}}
+    (tmp_path / "tasks.py").write_text("def work(payload): ...\n")
+    check(tmp_path, yaml.safe_dump(config, allow_unicode=True).encode("utf-8", "surrogatepass"))
 
 
 @LITTLE

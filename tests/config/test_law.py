@@ -203,9 +203,13 @@ def test_editors_accept_what_validate_accepts(path):
 
 
 SHAPES = ("missing-key", "unknown-key", "renamed-key", "wrong-type", "wrong-choice", "out-of-range", "duplicate-item")
+OF_SCHEDULES = ("schedule-timing", "timezone-without-cron")
 
 
-@pytest.mark.parametrize("name", [*SHAPES, "language-version", "duration-invalid", "name-invalid", "wrong-format"])
+OTHERS = ("language-version", "duration-invalid", "name-invalid", "wrong-format")
+
+
+@pytest.mark.parametrize("name", [*SHAPES, *OF_SCHEDULES, *OTHERS])
 def test_editors_refuse_what_has_the_wrong_shape(name):
     validator = jsonschema.Draft7Validator(json.loads(law_text()))
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise, takewhile
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -133,3 +134,107 @@ def test_every_time_zone_that_is_known_can_be_used():
 )
 def test_what_is_no_time_zone_is_looked_for_in_no_file(name):
     assert zone_of(name) is None
+
+
+# --- lines that mean something else ----------------------------------------------------------------------------------
+
+
+def gaps(line: str) -> set[float]:
+    """The seconds between the times of a line, over three days."""
+    times = Cron.parse(line, ZoneInfo("UTC")).local_times(datetime(2027, 1, 1))
+    some = list(takewhile(lambda time: time < datetime(2027, 1, 4), times))
+    return {(after - before).total_seconds() for before, after in pairwise(some)}
+
+
+def found_in(folder, lines: list[str]) -> dict[str, set[str]]:
+    """What is found of each line."""
+    schedules = "".join(f"  s{number}: {{cron: '{line}', task: work}}\n" for number, line in enumerate(lines))
+    loaded = load_project(
+        folder, f"version: 1\ntasks: {{work: {{handler: tasks.work}}}}\nschedules:\n{schedules}", now=NOW
+    )
+    found: dict[str, set[str]] = {line: set() for line in lines}
+    for each in loaded.findings:
+        found[lines[each.line - 4]].add(each.slug)
+    return found
+
+
+def test_a_step_is_uneven_exactly_where_gaps_differ(tmp_path):
+    lines = [f"*/{step} * * * *" for step in range(1, 60)] + [f"0 */{step} * * *" for step in range(1, 24)]
+
+    found = found_in(tmp_path, lines)
+
+    assert {line for line, slugs in found.items() if "cron-uneven" in slugs} == {
+        line for line in lines if len(gaps(line)) > 1
+    }
+
+
+def test_a_step_is_too_large_exactly_where_it_changes_nothing(tmp_path):
+    lines = [f"*/{step} * * * *" for step in (59, 60, 61, 90)] + [f"0 */{step} * * *" for step in (23, 24, 48)]
+
+    found = found_in(tmp_path, lines)
+
+    assert {line for line, slugs in found.items() if "cron-step" in slugs} == {
+        line for line in lines if gaps(line) in (gaps("0 * * * *"), gaps("0 0 * * *"))
+    }
+
+
+USUAL = ["* * * * *", "*/15 * * * *", "0 */6 * * *", "30 6 * * 1-5", "0 9-17 * * MON-FRI", "0 0 1 * *", "15,45 8 L * *"]
+
+
+def test_usual_lines_are_not_talked_about(tmp_path):
+    assert found_in(tmp_path, USUAL) == {line: set() for line in USUAL}
+
+
+def test_a_day_of_either_kind_counts_exactly_where_it_is_told(tmp_path):
+    lines = ["0 9 1 * 1", "0 9 1 * */2", "0 9 */2 * 1", "0 9 1 * *", "0 9 * * 1", "0 9 L * 5L"]
+
+    found = found_in(tmp_path, lines)
+
+    def fires_on_days_of_either(line: str) -> bool:
+        day, weekday = ({*days(f"0 9 {d} * {w}")} for d, w in ((line.split()[2], "*"), ("*", line.split()[4])))
+        return day != weekday and {*days(line)} == day | weekday and not day >= weekday and not weekday >= day
+
+    assert {line for line, slugs in found.items() if "cron-day-or" in slugs} == set(
+        filter(fires_on_days_of_either, lines)
+    )
+
+
+def days(line: str) -> list[datetime]:
+    times = Cron.parse(line, ZoneInfo("UTC")).local_times(datetime(2027, 1, 1))
+    return list(takewhile(lambda time: time < datetime(2028, 1, 1), times))
+
+
+def test_what_a_change_of_the_clocks_does_is_told_as_it_will_be(tmp_path):
+    text = config("cron: '30 2 * * *', timezone: Europe/Berlin, task: work")
+    (found,) = load_project(tmp_path, text, now=NOW).findings
+    cron = Cron.parse("30 2 * * *", ZoneInfo("Europe/Berlin"))
+
+    spring, autumn = (
+        cron.after(datetime(2027, month, day, tzinfo=UTC)).astimezone(cron.zone) for month, day in ((3, 28), (10, 31))
+    )
+
+    assert found.message == "02:30 is skipped on 2027-03-28 and comes twice on 2027-10-31 in Europe/Berlin"
+    assert f": at {spring:%H:%M} and at the first {autumn:%H:%M};" in found.help
+    assert (autumn.fold, cron.after(autumn) - autumn.astimezone(UTC) > timedelta(hours=24)) == (0, True)
+
+
+# --- the job of a slot -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("payload", "place"), [("{id: [1, {a: b}]}", "b"), ("{id: [1, {}]}", "{}"), ("{}", "{}")])
+def test_what_does_not_fit_is_pointed_at_as_closely_as_it_is_written(tmp_path, payload, place):
+    schema = "{type: object, required: [id], properties: {id: {items: {type: [object, integer], required: [a],"
+    tasks = f"tasks: {{work: {{handler: tasks.work, payload: {schema} properties: {{a: {{type: integer}}}}}}}}}}}}}}}}"
+    text = f"version: 1\n{tasks}\nschedules: {{sweep: {{every: 1h, task: work, payload: {payload}}}}}"
+
+    (found,) = load_project(tmp_path, text, now=NOW).findings
+
+    assert found.slug == "schedule-payload"
+    assert text.splitlines()[found.line - 1][found.col - 1 : found.end_col - 1] == place
+
+
+def test_a_job_is_tried_once_nothing_else_is_wrong(tmp_path):
+    text = config("every: 1h, task: work, payload: {id: << schedule.slot.day >>}")
+
+    assert slugs(load_project(tmp_path, text)) == ["schedule-payload"]
+    assert slugs(load_project(tmp_path, text + "quues: {}\n")) == ["unknown-key"]

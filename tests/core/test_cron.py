@@ -215,6 +215,8 @@ def test_a_year_of_many_random_lines_is_what_the_clock_on_the_wall_shows(zone: s
         ("0 0 30 2 *", "never matches", "no such day"),
         ("0 0 31 4,6 *", "never matches", "no such day"),
         ("0 0 * 2 1#5,2#6", "is no day of the week", "1#2"),
+        ("0 9 * * MON Europe/Berlin", "a time zone is no field", "timezone: Europe/Berlin"),
+        ("CRON_TZ=America/New_York 0 9 * * *", "a time zone is no field", "timezone: America/New_York"),
         ("@daily", "@daily is not a line of five fields", '"0 0 * * *"'),
         ("@never", "@never is not a line of five fields", "minute, hour"),
     ],

@@ -18,7 +18,6 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import create_engine, text
-from sqlalchemy.orm import Session
 
 from kongflow import Cancel, GiveUp, Snooze
 from kongflow.engine.context import SyncJobContext
@@ -233,6 +232,8 @@ def closes_everything(payload: Any) -> None:
 
 
 def commits(payload: Any, job: SyncJobContext) -> str:
+    from sqlalchemy.orm import Session  # only here: it takes a fifth of a start
+
     with job.transaction() as tx:
         tx.execute("insert into effects (name) values (:name)", {"name": f"{os.getpid()}"})
         with Session(tx.connection) as session:

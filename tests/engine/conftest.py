@@ -18,9 +18,10 @@ def anyio_backend() -> str:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """A test that has a folder has a database in it, of each dialect; or of those that its module names in ONLY_ON."""
+    """A test that has a folder has a database in it, of each dialect; or of those that the mark `only_on` names."""
     if "tmp_path" in metafunc.fixturenames:
-        metafunc.parametrize("dialect", getattr(metafunc.module, "ONLY_ON", DIALECTS), indirect=True)
+        only_on = metafunc.definition.get_closest_marker("only_on")
+        metafunc.parametrize("dialect", only_on.args if only_on else DIALECTS, indirect=True)
 
 
 @pytest.fixture(autouse=True)

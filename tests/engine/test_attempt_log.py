@@ -69,7 +69,7 @@ def test_a_finalizer_that_logs_while_a_line_is_kept_holds_nobody_up() -> None:
     log._lines = Collecting()
     logging_thread = threading.Thread(target=log.add, args=[record("a line")], daemon=True)
     logging_thread.start()
-    logging_thread.join(10.0)
+    logging_thread.join(60.0)
 
     assert not logging_thread.is_alive()
     assert messages(log.kept()) == ["a line", "from a finalizer"]

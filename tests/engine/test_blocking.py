@@ -14,11 +14,9 @@ import pytest
 from kongflow.engine.blocking import BEAT, LIMIT, Blocking
 from kongflow.engine.events import Event, Events, JobStarted, RunnerBlocked
 from tests.engine.site import Site, open_site
-from tests.engine.waiting import until
+from tests.engine.waiting import PATIENCE, until
 
 pytestmark = pytest.mark.anyio
-
-PATIENCE = 20.0
 
 
 class Deaf:

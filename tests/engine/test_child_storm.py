@@ -18,9 +18,7 @@ from tests.engine import child_handlers
 from tests.engine.children import in_child, lives
 from tests.engine.site import open_site
 
-pytestmark = [pytest.mark.anyio, pytest.mark.slow]
-
-ONLY_ON = ("sqlite",)
+pytestmark = [pytest.mark.only_on("sqlite"), pytest.mark.anyio, pytest.mark.slow]
 
 JOBS = 2_000
 A_SERVER_IN = 30

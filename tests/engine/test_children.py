@@ -21,9 +21,7 @@ from tests.engine import child_handlers, imported_by_the_runner_only, starts_a_t
 from tests.engine.children import in_child, noted
 from tests.engine.site import open_site
 
-pytestmark = pytest.mark.anyio
-
-ONLY_ON = ("sqlite",)
+pytestmark = [pytest.mark.anyio, pytest.mark.only_on("sqlite")]
 
 
 class Heard(logging.Handler):
@@ -58,20 +56,20 @@ async def run_one(folder: Path, run: Any, payload: Any = None, **fields: Any) ->
         return await site.job(added)
 
 
-@pytest.mark.parametrize(
-    "payload",
-    [
+async def test_payload_and_result_go_through_as_they_are(tmp_path: Path) -> None:
+    payloads: list[Any] = [
         {},
         {"a": '\u2028\u2029 ü 🦍 \x01\x7f \\ " \n'},
         {"": [1.5, -(2**63), None, True, {"x": []}]},
         {"a": "x" * 900_000},
-    ],
-    ids=["empty", "odd text", "values", "long"],
-)
-async def test_payload_and_result_go_through_as_they_are(tmp_path: Path, payload: Any) -> None:
-    job = await run_one(tmp_path, child_handlers.echo, payload)
+    ]
+    async with open_site(tmp_path, {"work": in_child(child_handlers.echo)}) as site:
+        added = [await site.enqueue("work", payload) for payload in payloads]
+        await site.run_all()
+        jobs = [await site.job(id) for id in added]
 
-    assert (job.state, job.result, job.attempt) == (JobState.SUCCEEDED, payload, 1)
+    assert [job.result for job in jobs] == payloads
+    assert {(job.state, job.attempt) for job in jobs} == {(JobState.SUCCEEDED, 1)}
 
 
 async def test_a_child_is_used_again_and_there_are_as_many_as_jobs_run_at_once(tmp_path: Path) -> None:

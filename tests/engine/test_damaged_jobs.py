@@ -13,6 +13,7 @@ from kongflow.engine import settler
 from kongflow.engine.events import JobRescued, PartFailed
 from kongflow.store import refusals as refusals_module
 from kongflow.store.records import Claimed, Rescued
+from tests.builders import SHORT_LEASE
 from tests.engine.site import Site, open_site
 from tests.engine.test_maintenance import die_with_a_job
 from tests.engine.waiting import until
@@ -147,7 +148,7 @@ async def test_a_lost_one_is_named_once_and_the_others_are_rescued(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(refusals_module, "FIRST_REST", 0)
-    async with open_site(tmp_path, {"work": {"run": work, "crash_limit": 1}}) as site:
+    async with open_site(tmp_path, {"work": {"run": work, "crash_limit": 1}}, runner=SHORT_LEASE) as site:
         bad, good = await site.enqueue("work"), await site.enqueue("work")
         await die_with_a_job(site)
         await damage(site, bad)

@@ -12,7 +12,7 @@ import pytest
 from kongflow.core.job import Reason
 from kongflow.engine import settler as settler_module
 from tests.engine.desk import Desk, Shelf
-from tests.engine.waiting import until
+from tests.engine.waiting import PATIENCE, until
 
 pytestmark = pytest.mark.anyio
 
@@ -28,7 +28,7 @@ async def test_who_waits_for_all_ends_has_those_tried_once_more_that_were_put_as
         await until(lambda: desk.settler.aside == 2)
         shelf.damaged = {"1"}
         shelf.tries.clear()
-        await asyncio.wait_for(desk.settler.flush(), 30)
+        await asyncio.wait_for(desk.settler.flush(), PATIENCE)
 
     assert desk.written == ["2"]
     assert [tried.transition.reason for tried in shelf.tries if tried.id == "1"] == [None, Reason.ERROR]
@@ -57,7 +57,7 @@ async def test_an_end_that_is_written_by_a_flush_is_not_written_again_when_its_t
         await desk.settler.flush()
         later.pop()()
         desk.put("2")
-        await asyncio.wait_for(desk.settler.flush(), 30)
+        await asyncio.wait_for(desk.settler.flush(), PATIENCE)
 
     assert desk.written == ["1", "2"]
     assert shelf.batches == [["1"], ["2"]]

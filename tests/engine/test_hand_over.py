@@ -20,13 +20,11 @@ from kongflow.errors import StoreUnavailable
 from kongflow.store.records import Claimed, Renewal, Settled
 from tests.builders import QUICK
 from tests.engine.site import Site, open_site
-from tests.engine.waiting import until
+from tests.engine.waiting import PATIENCE, until
 
 pytestmark = pytest.mark.anyio
 
 SERIAL = {"mail": 1}
-STEADY = replace(QUICK, lease=30.0)
-"""A machine that is busy for a moment must not make it look silent."""
 
 
 async def nothing(payload: Any) -> None: ...
@@ -46,7 +44,7 @@ def count_claimed(site: Site, monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 async def test_after_some_jobs_in_a_row_a_claim_decides(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    async with open_site(tmp_path, {"work": {"run": nothing, "queue": "mail"}}, queues=SERIAL, runner=STEADY) as site:
+    async with open_site(tmp_path, {"work": {"run": nothing, "queue": "mail"}}, queues=SERIAL) as site:
         claimed = count_claimed(site, monkeypatch)
         ids = [await site.enqueue("work") for _ in range(2 * CHAIN_MAX + 5)]
         summary = await site.run_all()
@@ -72,7 +70,7 @@ async def test_other_jobs_are_claimed_meanwhile(tmp_path: Path) -> None:
         go_on.set()
 
     tasks = {"slow": {"run": waits, "queue": "mail"}, "quick": {"run": ends}}
-    async with open_site(tmp_path, tasks, queues=SERIAL, runner=replace(STEADY, concurrency=2)) as site:
+    async with open_site(tmp_path, tasks, queues=SERIAL, runner=replace(QUICK, concurrency=2)) as site:
         ids = [await site.enqueue(task) for task in ("slow", "slow", "slow", "quick")]
         assert (await site.run_all()).succeeded == len(ids)
 
@@ -91,7 +89,7 @@ async def test_a_claim_does_not_wait_until_a_chain_ends(tmp_path: Path, monkeypa
         urgent_after.append(len(ended))
 
     tasks = {"line": {"run": quick, "queue": "line:<< payload.id >>"}, "urgent": {"run": urgent}}
-    async with open_site(tmp_path, tasks, queues={"line:*": 1}, runner=replace(STEADY, concurrency=20)) as site:
+    async with open_site(tmp_path, tasks, queues={"line:*": 1}, runner=replace(QUICK, concurrency=20)) as site:
         settle, rounds = site.store.settle, [0]
 
         async def slow(*arguments: Any) -> list[Settled]:
@@ -196,7 +194,7 @@ async def two_lines(folder: Path, concurrency: int, monkeypatch: pytest.MonkeyPa
         "line": {"run": ends_when_it_may, "queue": "line:<< payload.queue >>"},
         "other": {"run": ends_when_it_may},
     }
-    runner = replace(STEADY, concurrency=concurrency, poll_interval=3600.0)
+    runner = replace(QUICK, concurrency=concurrency, poll_interval=3600.0)
     async with open_site(folder, tasks, queues={"line:*": 1}, runner=runner) as site:
         yield Lines(site, may_end, monkeypatch)
 
@@ -239,7 +237,7 @@ async def test_a_wake_up_after_a_hand_over_is_heard_where_a_claim_came_between(
 async def test_a_job_that_comes_when_the_runner_stops_goes_back_at_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async with open_site(tmp_path, {"work": {"run": nothing, "queue": "mail"}}, queues=SERIAL, runner=STEADY) as site:
+    async with open_site(tmp_path, {"work": {"run": nothing, "queue": "mail"}}, queues=SERIAL) as site:
         settle = site.store.settle
 
         async def stops_meanwhile(*arguments: Any) -> list[Settled]:
@@ -251,7 +249,7 @@ async def test_a_job_that_comes_when_the_runner_stops_goes_back_at_once(
 
         monkeypatch.setattr(site.store, "settle", stops_meanwhile)
         first, second = [await site.enqueue("work") for _ in range(2)]
-        summary = await asyncio.wait_for(site.runner.run(), 30)
+        summary = await asyncio.wait_for(site.runner.run(), PATIENCE)
         ended, kept = await site.job(first), await site.job(second)
 
     assert (summary.exit_code, summary.succeeded) == (0, 1)
@@ -263,7 +261,7 @@ async def test_a_job_that_comes_when_the_runner_stops_goes_back_at_once(
 async def test_a_job_whose_settle_was_heard_by_nobody_is_given_back_and_runs(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async with open_site(tmp_path, {"work": {"run": nothing, "queue": "mail"}}, queues=SERIAL, runner=STEADY) as site:
+    async with open_site(tmp_path, {"work": {"run": nothing, "queue": "mail"}}, queues=SERIAL) as site:
         settle, lost = site.store.settle, list[str]()
 
         async def loses_its_answer(*arguments: Any) -> list[Settled]:
@@ -290,7 +288,7 @@ async def test_a_job_whose_settle_was_heard_by_nobody_is_given_back_and_runs(
 async def test_a_job_whose_answer_is_on_its_way_is_not_given_back(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async with open_site(tmp_path, {"work": {"run": nothing, "queue": "mail"}}, queues=SERIAL, runner=STEADY) as site:
+    async with open_site(tmp_path, {"work": {"run": nothing, "queue": "mail"}}, queues=SERIAL) as site:
         settle, renewed, heard = site.store.settle, Worker.renewed, list[Renewal]()
 
         def noted(worker: Worker, renewal: Renewal) -> None:

@@ -20,7 +20,7 @@ from kongflow.engine.lease import Lease
 from kongflow.engine.outage import Outage
 from kongflow.errors import StoreBusy, StoreUnavailable
 from kongflow.store.records import Renewal
-from tests.engine.waiting import until
+from tests.engine.waiting import PATIENCE, until
 
 pytestmark = pytest.mark.anyio
 
@@ -133,7 +133,7 @@ async def test_the_loop_is_watched_while_a_renewal_gets_no_answer(monkeypatch: p
     answer, looks = threading.Event(), list[bool]()
 
     def hangs() -> Renewal:
-        answer.wait(20)
+        answer.wait(PATIENCE)
         return Renewal()
 
     def look(blocking: Blocking) -> float:

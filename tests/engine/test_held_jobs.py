@@ -19,9 +19,7 @@ from tests.builders import QUICK
 from tests.engine.site import open_site
 from tests.engine.waiting import until
 
-pytestmark = pytest.mark.anyio
-
-ONLY_ON = ("postgres",)
+pytestmark = [pytest.mark.anyio, pytest.mark.only_on("postgres")]
 
 
 async def test_other_jobs_are_claimed_and_settled_meanwhile(tmp_path: Path) -> None:
@@ -55,7 +53,7 @@ async def test_a_stop_waits_for_an_end_that_is_put_aside(tmp_path: Path, monkeyp
         await gate.wait()
         return "written at last"
 
-    patient = replace(QUICK, lease=30.0, shutdown_timeout=3600.0)
+    patient = replace(QUICK, shutdown_timeout=3600.0)
     async with open_site(tmp_path, {"work": {"run": work}}, runner=patient) as site:
         settle = site.store.settle
 

@@ -20,7 +20,7 @@ from kongflow.store.open import open_store
 from kongflow.store.records import Settlement
 from tests.engine.site import Site, open_site
 from tests.engine.thief import thief_beside
-from tests.engine.waiting import until
+from tests.engine.waiting import PATIENCE, until
 
 pytestmark = pytest.mark.anyio
 
@@ -38,7 +38,7 @@ def second_store(site: Site) -> Any:
 
 async def test_a_zombie_cannot_settle_what_was_given_away(tmp_path: Path, gate: threading.Event) -> None:
     def work(payload: Any) -> str:
-        gate.wait(20)
+        gate.wait(PATIENCE)
         return "the zombie's"
 
     async with open_site(tmp_path, {"work": {"run": work, "max_attempts": 1}}) as site:
@@ -83,7 +83,7 @@ async def test_a_coroutine_is_cancelled_as_soon_as_a_heartbeat_learns_of_the_los
 
 async def test_a_loss_is_told_once_however_long_a_thread_goes_on(tmp_path: Path, gate: threading.Event) -> None:
     def work(payload: Any) -> str:
-        gate.wait(20)
+        gate.wait(PATIENCE)
         return "late"
 
     async with open_site(tmp_path, {"work": {"run": work}}) as site:
@@ -133,7 +133,7 @@ async def test_the_transaction_of_a_lost_job_writes_nothing(
             await tx.enqueue("child")
 
     def thread(payload: Any, job: SyncJobContext) -> None:
-        gate.wait(20)
+        gate.wait(PATIENCE)
         with job.transaction() as tx:
             tx.execute(write)
             tx.enqueue("child")
@@ -157,7 +157,7 @@ async def test_the_transaction_of_a_lost_job_writes_nothing(
 
 async def test_a_crash_uses_up_no_attempt(tmp_path: Path, gate: threading.Event) -> None:
     def work(payload: Any) -> None:
-        gate.wait(20)
+        gate.wait(PATIENCE)
 
     async with open_site(tmp_path, {"work": {"run": work, "max_attempts": 1}}) as site:
         added = await site.enqueue("work")

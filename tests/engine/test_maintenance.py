@@ -15,7 +15,7 @@ from kongflow.engine import maintenance
 from kongflow.engine.events import JobFailed, JobRefused, JobRescued, JobStarted, PartFailed
 from kongflow.store.open import open_store
 from kongflow.store.records import RunnerInfo
-from tests.builders import QUICK
+from tests.builders import QUICK, SHORT_LEASE
 from tests.engine.site import Site, open_site
 from tests.engine.waiting import until, until_async
 from tests.store.stage import Stage, add_by_sql
@@ -83,7 +83,7 @@ async def die_with_a_job(site: Site, change: Callable[[RunnerInfo], RunnerInfo] 
 
 
 async def test_the_jobs_of_a_dead_runner_run_again_without_losing_an_attempt(tmp_path: Path) -> None:
-    async with open_site(tmp_path, {"work": {"run": work, "max_attempts": 1}}) as site:
+    async with open_site(tmp_path, {"work": {"run": work, "max_attempts": 1}}, runner=SHORT_LEASE) as site:
         added = await site.enqueue("work")
         await die_with_a_job(site)
         await site.start()
@@ -94,7 +94,7 @@ async def test_the_jobs_of_a_dead_runner_run_again_without_losing_an_attempt(tmp
 
 
 async def test_a_job_that_keeps_killing_its_runner_fails_as_crashed_and_only_that_one(tmp_path: Path) -> None:
-    async with open_site(tmp_path, {"work": {"run": work, "crash_limit": 1}}) as site:
+    async with open_site(tmp_path, {"work": {"run": work, "crash_limit": 1}}, runner=SHORT_LEASE) as site:
         killer = await site.enqueue("work")
         await die_with_a_job(site)
         innocent = await site.enqueue("work")
@@ -114,7 +114,7 @@ async def test_at_most_one_suspect_runs_at_a_time(tmp_path: Path) -> None:
         await asyncio.sleep(0.02 + 3 * QUICK.poll_interval)  # long enough for claims beside it
         now[0] -= 1
 
-    async with open_site(tmp_path, {"work": {"run": careful, "crash_limit": 2}}) as site:
+    async with open_site(tmp_path, {"work": {"run": careful, "crash_limit": 2}}, runner=SHORT_LEASE) as site:
         ids = [await site.enqueue("work") for _ in range(4)]
         await die_with_a_job(site)
         await site.start()
@@ -178,7 +178,7 @@ async def test_a_wall_clock_that_jumps_steals_and_strands_nothing(tmp_path: Path
 
 
 async def test_nothing_is_rescued_by_a_runner_that_has_not_renewed_itself(tmp_path: Path) -> None:
-    async with open_site(tmp_path, {"work": {"run": work}}) as site:
+    async with open_site(tmp_path, {"work": {"run": work}}, runner=SHORT_LEASE) as site:
         added = await site.enqueue("work")
         await die_with_a_job(site)
         looks: list[bool] = []

@@ -24,7 +24,7 @@ from kongflow.engine.events import (
 from kongflow.engine.shift import Shift
 from kongflow.errors import StoreBusy, StoreUnavailable
 from kongflow.store.records import Renewal, RunnerInfo, Settlement
-from tests.builders import QUICK
+from tests.builders import QUICK, SHORT_LEASE
 from tests.engine.site import Site, open_site
 from tests.engine.waiting import PATIENCE, until
 
@@ -81,8 +81,7 @@ async def test_a_result_waits_for_the_store_to_come_back(tmp_path: Path) -> None
         await go_on.wait()
         return "kept"
 
-    patient = replace(QUICK, lease=30.0)
-    async with open_site(tmp_path, {"work": {"run": work}}, runner=patient) as site:
+    async with open_site(tmp_path, {"work": {"run": work}}) as site:
         plug = Plug(site)
         first = await site.enqueue("work")
         await site.start()
@@ -130,7 +129,7 @@ async def test_a_runner_whose_renewal_gets_no_answer_stops_its_jobs_without_it(t
     async def work(payload: Any) -> None:
         await asyncio.Event().wait()
 
-    async with open_site(tmp_path, {"work": {"run": work}}) as site:
+    async with open_site(tmp_path, {"work": {"run": work}}, runner=SHORT_LEASE) as site:
         plug = Plug(site, silent=True)
         await site.enqueue("work")
         await site.start()
@@ -180,7 +179,7 @@ async def test_a_runner_whose_heartbeat_alone_is_cut_off_claims_nothing_until_it
             await asyncio.Event().wait()
         return "second"
 
-    async with open_site(tmp_path, {"work": {"run": work, "max_attempts": 1}}) as site:
+    async with open_site(tmp_path, {"work": {"run": work, "max_attempts": 1}}, runner=SHORT_LEASE) as site:
         plug, calls = Plug(site, methods=()), Calls(site)
         added = await site.enqueue("work")
         await site.start()
@@ -205,7 +204,9 @@ async def test_no_next_job_is_asked_for_while_the_lease_is_over(tmp_path: Path) 
             pass
         return "in spite of its cancel"
 
-    async with open_site(tmp_path, {"work": {"run": work, "queue": "mail"}}, queues={"mail": 1}) as site:
+    async with open_site(
+        tmp_path, {"work": {"run": work, "queue": "mail"}}, queues={"mail": 1}, runner=SHORT_LEASE
+    ) as site:
         plug, calls = Plug(site, methods=()), Calls(site)
         first, second = [await site.enqueue("work") for _ in range(2)]
         await site.start()
@@ -227,7 +228,9 @@ async def test_what_is_leased_before_the_lease_is_over_and_comes_after_it_does_n
 
     async def work(payload: Any) -> None: ...
 
-    async with open_site(tmp_path, {"work": {"run": work, "queue": "mail"}}, queues={"mail": 1}) as site:
+    async with open_site(
+        tmp_path, {"work": {"run": work, "queue": "mail"}}, queues={"mail": 1}, runner=SHORT_LEASE
+    ) as site:
         plug, call, answered = Plug(site, methods=()), getattr(site.store, method), asyncio.Event()
 
         async def is_slow_to_answer(*arguments: Any) -> Any:

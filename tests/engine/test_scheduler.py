@@ -2,103 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from kongflow.core.catalog import Catalog, content_hash
-from kongflow.core.job import Job
-from kongflow.core.payload_template import PayloadTemplate
-from kongflow.core.schedule import Catchup, CatchupPolicy, Every, Overlap, Schedule, Slot, slot_text
-from kongflow.engine.events import Event, Events, PartFailed
-from kongflow.engine.outage import Outage
-from kongflow.engine.scheduler import LOOK_AGAIN, MOST_AT_ONCE, NOT_IN_FORCE, REFUSED_AGAIN, Scheduler, slot_job
+from kongflow.core.schedule import Catchup, CatchupPolicy, Overlap, Slot, slot_text
+from kongflow.engine.events import PartFailed
+from kongflow.engine.scheduler import LOOK_AGAIN, MOST_AT_ONCE, NOT_IN_FORCE, REFUSED_AGAIN, slot_job
 from kongflow.engine.slot_events import SlotFailed, SlotFired, SlotSkipped, SlotsMissed, SlotWaits
 from kongflow.errors import StoreBusy, StoreUnavailable
-from kongflow.store.open import open_store
-from kongflow.store.records import JobFilter
 from kongflow.store.timetable import Firing
-from tests.builders import QUICK, make_catalog
-from tests.engine.database import url_of
-from tests.engine.site import open_site
-from tests.engine.waiting import until_async
-from tests.store.stage import Stage, info
+from tests.builders import QUICK
+from tests.engine.bench import QUARTER, every, opened
+from tests.store.stage import Stage
 
 pytestmark = pytest.mark.anyio
-
-QUARTER = timedelta(minutes=15)
-TOLD = {"properties": {"ts": {"type": "string"}, "backfilled": {"type": "boolean"}}}
-
-
-def every(seconds: float = 900.0, *, name: str = "report", task: str = "work", **options: Any) -> Schedule:
-    payload = PayloadTemplate.parse(options.pop("payload", {}))
-    return Schedule(name, Every(seconds), task, payload, **options)
-
-
-@dataclass
-class Clockwork:
-    """A scheduler with its store; `told` are its events."""
-
-    stage: Stage
-    catalog: Catalog
-    runner: int
-    told: list[Event]
-    scheduler: Scheduler
-    woken: list[int]
-
-    async def at(self, after: timedelta) -> datetime:
-        """Move the clock to some time after the next quarter of an hour; return that quarter."""
-        now = (await self.stage.store.timetable.states()).now
-        quarter = Every(900.0).after(now)
-        self.stage.advance((quarter + after - now).total_seconds())
-        return quarter
-
-    async def jobs(self) -> list[Job]:
-        return list(reversed((await self.stage.store.list_jobs(JobFilter(), 1000)).items))
-
-    async def payloads(self) -> list[Any]:
-        return [job.payload for job in await self.jobs()]
-
-    def of(self, kind: type[Event]) -> list[Any]:
-        return [event for event in self.told if isinstance(event, kind)]
-
-    def deployed(self, *schedules: Schedule, runner: int | None = None) -> Clockwork:
-        """The same with other schedules, as a runner of another process has them."""
-        catalog = replace(self.catalog, schedules={each.name: each for each in schedules})
-        return clockwork(self.stage, catalog, self.runner if runner is None else runner)
-
-
-def clockwork(stage: Stage, catalog: Catalog, runner: int) -> Clockwork:
-    told: list[Event] = []
-    woken: list[int] = []
-    events = Events(told.append)
-    scheduler = Scheduler(catalog, stage.store, runner, Outage(events), events, lambda: woken.append(1))
-    return Clockwork(stage, catalog, runner, told, scheduler, woken)
-
-
-@asynccontextmanager
-async def opened(folder: Path, *schedules: Schedule, seen: bool = True, **task: Any) -> AsyncIterator[Clockwork]:
-    """A runner's scheduler that has seen its schedules a second after a quarter of an hour."""
-    tasks = {"work": {"payload": TOLD, **task}, "picky": {"payload": {"required": ["id"]}}}
-    catalog = make_catalog(root=folder, url=url_of(folder), schedules=schedules, **tasks)
-    store = open_store(catalog.database, 1.0)
-    await store.open()
-    try:
-        stage = Stage(catalog.database, store)
-        runner = await store.join(info("work", "picky", config=content_hash(catalog.published())))
-        made = clockwork(stage, catalog, runner)
-        await made.at(timedelta(seconds=1))
-        if seen:
-            await made.scheduler.tick()
-        yield made
-    finally:
-        await store.close()
-
 
 # --- slots -----------------------------------------------------------------------------------------------------------
 
@@ -415,37 +335,3 @@ async def test_a_clock_that_is_set_back_over_a_slot_does_not_fire_it_again(tmp_p
         await made.scheduler.tick()
 
         assert len(await made.jobs()) == 1
-
-
-# --- in a runner -----------------------------------------------------------------------------------------------------
-
-
-async def test_a_runner_fires_its_schedules(tmp_path: Path) -> None:
-    seen: list[Any] = []
-
-    async def work(payload: Any) -> None:
-        seen.append(payload["ts"])
-
-    each_second = every(1.0, overlap=Overlap.ALLOW)
-    async with open_site(tmp_path, {"work": {"run": work, "payload": TOLD}}, schedules=(each_second,)) as site:
-        await site.start()
-        await until_async(lambda: _are(seen, 3))
-        await site.stop()
-
-    slots = [datetime.fromisoformat(each) for each in sorted(seen)]
-    assert len(set(seen)) == len(seen)
-    assert slots[2] - slots[0] == timedelta(seconds=2)
-
-
-async def test_a_run_until_idle_adds_no_slots(tmp_path: Path) -> None:
-    async def work(payload: Any) -> None: ...
-
-    each_second = every(1.0, overlap=Overlap.ALLOW)
-    async with open_site(tmp_path, {"work": {"run": work, "payload": TOLD}}, schedules=(each_second,)) as site:
-        await site.run_all()
-
-        assert (await site.store.timetable.states()).states == {}
-
-
-async def _are(seen: list[Any], count: int) -> bool:
-    return len(seen) >= count

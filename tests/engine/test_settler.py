@@ -24,7 +24,7 @@ from kongflow.errors import (
     StoreUnavailable,
 )
 from tests.engine.desk import Desk, Shelf
-from tests.engine.waiting import until
+from tests.engine.waiting import PATIENCE, until
 
 pytestmark = pytest.mark.anyio
 
@@ -171,7 +171,7 @@ async def test_a_lone_end_that_costs_its_connection_each_time_holds_up_nobody_wh
 
     async with desk.at_work():
         desk.put("1")
-        await asyncio.wait_for(desk.settler.catch_up(), 30)
+        await asyncio.wait_for(desk.settler.catch_up(), PATIENCE)
         assert [type(event) for event in desk.told] == [StoreLost], "it may be an outage, and is not put aside"
         assert (desk.settler.unwritten, desk.settler.aside) == (1, 0)
         for number in range(2, 100):
@@ -229,7 +229,7 @@ async def test_who_waits_for_all_ends_does_not_wait_for_one_that_was_put_aside(n
     async with desk.at_work():
         desk.put("1")
         desk.put("2")
-        await asyncio.wait_for(desk.settler.flush(), 30)
+        await asyncio.wait_for(desk.settler.flush(), PATIENCE)
 
     assert (desk.written, desk.settler.unwritten) == (["2"], 0)
 

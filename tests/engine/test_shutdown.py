@@ -23,8 +23,6 @@ from tests.engine.waiting import PATIENCE
 
 pytestmark = pytest.mark.anyio
 
-BRIEF = replace(QUICK, shutdown_timeout=1.0)
-
 
 @pytest.fixture
 def gate() -> Iterator[threading.Event]:
@@ -69,11 +67,9 @@ async def test_what_does_not_end_in_time_is_cancelled_and_released_without_an_at
 
     async with open_site(tmp_path, {"work": {"run": work, "max_attempts": 1}}) as site:
         (added,) = await start_with(site, "work")
-        began = time.monotonic()
-        summary = await site.stop()
+        summary = await asyncio.wait_for(site.stop(), PATIENCE)
         job = await site.job(added)
 
-    assert time.monotonic() - began < QUICK.shutdown_timeout
     assert (job.state, job.attempt, job.claims, job.crashes, job.error) == (JobState.READY, 0, 1, 0, None)
     assert (summary.exit_code, summary.released, summary.running_on) == (0, 1, 0)
 
@@ -96,9 +92,9 @@ async def test_a_hurried_stop_skips_the_wait(tmp_path: Path) -> None:
 
 async def test_a_thread_that_goes_on_is_released_as_the_last_act(tmp_path: Path, gate: threading.Event) -> None:
     def work(payload: Any) -> None:
-        gate.wait(20)
+        gate.wait(PATIENCE)
 
-    async with open_site(tmp_path, {"work": {"run": work, "max_attempts": 1}}, runner=BRIEF) as site:
+    async with open_site(tmp_path, {"work": {"run": work, "max_attempts": 1}}) as site:
         (added,) = await start_with(site, "work")
         summary = await site.stop()
         job = await site.job(added)
@@ -125,7 +121,7 @@ async def test_a_hurried_stop_does_not_wait_for_a_thread_that_goes_on(
         await site.until_told(RunnerStopping)
         site.runner.request_stop(hurry=True)
         assert site.running is not None
-        ended, _ = await asyncio.wait({site.running}, timeout=20)
+        ended, _ = await asyncio.wait({site.running}, timeout=PATIENCE)
         gate.set()
         summary = await site.running
         job = await site.job(added)
@@ -169,9 +165,9 @@ async def test_an_overrun_ends_as_timed_out_when_its_process_ends(
     monkeypatch.setattr(overruns, "NOTICE_AFTER", 0.01)
 
     def work(payload: Any) -> None:
-        gate.wait(20)
+        gate.wait(PATIENCE)
 
-    async with open_site(tmp_path, {"work": {"run": work, "timeout": 0.05, "max_attempts": 1}}, runner=BRIEF) as site:
+    async with open_site(tmp_path, {"work": {"run": work, "timeout": 0.05, "max_attempts": 1}}) as site:
         (added,) = await start_with(site, "work")
         await site.until_told(JobOverrunning)
         await site.stop()

@@ -3,21 +3,30 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
 from kongflow.core.job import JobState
+from kongflow.core.payload_template import PayloadTemplate
 from kongflow.core.queue import Queue, QueueRules
+from kongflow.core.schedule import DecidedSlot, Every, Schedule, Slot, SlotOutcome
 from kongflow.engine.problems import MOST_OF_A_KIND, Problem, ProblemKind
 from kongflow.engine.status import QueueStatus, Status, status_of
-from kongflow.store.records import LiveJobs, Overview, Pause, RunnerView
+from kongflow.store.overview import Overview
+from kongflow.store.records import LiveJobs, Pause, RunnerView
+from kongflow.store.timetable import ScheduleState, ScheduleView
 from tests.builders import make_catalog
 
 NOW = datetime(2026, 11, 30, tzinfo=UTC)
 CATALOG = replace(
-    make_catalog(send={"queue": "mail"}, report={}, tombstones={"old_mail": "send", "old_report": None}),
+    make_catalog(
+        send={"queue": "mail"},
+        report={},
+        tombstones={"old_mail": "send", "old_report": None},
+        schedules=(Schedule("hourly", Every(3600.0), "report", PayloadTemplate.parse({})),),
+    ),
     queues=QueueRules({"mail": Queue("mail", 2, max_wait=60.0), "runs:*": Queue("runs:*", 1, max_wait=10.0)}),
     file="kongflow.yaml",
 )
@@ -43,7 +52,9 @@ def jobs(
 
 
 def told(*groups: LiveJobs, runners: tuple[RunnerView, ...] = (runner(),), **fields: Any) -> Status:
-    overview = Overview(groups, runners, fields.pop("rules", CATALOG.queues), fields.pop("pauses", ()))
+    overview = Overview(
+        NOW, groups, runners, fields.pop("rules", CATALOG.queues), fields.pop("pauses", ()), fields.pop("schedules", ())
+    )
     return status_of(overview, CATALOG)
 
 
@@ -221,6 +232,61 @@ def test_a_dead_runner_that_holds_jobs_is_a_problem() -> None:
 def test_a_runner_that_died_is_told_of_for_ten_minutes() -> None:
     assert "died 5m ago" in only(told(runners=(runner(), runner(id=2, alive=False, seen=300.0)))).what
     assert told(runners=(runner(), runner(id=2, alive=False, seen=601.0))).healthy
+
+
+# --- schedules -------------------------------------------------------------------------------------------------------
+
+
+def schedule(
+    since: timedelta = timedelta(minutes=-5),
+    outcome: SlotOutcome = SlotOutcome.ADDED,
+    timing: str = "every 1h",
+    pause: Pause | None = None,
+    name: str = "hourly",
+) -> ScheduleView:
+    """A schedule whose slots are decided about up to some time from NOW, which is a slot of it."""
+    last = DecidedSlot(Slot(NOW - timedelta(hours=1)), outcome, note="$.id is missing")
+    return ScheduleView(name, ScheduleState(timing, NOW + since), pause, last, ())
+
+
+def test_a_schedule_whose_last_slot_failed_is_a_problem_until_it_is_paused() -> None:
+    problem = only(told(schedules=(schedule(outcome=SlotOutcome.FAILED),)))
+    assert (problem.kind, problem.subject) == (ProblemKind.FAILED_SLOT, "hourly")
+    assert problem.what == "its last slot, 2026-11-29T23:00:00Z, added no job: $.id is missing"
+    assert problem.remedy.endswith("kongflow schedules run hourly")
+    pause = Pause("hourly", "we know", "ana", NOW)
+    status = told(schedules=(schedule(outcome=SlotOutcome.FAILED, pause=pause),))
+    assert (status.healthy, status.paused_schedules) == (True, (pause,))
+
+
+@pytest.mark.parametrize("outcome", [SlotOutcome.ADDED, SlotOutcome.SKIPPED, SlotOutcome.WAITING])
+def test_a_slot_without_a_job_that_its_overlap_wants_so_is_no_problem(outcome: SlotOutcome) -> None:
+    assert told(schedules=(schedule(outcome=outcome),)).healthy
+
+
+def test_a_slot_that_no_runner_decides_about_is_overdue_after_a_minute() -> None:
+    assert told(schedules=(schedule(),)).healthy
+    assert told(schedules=(schedule(timedelta(minutes=-60)),)).healthy
+    problem = only(told(schedules=(schedule(timedelta(minutes=-61)),)))
+    assert (problem.kind, problem.subject) == (ProblemKind.OVERDUE_SLOT, "hourly")
+    assert problem.what.startswith("its slot 2026-11-29T23:00:00Z came 1h ago, and no runner has decided about it")
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"runners": ()},
+        {"runners": (runner(alive=False, seen=700.0),)},
+        {"runners": (runner(in_force=False),)},
+        {"schedules": (schedule(timedelta(days=-1), timing="every 2h"),)},
+        {"schedules": (schedule(timedelta(days=-1), name="of_another_file"),)},
+        {"schedules": (schedule(timedelta(days=-1), pause=Pause("hourly", "", "", NOW)),)},
+        {"schedules": (ScheduleView("hourly", None, None, None, ()),)},
+    ],
+    ids=["no runner", "none alive", "none in force", "another timing", "not declared", "paused", "never seen"],
+)
+def test_nothing_is_overdue_where_nobody_should_have_fired_it(fields: dict[str, Any]) -> None:
+    assert told(**{"schedules": (schedule(timedelta(days=-1)),), **fields}).healthy
 
 
 def test_of_one_kind_the_first_twenty_are_told_and_the_others_counted() -> None:

@@ -13,7 +13,7 @@ from kongflow.engine.processes import supervisor
 from kongflow.engine.processes.supervisor import LONGEST_WAIT, PROVEN, TRIES, Place, Supervisor
 from kongflow.errors import KongFlowError
 
-ONLY_ON = ("sqlite",)  # a supervisor has no database: once is enough
+pytestmark = pytest.mark.only_on("sqlite")  # a supervisor has no database: once is enough
 
 PROGRAM = """\
 import os, socket, sys

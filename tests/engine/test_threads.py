@@ -9,13 +9,14 @@ import threading
 import pytest
 
 from kongflow.engine.threads import Threads
+from tests.engine.waiting import PATIENCE
 
 pytestmark = pytest.mark.anyio
 
 
 async def test_calls_run_side_by_side_and_threads_are_used_again() -> None:
     threads = Threads(asyncio.get_running_loop())
-    meeting = threading.Barrier(3, timeout=5)
+    meeting = threading.Barrier(3, timeout=PATIENCE)
     names: list[str] = []
 
     def meet() -> None:

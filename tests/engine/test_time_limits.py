@@ -20,7 +20,7 @@ from kongflow.engine.context import JobContext, SyncJobContext
 from kongflow.engine.events import JobCancelled, JobFailed, JobOverrunning, JobRetried, JobStarted
 from tests.builders import AT_ONCE, QUICK
 from tests.engine.site import open_site
-from tests.engine.waiting import until, until_async
+from tests.engine.waiting import PATIENCE, until, until_async
 
 pytestmark = pytest.mark.anyio
 
@@ -95,7 +95,7 @@ async def test_an_overrun_keeps_its_lease_and_slot_and_its_late_result_is_refuse
     release = asyncio.Event()
 
     def stubborn_thread(payload: Any) -> str:
-        gate.wait(20)
+        gate.wait(PATIENCE)
         return "late"
 
     async def stubborn_coroutine(payload: Any) -> str:
@@ -134,7 +134,7 @@ async def test_overruns_in_half_of_the_slots_end_the_process_with_exit_code_1(
     tmp_path: Path, gate: threading.Event
 ) -> None:
     def stubborn(payload: Any) -> None:
-        gate.wait(20)
+        gate.wait(PATIENCE)
 
     async def patient(payload: Any) -> str:
         await asyncio.to_thread(gate.wait, 0.3)
@@ -184,7 +184,7 @@ async def test_an_overrun_that_has_lasted_as_long_again_ends_the_process(
     monkeypatch.setattr(overruns, "SHORTEST_LIMIT", 0.2)
 
     def stubborn(payload: Any) -> None:
-        gate.wait(20)
+        gate.wait(PATIENCE)
 
     ten = replace(QUICK, concurrency=10, shutdown_timeout=1.0)
     tasks = {"stubborn": {"run": stubborn, "timeout": 0.05, "cancel_grace": 0.0}}

@@ -86,7 +86,7 @@ async def test_what_cannot_be_kept_fails_its_own_job_and_not_the_batch(tmp_path:
             raise BAD_ERRORS[payload["error"]][0]()
         return {"it": ODD_VALUES[payload["n"] % len(ODD_VALUES)]}
 
-    settings = replace(QUICK, concurrency=count, lease=60.0)
+    settings = replace(QUICK, concurrency=count)
     async with open_site(tmp_path, {"work": {"run": work, "max_attempts": 1}}, runner=settings) as site:
         good = [await site.enqueue("work", {"n": n}) for n in range(GOOD)]
         bad = {name: await site.enqueue("work", {"value": name}) for name in BAD_VALUES}
@@ -108,6 +108,7 @@ async def test_what_cannot_be_kept_fails_its_own_job_and_not_the_batch(tmp_path:
     assert (summary.succeeded, summary.failed) == (GOOD, len(BAD_VALUES) + len(BAD_ERRORS))
 
 
+@pytest.mark.only_on("sqlite")
 @pytest.mark.parametrize("name", BAD_VALUES)
 async def test_a_payload_that_cannot_be_kept_is_refused_at_the_door(tmp_path: Path, name: str) -> None:
     make, words = BAD_VALUES[name]

@@ -13,9 +13,7 @@ from kongflow.store.open import open_store
 from tests.builders import QUICK
 from tests.engine.site import open_site
 
-pytestmark = pytest.mark.anyio
-
-ONLY_ON = ("postgres",)
+pytestmark = [pytest.mark.anyio, pytest.mark.only_on("postgres")]
 
 
 @pytest.mark.parametrize("in_transaction", [False, True], ids=["by enqueue", "in a transaction"])

@@ -54,11 +54,11 @@ class Desk:
         (only,) = decided
         return told(only)
 
-    async def let_go(self) -> str:
+    async def let_go(self, job: NewJob | None = None) -> str:
         """Fire the slot that waits, if there is one that may go."""
         state = (await self.look()).states[self.name]
         assert state.waiting is not None
-        decided = await self.fire(SlotJob(state.waiting, new(), waited=True))
+        decided = await self.fire(SlotJob(state.waiting, job or new(), waited=True))
         assert decided is not None
         return ", ".join(map(told, decided))
 

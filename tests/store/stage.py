@@ -21,7 +21,7 @@ from kongflow.store.open import open_store
 from kongflow.store.records import Renewal, Rescued, RunnerInfo, Settled, Settlement, TaskTerms
 
 LEASE = 15.0
-POLL = 1.0
+POLL = 10.0
 
 SUCCEEDED = Finish(JobState.SUCCEEDED, result="null")
 FAILED = Finish(JobState.FAILED, Reason.ERROR, error=AttemptError("ValueError", "it broke"))
@@ -49,6 +49,7 @@ def info(
     lease: float = LEASE,
     retention: Retention | None = None,
     pid: int = 1,
+    ticks: bool = True,
     **task_terms: Any,
 ) -> RunnerInfo:
     """A runner that knows `tasks`, with one config for each set of queue limits unless `config` names another."""
@@ -64,6 +65,7 @@ def info(
         retention=retention or Retention(),
         filter=QueueFilter(serves),
         forbidden_flags=forbids,
+        ticks=ticks,
     )
 
 

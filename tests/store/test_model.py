@@ -32,6 +32,8 @@ MINUTE = 60.0
 """Seconds. All times of the model are minutes: the real clock goes on too, by some seconds on a busy machine."""
 LIMITS = {"one": 1, "two": 2}
 RUNNERS = 3
+HISTORIES, MANY_HISTORIES = 20, 300
+"""How many CI lives through, and the long form."""
 QUEUES = st.sampled_from([None, *LIMITS])
 TASKS = st.sampled_from(["work", "work", "unknown"])
 RUNNER = st.integers(0, RUNNERS - 1)
@@ -223,13 +225,24 @@ class Jobs(RuleBasedStateMachine):
         keeper.close()
 
 
-@pytest.mark.parametrize("dialect", DIALECTS)
-def test_random_histories_keep_every_promise(dialect: str, fresh_database: Callable[[str], DatabaseSettings]) -> None:
-    machine = type("Jobs", (Jobs,), {"fresh": staticmethod(lambda: fresh_database(dialect))})
+def live(fresh: Callable[[], DatabaseSettings], histories: int) -> None:
     run_state_machine_as_test(
-        machine,
+        type("Jobs", (Jobs,), {"fresh": staticmethod(fresh)}),
         settings=settings(
-            max_examples=60, stateful_step_count=25, deadline=None, database=None,
+            max_examples=histories, stateful_step_count=25, deadline=None, database=None,
             suppress_health_check=list(HealthCheck),
         ),
     )  # fmt: skip
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_random_histories_keep_every_promise(dialect: str, fresh_database: Callable[[str], DatabaseSettings]) -> None:
+    live(lambda: fresh_database(dialect), HISTORIES)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_many_random_histories_keep_every_promise(
+    dialect: str, fresh_database: Callable[[str], DatabaseSettings]
+) -> None:
+    live(lambda: fresh_database(dialect), MANY_HISTORIES)

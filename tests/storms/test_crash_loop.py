@@ -15,7 +15,7 @@ tasks:
   poison: {handler: handlers.poison, max_attempts: 1}
 """
 YAML = "version: 1\nrunner: {concurrency: 10}\n" + TASKS
-QUICK = "version: 1\nrunner: {concurrency: 10, poll_interval: 200ms, heartbeat: 300ms, lease: 1s}\n" + TASKS
+QUICK = "version: 1\nrunner: {concurrency: 10, poll_interval: 200ms, heartbeat: 300ms, lease: 2s}\n" + TASKS
 
 PROCESSES, HEALTHY, CRASH_LIMIT = 2, 49, 3
 """CRASH_LIMIT is that of a fresh kongflow.yaml."""

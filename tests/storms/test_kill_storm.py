@@ -27,7 +27,7 @@ JOBS, LONGEST, SECONDS, KILL_EVERY, PROMISE = 2_000, 1.4, 60.0, (0.5, 2.0), 5.0
 with lease 3 s, heartbeat 1 s, poll 200 ms. Of all tests only these two promise a time."""
 DEFAULT_JOBS, DEFAULT_SECONDS, DEFAULT_KILL_EVERY, DEFAULT_PROMISE = 800, 24.0, (3.0, 5.0), 18.0
 """The same with the defaults: lease 15 s, heartbeat 3 s, poll 1 s."""
-SHORT_JOBS, SHORT_LONGEST, SHORT_SECONDS, SHORT_KILL_EVERY = 400, 0.5, 5.0, (0.5, 1.5)
+SHORT_JOBS, SHORT_LONGEST, SHORT_SECONDS, SHORT_KILL_EVERY = 300, 0.5, 4.0, (0.6, 1.4)
 """The form that CI runs."""
 PATIENCE = 180.0
 """Seconds in which all jobs have ended after the last kill."""

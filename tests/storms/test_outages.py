@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -11,12 +12,14 @@ import psycopg
 import pytest
 
 from kongflow.core.catalog import DatabaseSettings
+from kongflow.core.job import NewJob
+from kongflow.store.base import Store
 from tests.storms.arena import Arena
 from tests.storms.cluster import Cluster, clusters
 from tests.storms.producer import Producer
 
 TASKS = "tasks:\n  work: {handler: handlers.work, max_attempts: 1, crash_limit: 1}\n"
-RUNNER = "runner: {concurrency: 5, poll_interval: 500ms, heartbeat: 1s, lease: 3s}\n"
+RUNNER = "runner: {concurrency: 5, poll_interval: 500ms, heartbeat: 1s, lease: 5s}\n"
 QUICK, DEFAULT = f"version: 1\n{RUNNER}{TASKS}", f"version: 1\nrunner: {{concurrency: 5}}\n{TASKS}"
 POLLING = "version: 1\nrunner: {concurrency: 5, poll_interval: 100ms}\n" + TASKS
 LISTENING = "version: 1\nrunner: {concurrency: 5, poll_interval: 1h}\n" + TASKS
@@ -25,7 +28,7 @@ RUNNERS = 3
 OUTAGES, RESUMED_WITHIN = (5.0, 5.0, 20.0, 5.0, 5.0, 5.0, 20.0, 5.0, 5.0, 5.0), 3.0
 """Seconds that the database is away, with the defaults: 20 s is longer than the lease. In the long form claims must go
 on within so many seconds of its return."""
-SHORT_OUTAGES = (1.0, 4.0)
+SHORT_OUTAGES = (1.0, 6.0)
 BETWEEN = 2.0
 """Seconds of calm after each outage."""
 TERMINATING, SHORT_TERMINATING, TERMINATE_EVERY = 30.0, 4.0, 0.2
@@ -138,7 +141,10 @@ LISTENERS = (
 
 
 def add(arena: Arena, n: int) -> None:
-    arena.enqueue([{"task": "work", "payload": {"n": n, "seconds": 0.01}}])
+    async def insert(store: Store) -> None:
+        await store.insert([NewJob("work", json.dumps({"n": n, "seconds": 0.01}))])
+
+    arena.on_database(insert)
 
 
 def test_without_a_listener_jobs_start_by_polling(

@@ -16,7 +16,7 @@ from kongflow.store.base import Store
 from tests.freezing import freeze
 from tests.storms.arena import Arena
 
-LEASE, HEARTBEAT = 1.5, 0.4
+LEASE, HEARTBEAT = 3.0, 0.4
 YAML = f"""\
 version: 1
 runner: {{concurrency: 4, poll_interval: 100ms, heartbeat: {HEARTBEAT}s, lease: {LEASE}s}}
@@ -65,7 +65,7 @@ class Graveyard:
             "stopped"
         }
         self.go(number, "owner")
-        self.arena.wait_until_done(len(WRITES) * (number + 1), 20)
+        self.arena.wait_until_done(len(WRITES) * (number + 1), 60)
 
     def freeze(self, runner: subprocess.Popen[str]) -> None:
         self.arena.note(event="stop", pid=runner.pid)
@@ -102,7 +102,7 @@ def haunt(arena: Arena, rounds: int) -> None:
     for number in range(rounds):
         graveyard.round(number)
 
-    arena.judge(range(rounds * len(WRITES)), max_attempts=2, frozen_for=LEASE - 2 * HEARTBEAT)
+    arena.judge(range(rounds * len(WRITES)), max_attempts=2, frozen_for=LEASE / 2)
     effects = arena.on_database(_effects)
     assert effects == [(len(WRITES) * number + WRITES.index("transaction"), 2) for number in range(rounds)]
 

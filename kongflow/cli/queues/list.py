@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 import click
 
 from kongflow.cli.options import DATABASE, config_option, epilogue, json_option, opened
-from kongflow.cli.output import emit_items, escape, iso, note, print_table
+from kongflow.cli.output import emit_items, escape, note, print_table
+from kongflow.cli.pauses import pause_cell, pause_json
 from kongflow.core.duration import format_duration
 from kongflow.core.job import JobState
 from kongflow.core.json import Json
@@ -70,7 +71,7 @@ def command(as_json: bool, config: Path) -> None:
     cells = [_cells(row, states) for row in rows]
     if any(row.pause for row in rows):
         headers.append("PAUSED")
-        cells = [(*line, _paused(row.pause)) for line, row in zip(cells, rows, strict=True)]
+        cells = [(*line, pause_cell(row.pause)) for line, row in zip(cells, rows, strict=True)]
     if any(row.description for row in rows):
         headers.append("DESCRIPTION")
         cells = [(*line, escape(row.description)) for line, row in zip(cells, rows, strict=True)]
@@ -111,7 +112,7 @@ def _shape(row: Row) -> Json:
         "description": row.description or None,
         "declared": _rule_json(row.declared),
         "effective": _rule_json(row.effective),
-        "paused": _pause_json(row.pause),
+        "paused": None if row.pause is None else pause_json(row.pause),
         "counts": {str(state): row.counts.get(state, 0) for state in LIVE},
     }
 
@@ -126,24 +127,6 @@ def _rule_json(rule: Queue | None) -> Json:
         "max_active": rule.max_active,
         "rate_limit": None if rate is None else {"limit": rate.limit, "per": rate.per},
     }
-
-
-def _pause_json(pause: Pause | None) -> Json:
-    if pause is None:
-        return None
-    return {
-        "name": pause.name,
-        "reason": pause.reason or None,
-        "author": pause.author or None,
-        "paused_at": iso(pause.paused_at),
-    }
-
-
-def _paused(pause: Pause | None) -> str:
-    if pause is None:
-        return ""
-    by = f"by {escape(pause.author)}" if pause.author else "yes"
-    return f"{by}: {escape(pause.reason)}" if pause.reason else by
 
 
 def _cells(row: Row, states: list[JobState]) -> tuple[str, ...]:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import getpass
-import socket
 from pathlib import Path
 
 import click
 
 from kongflow.cli.options import DATABASE, config_option, epilogue, json_option, opened
 from kongflow.cli.output import emit_json, note
+from kongflow.cli.pauses import who_asks
 
 
 @click.command(
@@ -37,7 +36,7 @@ def command(queue: str, reason: str, author: str | None, as_json: bool, config: 
     pauses only that one.
     Jobs can still be added. The pause outlives every runner and every deploy.
     """
-    asyncio.run(_pause(queue, reason, author or _me(), as_json, config))
+    asyncio.run(_pause(queue, reason, author or who_asks(), as_json, config))
 
 
 async def _pause(queue: str, reason: str, author: str, as_json: bool, config: Path) -> None:
@@ -46,11 +45,3 @@ async def _pause(queue: str, reason: str, author: str, as_json: bool, config: Pa
     if as_json:
         emit_json({"queue": queue, "paused": True, "reason": reason or None, "author": author})
     note(f"queue {queue} is paused; it starts jobs again after: kongflow queues resume {queue!r}")
-
-
-def _me() -> str:
-    try:
-        user = getpass.getuser()
-    except (OSError, KeyError):  # a container may run as a user that has no name
-        user = "unknown"
-    return f"{user}@{socket.gethostname()}"

@@ -43,6 +43,7 @@ CHECKS: tuple[Check, ...] = (
     cron_lines.cron_every_minute,
     cron_lines.cron_uneven,
     cron_lines.cron_step,
+    cron_lines.cron_short_months,
     cron_lines.cron_day_or,
     cron_lines.cron_dst,
     schedules.schedule_catchup,

@@ -16,7 +16,8 @@ from kongflow.core.cron import Cron, NeverMatches
 _FIELD = re.compile(r"\S+")
 _STEPS = re.compile(r"(?:\*|(?P<first>\d+)(?:-(?P<last>\d+))?)/(?P<step>\d+)")
 _NUMBERS = re.compile(r"\d+(?:,\d+)*")
-_WEEK = re.compile(r"(1-7|8-14|15-21|22-28)")
+_WEEK = re.compile("1-7|8-14|15-21|22-28")
+_WEEKDAY = re.compile("[0-7]|[a-zA-Z]{3}")
 _YEAR = timedelta(days=366)
 
 
@@ -101,6 +102,20 @@ def cron_step(facts: Facts) -> Iterator[Finding]:
             yield finding("cron-step", field_place(entry, index), message, advice)
 
 
+def cron_short_months(facts: Facts) -> Iterator[Finding]:
+    """A line for one day of every month names a day that every month has."""
+    for entry, cron in _lines(facts):
+        minute, hour, day, month, weekday = cron.line.split()
+        if day in _SHORT and month == "*" and weekday == "*":
+            line = f"{minute} {hour} L * *"
+            message = f"not every month has a day {day}: it fires in {_SHORT[day]}"
+            advice = f'for the last day of every month write "{line}"; or name the months that are meant'
+            yield finding("cron-short-months", field_place(entry, 2), message, advice)
+
+
+_SHORT = {"29": "11 months of 12, and in February of leap years", "30": "11 months of 12", "31": "7 months of 12"}
+
+
 def cron_day_or(facts: Facts) -> Iterator[Finding]:
     """A line names days of the month or days of the week; where it names both, each of them counts."""
     for entry, cron in _lines(facts):
@@ -108,7 +123,7 @@ def cron_day_or(facts: Facts) -> Iterator[Finding]:
         if not day.startswith("*") and not weekday.startswith("*"):
             message = "the day of the month and the day of the week are both set: it fires on days of either"
             advice = "write * in one of them; if both are meant, two schedules say it better"
-            if _WEEK.fullmatch(day) and weekday.isalnum():
+            if _WEEK.fullmatch(day) and _WEEKDAY.fullmatch(weekday):
                 line = f"{minute} {hour} * {month} {weekday}#{(int(day.partition('-')[0]) + 6) // 7}"
                 advice = f'for such a day of the week in such a week of the month write "{line}"'
             yield finding("cron-day-or", field_place(entry, 2, 4), message, advice)
@@ -116,17 +131,21 @@ def cron_day_or(facts: Facts) -> Iterator[Finding]:
 
 def cron_dst(facts: Facts) -> Iterator[Finding]:
     """Every time that a line names exists once a day: none is skipped or repeated when the clocks change."""
+    of_zones: dict[str, list[ClockChange]] = {}
     for entry, cron in _lines(facts):
         if not cron.names_fixed_times:
             continue
+        if cron.zone.key not in of_zones:
+            of_zones[cron.zone.key] = list(clock_changes(cron.zone, facts.now, facts.now + _YEAR))
         met: dict[bool, tuple[datetime, ClockChange]] = {}
-        for change in clock_changes(cron.zone, facts.now, facts.now + _YEAR):
+        for change in of_zones[cron.zone.key]:
             local = _met(cron, change)
             if local is not None:
                 met.setdefault(change.is_gap, (local, change))
         if met:
-            message = f"{' and '.join(_what_happens(*each) for each in met.values())} in {cron.zone.key}"
-            advice = f"it fires once, {' and '.join(_what_we_do(*each) for each in met.values())}"
+            message = f"{_what_happens(list(met.values()))} in {cron.zone.key}"
+            once = "once on each" if len(met) > 1 else "once"
+            advice = f"it fires {once}: {' and '.join(_what_we_do(*each) for each in met.values())}"
             yield finding("cron-dst", field_place(entry, 0, 1), message, f"{advice}; Etc/UTC knows no such days")
 
 
@@ -137,8 +156,12 @@ def _met(cron: Cron, change: ClockChange) -> datetime | None:
     return local if local < end else None
 
 
-def _what_happens(local: datetime, change: ClockChange) -> str:
-    return f"{local:%H:%M} {'is skipped on' if change.is_gap else 'comes twice on'} {local:%Y-%m-%d}"
+def _what_happens(met: list[tuple[datetime, ClockChange]]) -> str:
+    told, times = [], [f"{local:%H:%M} " for local, _ in met]
+    for index, (local, change) in enumerate(met):
+        time = "" if index and times[index] == times[index - 1] else times[index]
+        told.append(f"{time}{'is skipped on' if change.is_gap else 'comes twice on'} {local:%Y-%m-%d}")
+    return " and ".join(told)
 
 
 def _what_we_do(local: datetime, change: ClockChange) -> str:

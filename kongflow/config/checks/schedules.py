@@ -14,8 +14,9 @@ from kongflow.config.findings import Finding, Related, finding, quoted, suggesti
 from kongflow.config.law import law
 from kongflow.config.project import Entry
 from kongflow.config.time_zones import zone_names, zone_of
+from kongflow.core.cron import Cron
 from kongflow.core.duration import format_duration, parse_duration
-from kongflow.core.schedule import Every, Timing
+from kongflow.core.schedule import Every
 
 _OFFSET = re.compile(r"(?:UTC|GMT|Z)?\s*[+-]\s*\d.*", re.IGNORECASE)
 """What people write for a distance from UTC."""
@@ -23,7 +24,7 @@ _RULES = law()["properties"]["schedules"]["additionalProperties"]["properties"]
 _GRACE = parse_duration(_RULES["grace"]["default"])
 _TIMEOUT = parse_duration(law()["properties"]["defaults"]["properties"]["task"]["properties"]["timeout"]["default"])
 _LOOKED_AT = 100
-"""Slots among which the smallest gap is looked for; those of a year at most."""
+"""Times of a line among which the smallest gap is looked for."""
 
 
 def schedule_timing(facts: Facts) -> Iterator[Finding]:
@@ -78,9 +79,7 @@ def schedule_catchup(facts: Facts) -> Iterator[Finding]:
     """`catchup` makes something up: its policy is not `none`, and its window is longer than `grace`."""
     for entry in facts.project.schedules.values():
         catchup = entry.below("catchup")
-        if not catchup.value or any(entry.failed(*steps) for steps in (("grace",), ("catchup",))):
-            continue
-        if any(catchup.failed(key) for key in ("window", "policy")):
+        if not catchup.value or any(map(catchup.failed, ("window", "policy"))) or entry.failed("grace"):
             continue
         window, grace = catchup.value["window"], entry.value.get("grace", _GRACE)
         if catchup.value.get("policy", "none") == "none":
@@ -103,7 +102,8 @@ def schedule_overlap(facts: Facts) -> Iterator[Finding]:
         task = facts.project.tasks.get(entry.value.get("task", ""))
         if read.timing is None or task is None or entry.value.get("overlap") != "queue":
             continue
-        gap, (owner, timeout) = _smallest_gap(read.timing, facts.now), _timeout(facts, task)
+        owner, timeout = _timeout(facts, task)
+        gap = _smallest_gap(read.timing, facts.now, timeout)
         if owner.failed("timeout") or gap is None or gap >= timeout:
             continue
         message = (
@@ -121,16 +121,13 @@ def _timeout(facts: Facts, task: Entry) -> tuple[Entry, float]:
     return owner, owner.value.get("timeout", _TIMEOUT)
 
 
-def _smallest_gap(timing: Timing, now: datetime) -> float | None:
-    """Return the seconds between two slots that follow each other, in the nearest future; None for a single slot."""
+def _smallest_gap(timing: Cron | Every, now: datetime, timeout: float) -> float | None:
+    """Return the least seconds between two slots; None where one comes alone for a day, and for the timeout."""
     if isinstance(timing, Every):
         return timing.interval
-    end = now + timedelta(days=366)
-    slots = islice(takewhile(lambda slot: slot < end, _slots(timing, now)), _LOOKED_AT)
-    return min(((after - before).total_seconds() for before, after in pairwise(slots)), default=None)
-
-
-def _slots(timing: Timing, at: datetime) -> Iterator[datetime]:
-    while True:
-        at = timing.after(at)
-        yield at
+    times = timing.local_times(now.replace(tzinfo=None))
+    first = next(times)
+    # Each day that has slots has them at the same times.
+    reach = first + timedelta(seconds=max(timeout, 86_400))
+    near = islice(takewhile(lambda time: time <= reach, times), _LOOKED_AT)
+    return min(((after - before).total_seconds() for before, after in pairwise((first, *near))), default=None)

@@ -10,10 +10,12 @@ from sqlalchemy.engine import Connection
 from kongflow.core.queue import Queue, QueueRules
 from kongflow.store import reads
 from kongflow.store.instants import to_instant
+from kongflow.store.overview import Overview
 from kongflow.store.postgres.access import Access
-from kongflow.store.records import Overview, Pause, RunnerView
+from kongflow.store.records import Pause, RunnerView
 from kongflow.store.rows import Row
 from kongflow.store.tables import Tables
+from kongflow.store.timetable import view_of
 
 _LIMITS = ("concurrency", "max_active", "rate_limit", "rate_per")
 
@@ -51,10 +53,12 @@ async def overview(access: Access, tables: Tables) -> Overview:
         connection.exec_driver_sql("set transaction isolation level repeatable read, read only")
         now = connection.execute(select(func.clock_timestamp() + literal(access.shift))).scalar_one()
         return Overview(
+            now=to_instant(now),
             jobs=reads.count_live(connection, tables, now),
             runners=tuple(runner_views(access.rows_of(connection, "runners", shift=access.shift))),
             rules=rules_of(access.rows_of(connection, "rules_in_force")),
             pauses=tuple(pauses_of(access.rows_of(connection, "pauses"))),
+            schedules=tuple(map(view_of, access.rows_of(connection, "schedule_views"))),
         )
 
     return await access.read(work)

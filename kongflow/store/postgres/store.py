@@ -7,9 +7,9 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
 
 from sqlalchemy.engine import Connection
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from kongflow.core.catalog import DatabaseSettings
 from kongflow.core.job import Job, NewJob, UnroutedJob
@@ -19,6 +19,7 @@ from kongflow.errors import StoreError, StoreRefused
 from kongflow.store import reads
 from kongflow.store.base import LeaseKeeper
 from kongflow.store.connections import CallersConnection
+from kongflow.store.overview import Overview
 from kongflow.store.postgres import operating, schema
 from kongflow.store.postgres.access import Access
 from kongflow.store.postgres.adding import added_jobs, new_job_arrays
@@ -38,7 +39,6 @@ from kongflow.store.records import (
     Claimed,
     JobCount,
     JobFilter,
-    Overview,
     Page,
     Pause,
     Pending,
@@ -56,6 +56,9 @@ from kongflow.store.releases import refuse_newer, refuse_other_name, status_of
 from kongflow.store.rows import Row, job_of, row_id
 from kongflow.store.statements import check_schema
 from kongflow.store.suspects import SHORTEST_GAP, Suspects
+
+if TYPE_CHECKING:  # it would load the ORM, a fifth of the start of every command
+    from sqlalchemy.ext.asyncio import AsyncConnection
 
 JOBS_A_SECOND = 100
 """How many jobs of one call are certainly added in a second, by a server that is very busy."""
@@ -176,6 +179,7 @@ class PostgresStore:
             forbidden_flags=list(info.forbidden_flags),
             terms=json.dumps({task: published_terms(terms) for task, terms in info.tasks.items()}),
             lease=info.lease,
+            ticks=info.ticks,
             shift=self._access.shift,
         )
         self._access.clock.read(server_time, sent)

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import psycopg
 from sqlalchemy import create_engine, event
 from sqlalchemy.engine import Connection, Engine, ExceptionContext
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as NoneFree
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from kongflow.errors import StoreBusy, WrongDatabase
 from kongflow.store.postgres.address import STYLE, Address
 from kongflow.store.postgres.faults import explain
+
+if TYPE_CHECKING:
+    from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 _STYLED = f"set local datestyle = {STYLE}"
 _ISOLATION: Literal["READ COMMITTED"] = "READ COMMITTED"
@@ -39,6 +41,8 @@ class UserTransactions:
     async def open(self) -> AsyncIterator[AsyncConnection]:
         """Open a transaction; committed at the end, rolled back on an exception. Raises: StoreUnavailable."""
         if self._async_engine is None:
+            from sqlalchemy.ext.asyncio import create_async_engine  # see store/base.py
+
             self._async_engine = create_async_engine(
                 "postgresql+psycopg://",
                 async_creator=lambda: psycopg.AsyncConnection.connect(

@@ -41,6 +41,7 @@ def join(tx: Transaction, info: RunnerInfo) -> int:
         boot=tx.boot,
         mono=tx.monotonic,
         now=tx.now,
+        ticks=int(info.ticks),
     )
     assert row is not None
     roster_changed(tx)

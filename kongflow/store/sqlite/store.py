@@ -8,9 +8,9 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from datetime import datetime
 from functools import partial
+from typing import TYPE_CHECKING
 
 from sqlalchemy.engine import Connection
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from kongflow.core.catalog import DatabaseSettings
 from kongflow.core.job import Job, NewJob, UnroutedJob
@@ -20,11 +20,11 @@ from kongflow.store import reads
 from kongflow.store.base import LeaseKeeper
 from kongflow.store.connections import CallersConnection
 from kongflow.store.instants import to_instant
+from kongflow.store.overview import Overview
 from kongflow.store.records import (
     Claimed,
     JobCount,
     JobFilter,
-    Overview,
     Page,
     Pause,
     Pending,
@@ -55,10 +55,13 @@ from kongflow.store.sqlite.returning import give_back
 from kongflow.store.sqlite.routing import Routing
 from kongflow.store.sqlite.settling import settle_attempts
 from kongflow.store.sqlite.tables import tables_of
-from kongflow.store.sqlite.timetable import SqliteTimetable
+from kongflow.store.sqlite.timetable import SqliteTimetable, schedule_views
 from kongflow.store.sqlite.transaction import Transaction
 from kongflow.store.statements import check_schema
 from kongflow.store.suspects import SHORTEST_GAP, Suspects
+
+if TYPE_CHECKING:  # it would load the ORM, a fifth of the start of every command
+    from sqlalchemy.ext.asyncio import AsyncConnection
 
 
 class SqliteStore:
@@ -289,10 +292,12 @@ class SqliteStore:
             connection.exec_driver_sql("begin")  # one snapshot for all that follows
             tx = self._access.reading(connection)
             return Overview(
+                now=to_instant(tx.now),
                 jobs=reads.count_live(connection, self._tables, to_instant(tx.now)),
                 runners=tuple(runners.registered(tx)),
                 rules=self._access.reading_roster(tx).rules,
                 pauses=tuple(runners.paused(tx)),
+                schedules=tuple(schedule_views(tx)),
             )
 
         return await self._access.read(work)

@@ -71,12 +71,7 @@ class SqliteTimetable:
 
     async def views(self) -> list[ScheduleView]:
         """See Timetable.views."""
-
-        def work(connection: Connection) -> list[ScheduleView]:
-            rows = self._access.reading(connection).all("schedule_views")
-            return [view_of([*row[:-1], json.loads(row[-1])]) for row in rows]
-
-        return await self._access.read(work)
+        return await self._access.read(lambda connection: schedule_views(self._access.reading(connection)))
 
     async def pause(self, name: str, reason: str, author: str) -> None:
         """See Timetable.pause."""
@@ -97,6 +92,11 @@ class SqliteTimetable:
             return True
 
         return await self._access.write(work)
+
+
+def schedule_views(tx: Transaction) -> list[ScheduleView]:
+    """See Timetable.views."""
+    return [view_of([*row[:-1], json.loads(row[-1])]) for row in tx.all("schedule_views")]
 
 
 def _fire(tx: Transaction, runner: int, firing: Firing) -> list[DecidedSlot] | None:
@@ -208,5 +208,4 @@ def _state(tx: Transaction, name: str) -> ScheduleState | None:
 
 
 def _is_in_force(tx: Transaction, runner: int | None) -> bool:
-    config = tx.one("config_of", runner=runner)
-    return config is not None and config == tx.one("config_in_force")
+    return tx.one("ticks_now", runner=runner) is not None

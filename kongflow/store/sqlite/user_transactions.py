@@ -5,17 +5,19 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import create_engine, event
 from sqlalchemy.engine import URL, Connection, Engine
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from kongflow.errors import StoreBusy, WrongDatabase
 from kongflow.store.connections import CallersConnection, dialect_of
 from kongflow.store.sqlite.address import Address
 from kongflow.store.sqlite.faults import explain
+
+if TYPE_CHECKING:
+    from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 
 class UserTransactions:
@@ -35,6 +37,8 @@ class UserTransactions:
     async def open(self) -> AsyncIterator[AsyncConnection]:
         """Open a transaction. Raises: StoreBusy, StoreUnavailable."""
         if self._async_engine is None:
+            from sqlalchemy.ext.asyncio import create_async_engine  # see store/base.py
+
             url = URL.create("sqlite+aiosqlite", database=str(self._address.path))
             self._async_engine = create_async_engine(url, **self._options)
             self._prepare(self._async_engine.sync_engine)

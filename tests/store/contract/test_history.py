@@ -57,7 +57,7 @@ async def test_keep_says_what_goes_into_the_history(stage: Stage, keep: Keep, ke
 
 
 async def test_each_outcome_has_its_retention(stage: Stage) -> None:
-    runner = await stage.runner("work", retention=Retention(succeeded=10.0, failed=30.0, cancelled=20.0))
+    runner = await stage.runner("work", retention=Retention(succeeded=60.0, failed=180.0, cancelled=120.0))
     await stage.store.insert([new() for _ in range(3)])
     jobs = await stage.claim(runner)
     for job, end in zip(jobs, (SUCCEEDED, FAILED, CANCELLED), strict=True):
@@ -66,17 +66,17 @@ async def test_each_outcome_has_its_retention(stage: Stage) -> None:
     for _ in range(4):
         await stage.store.prune(100)
         left.append(len([job for job in jobs if await stage.store.get(job.id)]))
-        stage.advance(10.1)
+        stage.advance(60.1)
     assert left == [3, 2, 1, 0]
 
 
 async def test_pruning_is_bounded_and_says_how_many(stage: Stage) -> None:
-    runner = await stage.runner("work", retention=Retention(succeeded=1.0))
+    runner = await stage.runner("work", retention=Retention(succeeded=60.0))
     await stage.store.insert([new() for _ in range(5)])
     for job in await stage.claim(runner):
         await stage.end(runner, job)
     assert await stage.store.prune(100) == 0
-    stage.advance(2.0)
+    stage.advance(60.1)
     assert [await stage.store.prune(2) for _ in range(4)] == [2, 2, 1, 0]
 
 
@@ -87,10 +87,10 @@ async def test_an_awaited_outcome_stays_readable_for_ten_minutes_whatever_keep_s
     assert awaited is not None
     assert awaited.state == "ready"
     await stage.end(runner, await stage.claim_one(runner), SUCCEEDED, Keep.NONE)
-    stage.advance(599.0)
+    stage.advance(540.0)
     await stage.store.prune(100)
     assert await stage.state(job.id) == "succeeded"
-    stage.advance(2.0)
+    stage.advance(60.1)
     await stage.store.prune(100)
     assert await stage.state(job.id) == "gone"
 

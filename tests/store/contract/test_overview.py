@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from kongflow.core.job import JobState
 from kongflow.store.records import LiveJobs
+from tests.store.firing import desk
 from tests.store.stage import RETRIED, Stage, add_by_sql
 
 pytestmark = pytest.mark.anyio
@@ -21,7 +22,8 @@ def found(jobs: tuple[LiveJobs, ...], state: str) -> LiveJobs:
 
 async def test_nothing_at_all_is_an_overview_too(stage: Stage) -> None:
     overview = await stage.store.overview()
-    assert (overview.jobs, overview.runners, overview.rules, overview.pauses) == ((), (), None, ())
+    assert (overview.jobs, overview.runners, overview.rules) == ((), (), None)
+    assert (overview.pauses, overview.schedules) == ((), ())
 
 
 async def test_live_jobs_are_counted_by_task_queue_and_state(stage: Stage) -> None:
@@ -90,6 +92,17 @@ async def test_it_has_runners_rules_and_pauses(stage: Stage) -> None:
     assert overview.rules == await stage.store.rules_in_force()
     assert list(overview.pauses) == await stage.store.pauses()
     assert [runner.pid for runner in overview.runners] == [5]
+
+
+async def test_it_has_the_schedules_and_the_time_by_the_stores_clock(stage: Stage) -> None:
+    seen = await desk(stage)
+    await seen.next_slot()
+    await stage.store.timetable.pause("nightly", "moving house", "ana")
+    before = (await stage.store.timetable.states()).now
+    overview = await stage.store.overview()
+    assert list(overview.schedules) == await stage.store.timetable.views()
+    assert [(view.name, view.unfinished) for view in overview.schedules] == [("nightly", ("1",))]
+    assert timedelta() <= overview.now - before < timedelta(minutes=1)
 
 
 async def test_the_next_calls_see_what_comes_after_it(stage: Stage) -> None:

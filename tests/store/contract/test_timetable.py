@@ -89,6 +89,14 @@ async def test_only_runners_of_the_config_in_force_fire(stage: Stage) -> None:
     assert await older.next_slot() == "added"
 
 
+async def test_who_only_works_off_what_is_there_takes_no_schedules_from_others(stage: Stage) -> None:
+    ticking = await desk(stage, config="ticking")
+    once = Desk(stage, await stage.runner("work", config="once", ticks=False))
+
+    assert [(await each.look()).in_force for each in (ticking, once)] == [True, False]
+    assert await ticking.next_slot() == "added"
+
+
 async def test_another_timing_is_written_with_the_time_from_which_it_holds(stage: Stage) -> None:
     changing = await desk(stage)
     stage.advance(30)

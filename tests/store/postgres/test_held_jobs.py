@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from kongflow.errors import StoreBusy
+from kongflow.store.postgres import connections
 from tests.store.stage import Stage
 
 pytestmark = pytest.mark.anyio
@@ -23,7 +24,10 @@ OPERATIONS: dict[str, Operation] = {
 }
 
 
-async def test_each_of_them_is_busy_after_some_seconds_and_has_written_nothing(stage: Stage) -> None:
+async def test_each_of_them_is_busy_after_some_seconds_and_has_written_nothing(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connections, "PATIENCE", 60.0)  # it is the server that gives up, however busy the machine
     job = await stage.job((await stage.add(delay=3600.0)).id)
     async with stage.store.transaction() as user:
         await user.exec_driver_sql(f"select from kongflow.job where id = {job.id} for update")

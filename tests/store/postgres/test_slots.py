@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
-
 import pytest
 
-from tests.engine.waiting import until_async
 from tests.store.firing import Desk, desk
-from tests.store.stage import RETRIED, Stage
+from tests.store.stage import RETRIED, Stage, new
 
 pytestmark = pytest.mark.anyio
-
-WAITING = "select count(*) from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'"
-"""How many wait for somebody."""
 
 
 async def retrying(stage: Stage, overlap: str = "skip") -> tuple[Desk, str]:
@@ -49,19 +43,26 @@ async def test_a_slot_that_waits_does_not_pass_a_retry_that_begins_at_this_momen
     assert [each.id for each in await queueing.jobs()] == [job.id]
 
 
-async def test_cancel_running_cancels_a_retry_that_begins_at_this_moment(stage: Stage) -> None:
+async def test_a_job_that_a_users_transaction_holds_is_waited_for_and_not_cancelled(stage: Stage) -> None:
     cancelling, job = await retrying(stage, "cancel_running")
     async with stage.store.transaction() as connection:
         await connection.exec_driver_sql(f"update kongflow.job set state = 2 where id = {job}")
-        firing = asyncio.ensure_future(cancelling.next_slot())
+        assert await cancelling.next_slot() == f"waiting: for the end of job {job}"
 
-        async def has_come_to_it() -> bool:
-            return firing.done() or await stage.sql(WAITING) > 0
+    assert not (await cancelling.look()).states["nightly"].may_go
+    await stage.end(cancelling.runner, await stage.claim_one(cancelling.runner))
+    assert await cancelling.let_go() == "added"
 
-        await until_async(has_come_to_it)
 
-    assert await firing == "added"
-    assert await stage.state(job) == "cancelled: request"
+async def test_a_slot_waits_for_the_end_of_a_transaction_that_holds_its_key(stage: Stage) -> None:
+    keyed = await desk(stage)
+    async with stage.store.transaction() as connection:
+        await connection.run_sync(lambda sync: stage.store.insert_in(sync, [new(key="k")]))
+        assert await keyed.next_slot(new(key="k")) == "waiting: for the end of a transaction that holds its job key"
+        assert await keyed.let_go(new(key="k")) == ""
+
+    assert await keyed.let_go(new(key="k")) == "added"
+    assert [job.key for job in await keyed.jobs()] == ["k"]
 
 
 async def test_who_holds_a_schedule_keeps_nobody_waiting(stage: Stage) -> None:

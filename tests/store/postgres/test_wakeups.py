@@ -53,7 +53,8 @@ async def test_another_process_hears_of_a_job(stage: Stage) -> None:
         await until(lambda: len(heard) == 2)
 
 
-async def test_many_additions_are_told_a_few_times(stage: Stage) -> None:
+async def test_many_additions_are_told_a_few_times(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(wakeups, "MERGED", 0.2)
     other = await stage.another()
     async with listening(other) as heard:
         await asyncio.gather(*(stage.store.insert([new()]) for _ in range(200)))
@@ -129,7 +130,7 @@ async def test_the_users_transaction_itself_notifies_nobody(stage: Stage) -> Non
         stage.store.insert_in(connection, [new()])
         connection.commit()
 
-        (notify,) = await asyncio.to_thread(lambda: list(user.notifies(timeout=10, stop_after=1)))
+        (notify,) = await asyncio.to_thread(lambda: list(user.notifies(timeout=60, stop_after=1)))
 
         assert notify.pid != user.info.backend_pid
     engine.dispose()
@@ -152,7 +153,7 @@ async def test_a_listener_that_hears_nothing_calls_to_itself(stage: Stage, monke
     with psycopg.connect(stage.settings.url, autocommit=True) as ear:
         ear.execute("listen kongflow_jobs")
         async with listening(stage.store) as heard:
-            calls = await asyncio.to_thread(lambda: list(ear.notifies(timeout=10, stop_after=3)))
+            calls = await asyncio.to_thread(lambda: list(ear.notifies(timeout=60, stop_after=3)))
             assert len(calls) == 3
             assert len(heard) == 1, "its own call is no news"
 

@@ -47,7 +47,7 @@ async def test_a_runner_that_survived_is_of_this_boot_with_its_next_renewal(stag
     await reboot(stage, before, 5.0)
     assert await stage.store.rescue(after) == []
     stage.renew(before)
-    stage.advance(LEASE - 1)
+    stage.advance(LEASE / 2)
     assert await stage.store.rescue(after) == []
     assert [view.alive for view in await stage.store.runners()] == [True, True]
 
@@ -67,7 +67,7 @@ def test_a_jump_of_the_wall_clock_leaves_the_other_clock_alone() -> None:
     monotonic = clock.monotonic()
     clock.advance(3600.0, wall_only=True)
     assert clock.monotonic() - monotonic < 60_000
-    assert clock.wall() - time.time() * 1000 == pytest.approx(3_600_000, abs=1_000)
+    assert clock.wall() - time.time() * 1000 == pytest.approx(3_600_000, abs=60_000)
     clock.advance(60.0, wall_only=False)
     assert clock.monotonic() - monotonic >= 60_000
 

@@ -75,13 +75,11 @@ async def test_migrating_brings_the_tables_to_the_head_and_again_does_nothing(tm
     await store.close()
 
 
-def test_ten_processes_that_start_at_once_migrate_once(tmp_path: Path) -> None:
+def test_processes_that_start_at_once_migrate_once(tmp_path: Path) -> None:
     command = [sys.executable, "-c", MIGRATE, f"sqlite:///{tmp_path}/new.db"]
-    processes = [
-        subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) for _ in range(10)
-    ]
-    results = [process.communicate(timeout=60) for process in processes]
-    assert results == [(f"{REVISIONS[-1]}\n", "")] * 10
+    processes = [subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) for _ in range(4)]
+    results = [process.communicate(timeout=240) for process in processes]
+    assert results == [(f"{REVISIONS[-1]}\n", "")] * 4
 
 
 async def test_tables_of_a_newer_release_that_still_work_are_worked_with(database: DatabaseSettings) -> None:

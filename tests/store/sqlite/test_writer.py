@@ -37,7 +37,7 @@ def hold(stage: Stage) -> Hold:
 
     def wait(tx: Transaction) -> bool:
         begun.set()
-        return released.wait(10.0)
+        return released.wait(60.0)
 
     return Hold(begun, released, access_of(stage).submit(wait))
 
@@ -134,7 +134,7 @@ async def test_closing_does_not_wait_for_somebody_elses_lock(database: DatabaseS
     holder.execute("begin immediate")
     insert = asyncio.ensure_future(store.insert([new()]))
     await asyncio.sleep(0)
-    await asyncio.wait_for(store.close(), 30)
+    await asyncio.wait_for(store.close(), 60)
     with pytest.raises(StoreBusy):
         await insert
     holder.close()

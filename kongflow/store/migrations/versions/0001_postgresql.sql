@@ -133,6 +133,8 @@ create table kongflow.runner (
     seen_at timestamptz not null,
     alive boolean not null default true,
     has_left boolean not null default false,
+    -- It fires schedules.
+    ticks boolean not null default true,
     -- True where ready jobs of other kinds than its own are about: then it looks kind by kind.
     by_kind boolean not null default false
 ) with (fillfactor = 50);

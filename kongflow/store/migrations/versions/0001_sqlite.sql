@@ -112,7 +112,9 @@ create table kongflow_runner (
     seen_mono integer not null,
     seen_at integer not null,
     alive integer not null,
-    has_left integer not null default 0
+    has_left integer not null default 0,
+    -- It fires schedules.
+    ticks integer not null
 ) strict;
 
 create index kongflow_runner_alive on kongflow_runner (id) where alive;

@@ -2,7 +2,8 @@
 -- runner's id. `p_rules` are the names of queues with their limits. Caller: join. Locks: the roster.
 create or replace function kongflow.join(
     p_host text, p_pid integer, p_config text, p_rules jsonb, p_retention double precision[], p_serves text[],
-    p_tasks text[], p_forbidden_flags text[], p_terms jsonb, p_lease double precision, p_shift interval
+    p_tasks text[], p_forbidden_flags text[], p_terms jsonb, p_lease double precision, p_ticks boolean,
+    p_shift interval
 ) returns bigint
 language plpgsql as $$
 declare
@@ -25,9 +26,10 @@ begin
     on conflict (config, name) do update
     set concurrency = excluded.concurrency, max_active = excluded.max_active, rate_limit = excluded.rate_limit,
         rate_per = excluded.rate_per;
-    insert into kongflow.runner (id, host, pid, config, serves, tasks, forbidden_flags, terms, lease, seen_at)
+    insert into kongflow.runner (id, host, pid, config, serves, tasks, forbidden_flags, terms, lease, ticks,
+        seen_at)
     values (kongflow.draw_number(), p_host, p_pid, p_config, p_serves, p_tasks, p_forbidden_flags, p_terms,
-        make_interval(secs => p_lease), clock_timestamp() + p_shift)
+        make_interval(secs => p_lease), p_ticks, clock_timestamp() + p_shift)
     returning id into v_runner;
     perform kongflow.roster_changed();
     return v_runner;

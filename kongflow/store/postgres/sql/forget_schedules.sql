@@ -2,7 +2,7 @@
 -- that wait are given up. Caller: forget. Locks: the schedules.
 with gone as (
     delete from kongflow.schedule
-    where name <> all (cast(:names as text[])) and kongflow.is_in_force(cast(:runner as bigint))
+    where name <> all (cast(:names as text[])) and kongflow.ticks_now(cast(:runner as bigint))
     returning name, waiting_slot
 )
 update kongflow.slot set outcome = 'skipped', note = 'the schedule was removed while it waited'

@@ -1,0 +1,1 @@
+import tests.examples  # noqa: F401  its settings hold from here on
