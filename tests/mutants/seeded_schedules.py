@@ -15,7 +15,9 @@ SCHEDULE_MUTANTS = [
         "who has seen an older state fires",
         TIMETABLE,
         sqlite=(Change(SQLITE, "(state.timing, state.decided_up_to) != (seen.timing, seen.decided_up_to)", "False"),),
-        postgres=(Change(FUNCTIONS + "fire.sql", "and timing = p_seen_timing and decided_up_to = p_seen", ""),),
+        postgres=(
+            Change(FUNCTIONS + "take_schedule.sql", "and timing = p_seen_timing and decided_up_to = p_seen", ""),
+        ),
     ),
     Mutant(
         "a slot that was decided about adds a job again",
@@ -33,7 +35,9 @@ SCHEDULE_MUTANTS = [
         sqlite=(
             Change(SQLITE, "if not _is_in_force(tx, runner):\n        return None", "if False:\n        return None"),
         ),
-        postgres=(Change(FUNCTIONS + "fire.sql", "elsif not kongflow.is_in_force(p_runner) then", "elsif false then"),),
+        postgres=(
+            Change(FUNCTIONS + "take_schedule.sql", "if not kongflow.ticks_now(p_runner) then", "if false then"),
+        ),
     ),
     Mutant(
         "a runner whose config is not in force forgets the schedules of the one that is",
@@ -44,7 +48,7 @@ SCHEDULE_MUTANTS = [
             ),
         ),
         postgres=(
-            Change(POSTGRES_SQL + "forget_schedules.sql", " and kongflow.is_in_force(cast(:runner as bigint))", ""),
+            Change(POSTGRES_SQL + "forget_schedules.sql", " and kongflow.ticks_now(cast(:runner as bigint))", ""),
         ),
     ),
     Mutant(
@@ -53,7 +57,7 @@ SCHEDULE_MUTANTS = [
         sqlite=(Change(SQLITE, "state.paused and", "False and"),),
         postgres=(
             Change(
-                FUNCTIONS + "fire.sql",
+                FUNCTIONS + "take_schedule.sql",
                 "if exists (select from kongflow.schedule_pause where name = p_schedule)",
                 "if false",
             ),
@@ -76,6 +80,12 @@ SCHEDULE_MUTANTS = [
         TIMETABLE,
         sqlite=(Change(SQLITE, '_give_up(tx, name, "the schedule was removed while it waited")', "pass"),),
         postgres=(Change(POSTGRES_SQL + "forget_schedules.sql", "slot.at = gone.waiting_slot", "false"),),
+    ),
+    Mutant(
+        "who has left fires",
+        TIMETABLE,
+        sqlite=(Change(SQLITE_SQL + "ticks_now.sql", "r.alive and ", ""),),
+        postgres=(Change(FUNCTIONS + "ticks_now.sql", "r.alive and ", ""),),
     ),
     # --- overlap ---
     Mutant(
@@ -162,8 +172,8 @@ SCHEDULE_MUTANTS = [
     ),
     Mutant(
         "a run until idle adds slots",
-        SCHEDULER,
-        shared=(Change("engine/shift.py", "if not until_idle:\n            beside", "if True:\n            beside"),),
+        ("tests/engine/test_schedules_of_a_runner.py",),
+        shared=(Change("engine/shift.py", "if not until_idle:\n            # To", "if True:\n            # To"),),
     ),
     Mutant(
         "catch-up goes back no further than grace",
