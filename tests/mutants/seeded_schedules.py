@@ -84,8 +84,8 @@ SCHEDULE_MUTANTS = [
     Mutant(
         "who has left fires",
         TIMETABLE,
-        sqlite=(Change(SQLITE_SQL + "ticks_now.sql", "r.alive and ", ""),),
-        postgres=(Change(FUNCTIONS + "ticks_now.sql", "r.alive and ", ""),),
+        sqlite=(Change(SQLITE_SQL + "ticks_now.sql", " and r.alive and r.ticks", " and r.ticks"),),
+        postgres=(Change(FUNCTIONS + "ticks_now.sql", " and r.alive and r.ticks", " and r.ticks"),),
     ),
     # --- overlap ---
     Mutant(
