@@ -34,6 +34,9 @@ NEARBY = timedelta(hours=26)
 MAX_LINE = 256
 """Characters of a line: a list of all 60 minutes has 169."""
 
+_OF_ONE = re.compile(r"\b(\w+)-\1/\d+")
+"""A range of one value with a step, which cronsim takes for "from that value on"."""
+
 
 class CronError(ValueError):
     """What is wrong with a line, and what to write instead; `field`: in which of the five, counted from 0."""
@@ -114,7 +117,7 @@ class Cron:
 
     def local_times(self, after: datetime) -> Iterator[datetime]:
         """Yield the local times, without a zone, that the line names after another, whether they exist or not."""
-        return CronSim(self.line, after)
+        return CronSim(_OF_ONE.sub(r"\1", self.line), after)
 
     def _instants(self, local: datetime) -> Iterator[datetime]:
         """Yield the instants of a local time that matches: none, one, or two."""

@@ -174,5 +174,7 @@ def made_job(catalog: Catalog, schedule: Schedule, slot: Slot) -> NewJob:
 
 
 def _freed(schedule: Schedule, state: ScheduleState) -> Slot | None:
-    """Return the slot that need not wait any longer, or None."""
-    return state.waiting if state.may_go or schedule.overlap is Overlap.ALLOW else None
+    """Return the slot that waits and about which there is something to do, or None: it need not wait any longer, or
+    there may be more to cancel.
+    """
+    return state.waiting if state.may_go or schedule.overlap in (Overlap.ALLOW, Overlap.CANCEL_RUNNING) else None

@@ -15,6 +15,9 @@ from kongflow.store.instants import to_instant
 from kongflow.store.records import Pause
 from kongflow.store.rows import Row
 
+MOST_AT_ONCE = 100
+"""Jobs that one slot cancels, or that give way to it, in one transaction; and those that a view names."""
+
 Stored: TypeAlias = int | datetime
 """An instant as a dialect has it."""
 
@@ -52,7 +55,7 @@ class ScheduleView:
     last: DecidedSlot | None
     """The last slot that was decided about."""
     unfinished: tuple[str, ...]
-    """Ids of its jobs that have not ended, those that wait for a retry included."""
+    """Ids of its jobs that have not ended, those that wait for a retry included; a hundred at most."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -77,6 +77,9 @@ def test_where_cronsim_differs_ours_holds() -> None:
     zone = ZoneInfo(BERLIN)
     autumn = datetime(2027, 10, 31, tzinfo=zone)
 
+    # It takes a range of one value with a step for "from there on".
+    assert next(CronSim("18-18/5 * * * *", datetime(2027, 1, 1, 0, 18))).minute == 23
+    assert slots("18-18/5 * * * *", "UTC", "2027-01-01T00:18", 1) == ["2027-01-01T01:18+00:00"]
     # It takes a range of hours for fixed times: one of two hours is left out, …
     theirs = CronSim("0 1-5 * * *", autumn)
     assert [next(theirs).utcoffset() for _ in range(3)] == [timedelta(hours=n) for n in (2, 2, 1)]

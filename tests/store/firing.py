@@ -63,7 +63,7 @@ class Desk:
         return ", ".join(map(told, decided))
 
     async def jobs(self) -> list[Job]:
-        return list(reversed((await self.stage.store.list_jobs(JobFilter(), 100)).items))
+        return list(reversed((await self.stage.store.list_jobs(JobFilter(), 1000)).items))
 
 
 def told(decided: DecidedSlot) -> str:

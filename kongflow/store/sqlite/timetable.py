@@ -17,6 +17,7 @@ from kongflow.store.sqlite.ending import cancel_waiting
 from kongflow.store.sqlite.operating import cancel
 from kongflow.store.sqlite.transaction import Transaction
 from kongflow.store.timetable import (
+    MOST_AT_ONCE,
     Firing,
     ScheduleState,
     ScheduleStates,
@@ -150,24 +151,30 @@ def _decide_slot(tx: Transaction, firing: Firing, due: SlotJob) -> DecidedSlot |
 
 def _outcome(overlap: Overlap, due: SlotJob, unfinished: list[int], waiting: Slot | None) -> tuple[SlotOutcome, str]:
     """Say what becomes of a slot beside jobs that have not ended, and another slot that waits; and why."""
-    jobs = ", ".join(map(str, unfinished))
     if due.job is None:
         return SlotOutcome.FAILED, due.trouble or ""
     if overlap is Overlap.ALLOW or (not unfinished and waiting is None):
         return SlotOutcome.ADDED, ""
     if due.waited or overlap is Overlap.CANCEL_RUNNING or (overlap is Overlap.QUEUE and waiting is None):
-        return SlotOutcome.WAITING, f"for the end of job {jobs}" if jobs else "for a runner that adds it"
-    return SlotOutcome.SKIPPED, "an earlier slot waits" if waiting is not None else f"job {jobs} has not ended"
+        return (
+            SlotOutcome.WAITING,
+            f"for the end of {_named(unfinished)}" if unfinished else "for a runner that adds it",
+        )
+    if waiting is not None:
+        return SlotOutcome.SKIPPED, "an earlier slot waits"
+    return SlotOutcome.SKIPPED, f"{_named(unfinished)} {'has' if len(unfinished) == 1 else 'have'} not ended"
 
 
 def _in_the_way(tx: Transaction, firing: Firing, due: SlotJob) -> list[int]:
     """Return the jobs of earlier slots that a slot does not pass, after those are cancelled that it cancels."""
+    if firing.overlap is Overlap.ALLOW:
+        return []
     unfinished = _unfinished(tx, firing.schedule)
-    if firing.overlap is Overlap.CANCEL_RUNNING and due.job is not None and not due.waited:
-        for job_id in unfinished:
+    if firing.overlap is Overlap.CANCEL_RUNNING and due.job is not None:
+        for job_id in _unfinished(tx, firing.schedule, uncancelled=True):
             cancel(tx, job_id)
         unfinished = _unfinished(tx, firing.schedule)
-    return unfinished
+    return unfinished or _surplus(tx, firing.schedule)
 
 
 def _add(tx: Transaction, firing: Firing, job: NewJob) -> tuple[int, bool]:
@@ -176,9 +183,8 @@ def _add(tx: Transaction, firing: Firing, job: NewJob) -> tuple[int, bool]:
     Return its id, and False where nothing was added, because another job has its key (`unsafe_dedupe`).
     """
     if firing.overlap is not Overlap.ALLOW:
-        for earlier, waits_for_retry in tx.all("jobs_of_schedule", schedule=firing.schedule):
-            if waits_for_retry:
-                cancel_waiting(tx, earlier, Reason.SUPERSEDED)
+        for (earlier,) in tx.all("retries_of_schedule", schedule=firing.schedule):
+            cancel_waiting(tx, earlier, Reason.SUPERSEDED)
     (added,) = add_jobs(tx, [job])
     is_its = added.created or job.job_key_mode is not JobKeyMode.UNSAFE_DEDUPE
     if is_its:
@@ -186,8 +192,24 @@ def _add(tx: Transaction, firing: Firing, job: NewJob) -> tuple[int, bool]:
     return int(added.id), is_its
 
 
-def _unfinished(tx: Transaction, name: str) -> list[int]:
-    return [job_id for job_id, waits_for_retry in tx.all("jobs_of_schedule", schedule=name) if not waits_for_retry]
+def _unfinished(tx: Transaction, name: str, *, uncancelled: bool = False) -> list[int]:
+    return [job_id for (job_id,) in tx.all("unfinished_of_schedule", schedule=name, uncancelled=int(uncancelled))]
+
+
+def _surplus(tx: Transaction, name: str) -> list[int]:
+    """Return jobs that wait for a retry and are too many to give way to a slot at once. A hundred give way now."""
+    retries = [job_id for (job_id,) in tx.all("retries_of_schedule", schedule=name)]
+    if len(retries) < MOST_AT_ONCE:  # the statement reads no more
+        return []
+    for job_id in retries:
+        cancel_waiting(tx, job_id, Reason.SUPERSEDED)
+    return [job_id for (job_id,) in tx.all("retries_of_schedule", schedule=name)]
+
+
+def _named(jobs: list[int]) -> str:
+    """Name jobs in a note, of many the first three."""
+    more = " and more" if len(jobs) > 3 else ""
+    return f"job{'s' * (len(jobs) > 1)} {', '.join(map(str, jobs[:3]))}{more}"
 
 
 def _give_up(tx: Transaction, name: str, why: str) -> None:

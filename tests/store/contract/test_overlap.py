@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
 
 import pytest
 
 from kongflow.core.outcome import RunAgain
 from kongflow.core.schedule import Slot
-from kongflow.store.timetable import SlotJob
+from kongflow.store.timetable import MOST_AT_ONCE, SlotJob
 from tests.store.firing import MINUTE, Desk, desk
 from tests.store.stage import RETRIED, Stage, new
 
@@ -142,6 +143,45 @@ async def test_a_slot_whose_key_another_job_has_takes_that_job_from_nobody(stage
     called = await stage.add(key="called")
     assert await mine.next_slot(new(key="called", mode="unsafe_dedupe")) == f"skipped: job {called.id} has its key"
     assert (await stage.job(called.id)).schedule is None
+
+
+@pytest.mark.parametrize("overlap", ["skip", "queue", "cancel_running"])
+async def test_very_many_jobs_that_wait_for_a_retry_give_way_in_bounded_steps(stage: Stage, overlap: str) -> None:
+    failing = await desk(stage, "allow")
+    slots = [SlotJob(Slot((await failing.look()).now + n * MINUTE), new()) for n in range(MOST_AT_ONCE + 50)]
+    await failing.fire(*slots)
+    for job in await stage.claim(failing.runner, limit=1000):
+        await stage.end(failing.runner, job, replace(RETRIED, delay=1e6))
+
+    failing.overlap = overlap
+    stage.advance(10 * 3600)
+    await failing.next_slot()
+    states = Counter(str(job.state) for job in await failing.jobs())
+    assert states["cancelled"] >= MOST_AT_ONCE
+    for _ in range(3):
+        if (await failing.look()).states["nightly"].waiting is not None:
+            await failing.let_go()
+        elif Counter(str(job.state) for job in await failing.jobs())["ready"] == 0:
+            failing.read = None
+            await failing.next_slot()
+    states = Counter(str(job.state) for job in await failing.jobs())
+    assert (states["cancelled"], states["ready"], states["retrying"]) == (MOST_AT_ONCE + 50, 1, 0)
+
+
+async def test_a_slot_cancels_very_many_jobs_in_bounded_steps(stage: Stage) -> None:
+    cancelling = await desk(stage, "allow")
+    slots = [SlotJob(Slot((await cancelling.look()).now + n * MINUTE), new()) for n in range(MOST_AT_ONCE + 50)]
+    await cancelling.fire(*slots)
+    cancelling.overlap = "cancel_running"
+    stage.advance(10 * 3600)
+    told = await cancelling.next_slot()
+    assert told.startswith("waiting: for the end of jobs ")
+    assert told.endswith(" and more")
+    assert Counter(str(job.state) for job in await cancelling.jobs()) == {"cancelled": MOST_AT_ONCE, "ready": 50}
+
+    assert await cancelling.let_go() == "added"
+    states = Counter(str(job.state) for job in await cancelling.jobs())
+    assert states == {"cancelled": MOST_AT_ONCE + 50, "ready": 1}
 
 
 async def test_allow_leaves_a_job_that_waits_for_its_retry(stage: Stage) -> None:

@@ -26,10 +26,10 @@ begin
         v_waiting := null;
     end if;
     if p_slot ->> 'trouble' is null and p_overlap <> 'allow' then
-        v_unfinished := kongflow.in_the_way(p_schedule);
-        if p_overlap = 'cancel_running' and not v_waited and v_unfinished <> '{}' then
-            perform kongflow.cancel_for_slot(id, p_shift) from unnest(v_unfinished) as id;
-            v_unfinished := kongflow.in_the_way(p_schedule);
+        v_unfinished := kongflow.in_the_way(p_schedule, p_now);
+        if p_overlap = 'cancel_running' and v_unfinished <> '{}' then
+            perform kongflow.cancel_others(p_schedule, p_shift);
+            v_unfinished := kongflow.in_the_way(p_schedule, p_now);
         end if;
     end if;
     if p_slot ->> 'trouble' is not null then
@@ -41,10 +41,13 @@ begin
         v_decided.outcome := 'waiting';
         v_decided.note := case
             when v_unfinished = '{}' then 'for a runner that adds it'
-            else format('for the end of job %s', array_to_string(v_unfinished, ', '))
+            else format('for the end of %s', kongflow.jobs_named(v_unfinished))
         end;
     elsif v_waiting is null then
-        v_decided.note := format('job %s has not ended', array_to_string(v_unfinished, ', '));
+        v_decided.note := format(
+            '%s %s not ended', kongflow.jobs_named(v_unfinished),
+            case when cardinality(v_unfinished) = 1 then 'has' else 'have' end
+        );
     else
         v_decided.note := 'an earlier slot waits';
     end if;

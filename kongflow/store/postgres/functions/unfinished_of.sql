@@ -1,4 +1,4 @@
--- Purpose: return the jobs of a schedule that have not ended, but those that wait for a retry. Caller: states.
+-- Purpose: return a job of a schedule that has not ended and does not wait for a retry, or none. Caller: states.
 -- Locks: nothing.
 create or replace function kongflow.unfinished_of(p_schedule text) returns bigint[]
 language sql stable as $$
@@ -6,6 +6,6 @@ language sql stable as $$
         select id from kongflow.job
         where schedule = p_schedule and schedule is not null
             and not (state = 1 and attempt > 0 and coalesce(attempts -> -1 ->> 'outcome', '') <> 'snoozed')
-        order by id + 0  -- not by the index of ids, which would be read to its end
+        limit 1
     )
 $$

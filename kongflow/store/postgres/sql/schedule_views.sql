@@ -2,7 +2,12 @@
 -- Caller: views. Locks: nothing.
 select names.name, s.timing, s.decided_up_to, s.waiting_slot, s.waiting_backfilled, p.reason, p.author, p.paused_at,
     last.at, last.backfilled, last.outcome, last.job, last.note,
-    array(select id from kongflow.job j where j.schedule = names.name and j.schedule is not null order by id + 0)
+    array(
+        select id from kongflow.job j
+        where j.schedule = names.name and j.schedule is not null
+        order by id + 0
+        limit 100
+    )
 from (select name from kongflow.schedule union select name from kongflow.schedule_pause) as names
 left join kongflow.schedule s on s.name = names.name
 left join kongflow.schedule_pause p on p.name = names.name

@@ -4,7 +4,8 @@ select names.name, s.timing, s.decided_up_to, s.waiting_slot, s.waiting_backfill
     last.at, last.backfilled, last.outcome, last.job, last.note,
     (
         select json_group_array(id)
-        from (select id from kongflow_job j where j.schedule = names.name and j.schedule is not null order by id)
+        from (select id from kongflow_job j where j.schedule = names.name and j.schedule is not null order by id
+            limit 100)
     )
 from (select name from kongflow_schedule union select name from kongflow_schedule_pause) as names
 left join kongflow_schedule s on s.name = names.name
