@@ -91,19 +91,19 @@ SCHEDULE_MUTANTS = [
     Mutant(
         "a slot does not see the jobs of earlier ones",
         OVERLAP,
-        sqlite=(Change(SQLITE, "if not waits_for_retry]", "if False]"),),
-        postgres=(Change(FUNCTIONS + "in_the_way.sql", "id <> all (v_retrying)", "false"),),
+        sqlite=(Change(SQLITE, "return unfinished or _surplus(tx, firing.schedule)", "return []"),),
+        postgres=(Change(FUNCTIONS + "in_the_way.sql", "return v_unfinished;", "return '{}';"),),
     ),
     Mutant(
         "a job that waits for its retry keeps slots from being added",
         OVERLAP,
-        sqlite=(Change(SQLITE, "if not waits_for_retry]", "]"),),
+        sqlite=(Change(SQLITE_SQL + "unfinished_of_schedule.sql", "attempt > 0", "false"),),
         postgres=(Change(FUNCTIONS + "waiting_for_retry.sql", "attempt > 0", "false"),),
     ),
     Mutant(
         "a job that waits for its retry stays beside the new one",
         OVERLAP,
-        sqlite=(Change(SQLITE, "            if waits_for_retry:", "            if False:"),),
+        sqlite=(Change(SQLITE, "cancel_waiting(tx, earlier, Reason.SUPERSEDED)", "pass"),),
         postgres=(Change(FUNCTIONS + "add_slot_job.sql", "if p_overlap <> 'allow' then", "if false then"),),
     ),
     Mutant(
@@ -111,7 +111,9 @@ SCHEDULE_MUTANTS = [
         ("tests/store/postgres/test_slots.py",),
         postgres=(
             Change(
-                FUNCTIONS + "decide_slot.sql", "kongflow.in_the_way(p_schedule)", "kongflow.unfinished_of(p_schedule)"
+                FUNCTIONS + "decide_slot.sql",
+                "kongflow.in_the_way(p_schedule, p_now)",
+                "kongflow.unfinished_of(p_schedule)",
             ),
         ),
     ),
