@@ -20,7 +20,7 @@ from tests.storms.slots import Decided
 pytestmark = pytest.mark.anyio
 
 PERIOD = 0.2
-SLOTS = 15
+SLOTS = 10
 SOON = RetryPolicy(backoff=Backoff.CONSTANT, initial_delay=PERIOD, jitter=0.0)
 """Retries that begin when a slot comes."""
 LATER = replace(SOON, initial_delay=3600.0)

@@ -1,8 +1,7 @@
-"""Slots whose jobs cannot be made or are not taken, and runners that add none: the others go on."""
+"""Slots whose jobs cannot be made or are not taken: the others go on, and so do the next ones."""
 
 from __future__ import annotations
 
-import asyncio
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -11,8 +10,8 @@ import pytest
 from sqlalchemy import text
 
 from kongflow.core.schedule import EPOCH, SlotOutcome, slot_text
-from kongflow.engine.events import PartFailed, RunnerStopping
-from kongflow.engine.slot_events import SlotFailed, SlotFired
+from kongflow.engine.events import PartFailed
+from kongflow.engine.slot_events import SlotFailed
 from tests.engine.clockwork import make_schedule, open_clockwork
 from tests.engine.waiting import until_async
 
@@ -137,39 +136,3 @@ async def test_hundreds_of_schedules_of_one_minute_all_fire(tmp_path: Path) -> N
 
     assert len(made) == len(set(made))
     assert {name for name, ts in made if ts == slot_text(slot)} == names
-
-
-# --- runners that add none -------------------------------------------------------------------------------------------
-
-
-async def test_a_run_until_idle_adds_no_slot(tmp_path: Path) -> None:
-    async with open_clockwork(tmp_path, TASKS, make_schedule("often", OFTEN)) as clockwork:
-        await clockwork.start()
-        await clockwork.until_decided("often", 1)
-        await clockwork.stop()
-        (site,) = clockwork.sites
-        count = len(await clockwork.decided())
-        clockwork.advance(10)
-        await site.run_all()
-
-        assert len(await clockwork.decided()) == count
-
-
-async def test_a_runner_that_stops_adds_no_slot_while_its_jobs_end(tmp_path: Path) -> None:
-    async def take_a_second(payload: Any) -> None:
-        await asyncio.sleep(5 * OFTEN)
-
-    async with open_clockwork(tmp_path, {"work": {"run": take_a_second}}, make_schedule("often", OFTEN)) as clockwork:
-        await clockwork.start()
-        await clockwork.until_decided("often", 3)
-        (site,) = clockwork.sites
-        site.runner.request_stop()
-        await site.until_told(RunnerStopping)
-        stopping = await clockwork.now()
-        assert site.running is not None
-        await site.running
-
-        assert await clockwork.now() > stopping + timedelta(seconds=OFTEN)
-        assert all(each.slot.at <= stopping for each in await clockwork.decided())
-        kinds = [type(told) for told in site.told]
-        assert SlotFired not in kinds[kinds.index(RunnerStopping) :]

@@ -15,7 +15,9 @@ SCHEDULE_MUTANTS = [
         "who has seen an older state fires",
         TIMETABLE,
         sqlite=(Change(SQLITE, "(state.timing, state.decided_up_to) != (seen.timing, seen.decided_up_to)", "False"),),
-        postgres=(Change(FUNCTIONS + "fire.sql", "and timing = p_seen_timing and decided_up_to = p_seen", ""),),
+        postgres=(
+            Change(FUNCTIONS + "take_schedule.sql", "and timing = p_seen_timing and decided_up_to = p_seen", ""),
+        ),
     ),
     Mutant(
         "a slot that was decided about adds a job again",
@@ -33,7 +35,9 @@ SCHEDULE_MUTANTS = [
         sqlite=(
             Change(SQLITE, "if not _is_in_force(tx, runner):\n        return None", "if False:\n        return None"),
         ),
-        postgres=(Change(FUNCTIONS + "fire.sql", "elsif not kongflow.is_in_force(p_runner) then", "elsif false then"),),
+        postgres=(
+            Change(FUNCTIONS + "take_schedule.sql", "if not kongflow.ticks_now(p_runner) then", "if false then"),
+        ),
     ),
     Mutant(
         "a runner whose config is not in force forgets the schedules of the one that is",
@@ -44,7 +48,7 @@ SCHEDULE_MUTANTS = [
             ),
         ),
         postgres=(
-            Change(POSTGRES_SQL + "forget_schedules.sql", " and kongflow.is_in_force(cast(:runner as bigint))", ""),
+            Change(POSTGRES_SQL + "forget_schedules.sql", " and kongflow.ticks_now(cast(:runner as bigint))", ""),
         ),
     ),
     Mutant(
@@ -53,7 +57,7 @@ SCHEDULE_MUTANTS = [
         sqlite=(Change(SQLITE, "state.paused and", "False and"),),
         postgres=(
             Change(
-                FUNCTIONS + "fire.sql",
+                FUNCTIONS + "take_schedule.sql",
                 "if exists (select from kongflow.schedule_pause where name = p_schedule)",
                 "if false",
             ),
@@ -77,23 +81,29 @@ SCHEDULE_MUTANTS = [
         sqlite=(Change(SQLITE, '_give_up(tx, name, "the schedule was removed while it waited")', "pass"),),
         postgres=(Change(POSTGRES_SQL + "forget_schedules.sql", "slot.at = gone.waiting_slot", "false"),),
     ),
+    Mutant(
+        "who has left fires",
+        TIMETABLE,
+        sqlite=(Change(SQLITE_SQL + "ticks_now.sql", " and r.alive and r.ticks", " and r.ticks"),),
+        postgres=(Change(FUNCTIONS + "ticks_now.sql", " and r.alive and r.ticks", " and r.ticks"),),
+    ),
     # --- overlap ---
     Mutant(
         "a slot does not see the jobs of earlier ones",
         OVERLAP,
-        sqlite=(Change(SQLITE, "if not waits_for_retry]", "if False]"),),
-        postgres=(Change(FUNCTIONS + "in_the_way.sql", "id <> all (v_retrying)", "false"),),
+        sqlite=(Change(SQLITE, "return unfinished or _surplus(tx, firing.schedule)", "return []"),),
+        postgres=(Change(FUNCTIONS + "in_the_way.sql", "return v_unfinished;", "return '{}';"),),
     ),
     Mutant(
         "a job that waits for its retry keeps slots from being added",
         OVERLAP,
-        sqlite=(Change(SQLITE, "if not waits_for_retry]", "]"),),
+        sqlite=(Change(SQLITE_SQL + "unfinished_of_schedule.sql", "attempt > 0", "false"),),
         postgres=(Change(FUNCTIONS + "waiting_for_retry.sql", "attempt > 0", "false"),),
     ),
     Mutant(
         "a job that waits for its retry stays beside the new one",
         OVERLAP,
-        sqlite=(Change(SQLITE, "            if waits_for_retry:", "            if False:"),),
+        sqlite=(Change(SQLITE, "cancel_waiting(tx, earlier, Reason.SUPERSEDED)", "pass"),),
         postgres=(Change(FUNCTIONS + "add_slot_job.sql", "if p_overlap <> 'allow' then", "if false then"),),
     ),
     Mutant(
@@ -101,7 +111,9 @@ SCHEDULE_MUTANTS = [
         ("tests/store/postgres/test_slots.py",),
         postgres=(
             Change(
-                FUNCTIONS + "decide_slot.sql", "kongflow.in_the_way(p_schedule)", "kongflow.unfinished_of(p_schedule)"
+                FUNCTIONS + "decide_slot.sql",
+                "kongflow.in_the_way(p_schedule, p_now)",
+                "kongflow.unfinished_of(p_schedule)",
             ),
         ),
     ),
@@ -162,8 +174,8 @@ SCHEDULE_MUTANTS = [
     ),
     Mutant(
         "a run until idle adds slots",
-        SCHEDULER,
-        shared=(Change("engine/shift.py", "if not until_idle:\n            beside", "if True:\n            beside"),),
+        ("tests/engine/test_schedules_of_a_runner.py",),
+        shared=(Change("engine/shift.py", "if not until_idle:\n            # To", "if True:\n            # To"),),
     ),
     Mutant(
         "catch-up goes back no further than grace",

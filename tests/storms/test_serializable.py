@@ -8,7 +8,14 @@ import pytest
 from tests.storms.cluster import clusters
 from tests.storms.suite import run_suite
 
-SUITE = ["tests/store/contract", "tests/store/postgres", "tests/store/test_model.py", "tests/store/test_contention.py"]
+SUITE = [
+    "tests/store/contract",
+    "tests/store/postgres",
+    "tests/store/test_model.py",
+    "tests/store/test_contention.py",
+    "tests/engine/test_overlapping_slots.py",
+    "tests/engine/test_scheduler.py",
+]
 
 
 @pytest.mark.slow

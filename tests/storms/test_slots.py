@@ -6,10 +6,12 @@ import json
 import signal
 import time
 from collections.abc import Callable
+from contextlib import closing
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 
 from kongflow.core.catalog import DatabaseSettings
@@ -127,6 +129,34 @@ def told_by(arena: Arena, number: int) -> list[dict[str, Any]]:
     """Return what one runner said of the slots that it has fired."""
     lines = (arena.folder / f"runner-{number}.log").read_text().splitlines()
     return [entry for entry in map(json.loads, lines) if entry["event"] == "schedule.fired"]
+
+
+TERMINATE_EVERY = 0.2
+
+
+def test_connections_that_end_at_random_cost_no_slot(
+    tmp_path: Path, fresh_database: Callable[[str], DatabaseSettings]
+) -> None:
+    arena = Arena(tmp_path, YAML, fresh_database("postgres").url)
+    try:
+        for _ in range(2):
+            arena.start()
+        wait_for_slots(arena, 2)
+        with closing(psycopg.connect(arena.url, autocommit=True)) as connection:
+
+            def terminated_long_enough() -> bool:
+                connection.execute(
+                    "select pg_terminate_backend(pid) from pg_stat_activity "
+                    "where datname = current_database() and pid <> pg_backend_pid() order by random() limit 2"
+                )
+                time.sleep(TERMINATE_EVERY)
+                return len(arena.told("schedule.fired")) > SHORT_SLOTS
+
+            arena.wait_for("slots", terminated_long_enough, PATIENCE)
+        judge(arena)
+        assert len(arena.alive) == 2
+    finally:
+        arena.stop()
 
 
 OUTAGE = 8.0

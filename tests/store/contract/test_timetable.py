@@ -97,6 +97,18 @@ async def test_who_only_works_off_what_is_there_takes_no_schedules_from_others(s
     assert await ticking.next_slot() == "added"
 
 
+async def test_who_has_left_or_is_called_dead_fires_nothing(stage: Stage) -> None:
+    older, newer = await desk(stage, config="older"), Desk(stage, await stage.runner("work", config="newer"))
+    await newer.look()
+    await newer.fire()
+    await stage.store.leave(newer.runner)
+
+    read = await newer.look()
+    assert not read.in_force
+    assert await newer.fire(read.now) is None
+    assert await older.next_slot() == "added"
+
+
 async def test_another_timing_is_written_with_the_time_from_which_it_holds(stage: Stage) -> None:
     changing = await desk(stage)
     stage.advance(30)
