@@ -153,6 +153,11 @@ class Catalog:
             "retention": {"succeeded": kept.succeeded, "failed": kept.failed, "cancelled": kept.cancelled},
         }
 
+    @property
+    def config_hash(self) -> str:
+        """The same for catalogs by which runners do the same for all."""
+        return content_hash({"name": self.name, "config": self.published()})
+
 
 def content_hash(value: Json) -> str:
     """Return the SHA-256 of a value's canonical JSON: the same for YAML that differs in format and order only."""

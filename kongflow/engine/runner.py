@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 
 from kongflow.config.binding import Handler
-from kongflow.core.catalog import Catalog, content_hash
+from kongflow.core.catalog import Catalog
 from kongflow.core.queue import QueueFilter
 from kongflow.core.task import Isolation, Task
 from kongflow.engine.attempt import START_LIMIT
@@ -131,7 +131,7 @@ class Runner:
         return RunnerInfo(
             host=socket.gethostname(),
             pid=os.getpid(),
-            config_hash=content_hash({"name": catalog.name, "config": catalog.published()}),
+            config_hash=catalog.config_hash,
             rules=catalog.queues,
             tasks={name: _terms(catalog.tasks[name]) for name in self._handlers},
             lease=settings.lease,

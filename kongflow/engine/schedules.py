@@ -49,7 +49,7 @@ class Schedules:
     async def list(self) -> tuple[ScheduleStatus, ...]:
         """Return every schedule that is declared, and those that only the database knows, by name."""
         self._opened.check()
-        now = (await self._timetable.states()).now
+        now = await self._timetable.now()
         views = {view.name: view for view in await self._timetable.views()}
         declared = self._catalog.schedules
         return tuple(_status(name, declared.get(name), views.get(name), now) for name in sorted({*declared, *views}))
@@ -72,7 +72,7 @@ class Schedules:
         schedule = self._catalog.schedule(needed_text("a schedule", name))
         decided: list[DecidedSlot] = []
         while not decided:  # at the very millisecond of another slot there is none left
-            now = (await self._timetable.states()).now
+            now = await self._timetable.now()
             job = SlotJob(Slot(now), made_job(self._catalog, schedule, Slot(now)))
             firing = Firing(schedule.name, schedule.timing.text, schedule.overlap, now, now, [job])
             decided = await self._timetable.fire_by_hand(firing)
@@ -125,7 +125,7 @@ def _status(name: str, declared: Schedule | None, view: ScheduleView | None, now
     return ScheduleStatus(
         name=name,
         declared=declared,
-        effective=None if state is None else state.timing,
+        effective=None if state is None else state.timing or None,
         next_slot=next_slot if view.pause is None else None,
         last_slot=view.last,
         waiting_slot=None if state is None else state.waiting,

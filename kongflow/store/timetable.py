@@ -90,6 +90,10 @@ class Firing:
 class Timetable(Protocol):
     """The schedules of one database."""
 
+    async def now(self) -> datetime:
+        """Return the time by the store's clock, to the millisecond."""
+        ...
+
     async def states(self, runner: int | None = None) -> ScheduleStates:
         """Return what is decided about every schedule that was seen."""
         ...

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import AsyncIterator
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ from kongflow.core.schedule import SlotOutcome, slot_text
 from kongflow.engine.schedules import Schedules, ScheduleStatus
 from kongflow.errors import InvalidOption, NotInitialized, TemplateError, UnknownSchedule
 from kongflow.sync import SyncSchedules
+from tests.engine.waiting import until_async
 from tests.project_folder import CONFIG, write_project
 
 pytestmark = pytest.mark.anyio
@@ -90,7 +90,19 @@ async def test_a_schedule_that_only_the_database_knows_is_listed_as_not_declared
     nightly = await one(flow, "nightly")
 
     assert (nightly.declared, nightly.next_slot, nightly.unfinished) == (None, None, (job,))
-    assert nightly.effective == "30 2 * * * Europe/Berlin"
+    assert nightly.effective is None
+
+
+async def test_what_runners_go_by_is_the_timing_that_they_saw_last(flow: KongFlow) -> None:
+    await flow.schedules.run("careful")
+    assert (await one(flow, "careful")).effective is None
+    async with flow.running():
+        await until_async(lambda: seen(flow, "careful", "every 12h"))
+        assert (await one(flow, "nightly")).effective == "30 2 * * * Europe/Berlin"
+
+
+async def seen(flow: KongFlow, name: str, timing: str) -> bool:
+    return (await one(flow, name)).effective == timing
 
 
 async def test_who_only_looks_sees_them_and_changes_nothing(flow: KongFlow) -> None:
@@ -186,17 +198,16 @@ async def test_a_millisecond_that_another_slot_has_taken_is_passed_over(
     flow: KongFlow, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first = await flow.schedules.run("careful")
-    states, again = flow.store.timetable.states, []
+    now, asked = flow.store.timetable.now, []
 
-    async def a_little_ago(runner: int | None = None) -> Any:
-        again.append(1)
-        found = await states(runner)
-        return replace(found, now=first.slot.at) if len(again) < 3 else found
+    async def a_little_ago() -> datetime:
+        asked.append(1)
+        return first.slot.at if len(asked) < 3 else await now()
 
-    monkeypatch.setattr(flow.store.timetable, "states", a_little_ago)
+    monkeypatch.setattr(flow.store.timetable, "now", a_little_ago)
 
     assert (await flow.schedules.run("careful")).slot.at > first.slot.at
-    assert len(again) == 3
+    assert len(asked) == 3
 
 
 # --- pauses ----------------------------------------------------------------------------------------------------------

@@ -48,8 +48,8 @@ def test_the_list_has_the_shape_that_scripts_rely_on(invoke: Invoke, enqueue: En
     assert list(document) == ["schema", "items", "next_cursor"]
     assert list(document["items"][0]) == [
         *("id", "task", "queue", "state", "reason", "detail", "priority", "attempt", "max_attempts", "claims"),
-        *("crashes", "run_at", "created_at", "claimed_at", "finished_at", "key", "flags", "tags", "payload", "result"),
-        *("progress", "error", "cancel_requested", "overrunning", "runner"),
+        *("crashes", "run_at", "created_at", "claimed_at", "finished_at", "schedule", "key", "flags", "tags"),
+        *("payload", "result", "progress", "error", "cancel_requested", "overrunning", "runner"),
     ]
     job = document["items"][0]
     assert isinstance(job["id"], str)

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import re
+import sqlite3
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from kongflow import SyncKongFlow
 from tests.cli.conftest import Invoke
+from tests.cli.runners import wait_for
 from tests.project_folder import CONFIG
 
 SCHEDULES = """\
@@ -93,12 +96,27 @@ def test_a_list_says_who_has_paused_a_schedule_and_why(invoke: Invoke) -> None:
 
 
 def test_a_schedule_that_is_removed_and_still_in_the_database_is_marked(invoke: Invoke, project: Path) -> None:
-    invoke("schedules", "run", "careful")
+    with SyncKongFlow.from_config() as flow, flow.running():
+        wait_for(lambda: all(each.effective for each in flow.schedules.list()))
     write(project, SCHEDULES.replace("careful", "cautious"))
 
     assert row(invoke, "careful (not declared)")["TIMING"] == "every 12h"
     (careful,) = (item for item in items(invoke, "list") if item["name"] == "careful")
     assert (careful["declared"], careful["effective"], careful["next_slot"]) == (None, "every 12h", None)
+
+
+def test_a_list_says_what_runners_of_another_configuration_do_not_have_yet(invoke: Invoke, project: Path) -> None:
+    with SyncKongFlow.from_config() as flow, flow.running():
+        wait_for(lambda: all(each.effective for each in flow.schedules.list()))
+        write(project, SCHEDULES.replace("12h", "6h"))
+        told = "the runners do not have this yet: careful; restart them with this configuration"
+        assert told in invoke("schedules", "list").stderr
+
+        write(project, SCHEDULES)
+        with sqlite3.connect(project / "jobs.db") as file:
+            file.execute("delete from kongflow_schedule")  # as before the first look of a runner
+        file.close()
+        assert invoke("schedules", "list").stderr == ""
 
 
 @pytest.mark.usefixtures("tables")
@@ -128,7 +146,7 @@ def test_the_json_of_a_list_has_all_of_it(invoke: Invoke) -> None:
         "declared": {
             "timing": "every 12h", "words": "every 12h", "timezone": "Etc/UTC", "task": "anything", "overlap": "queue",
         },
-        "effective": "every 12h",
+        "effective": None,
         "last_slot": {
             "backfilled": False, "outcome": "waiting", "job": None, "note": f"for the end of job {job}"
         },

@@ -15,6 +15,7 @@ from kongflow.cli.options import DATABASE, config_option, epilogue, json_option,
 from kongflow.cli.output import emit_items, escape, iso, note, print_table, relative
 from kongflow.cli.pauses import pause_cell, pause_json
 from kongflow.cli.schedules.shape import local, outcome_text, slot_json
+from kongflow.core.catalog import Catalog
 from kongflow.core.json import Json
 
 if TYPE_CHECKING:  # only for annotations: it loads the database's libraries
@@ -39,12 +40,12 @@ def command(as_json: bool, config: Path) -> None:
 
     A schedule that the database knows and the configuration does not is shown as not declared.
     """
-    schedules, runners, where = asyncio.run(_look(config))
+    schedules, runners, catalog = asyncio.run(_look(config))
     if as_json:
         emit_items([_shape(each) for each in schedules])
         return
     if not schedules:
-        note(f"no schedule is declared{where}")
+        note(f"no schedule is declared{catalog.where}")
         return
     now = datetime.now(UTC)
     headers = ["SCHEDULE", "TIMING", "TIME ZONE", "TASK", "NEXT", "LAST", "UNFINISHED"]
@@ -56,18 +57,19 @@ def command(as_json: bool, config: Path) -> None:
         headers.append("DESCRIPTION")
         cells = [(*line, _description(each)) for line, each in zip(cells, schedules, strict=True)]
     print_table(headers, cells)
-    _tell_what_is_missing(schedules, runners)
+    _tell_what_is_missing(schedules, [runner for runner in runners if runner.alive], catalog)
 
 
-async def _look(config: Path) -> tuple[Sequence[ScheduleStatus], Sequence[RunnerView], str]:
+async def _look(config: Path) -> tuple[Sequence[ScheduleStatus], Sequence[RunnerView], Catalog]:
     async with opened(config, looking=True) as flow:
-        return await flow.schedules.list(), await flow.store.runners(), flow.catalog.where
+        return await flow.schedules.list(), await flow.store.runners(), flow.catalog
 
 
-def _tell_what_is_missing(schedules: Sequence[ScheduleStatus], runners: Sequence[RunnerView]) -> None:
+def _tell_what_is_missing(schedules: Sequence[ScheduleStatus], living: Sequence[RunnerView], catalog: Catalog) -> None:
     """Say why slots will add nothing though nothing is paused."""
-    if not any(runner.alive for runner in runners):
+    if not living:
         note("no runner is alive: slots add no jobs until one is")
+    if not living or any(runner.config_hash == catalog.config_hash for runner in living):
         return
     other = [each.name for each in schedules if each.declared and each.effective != each.declared.timing.text]
     if other:

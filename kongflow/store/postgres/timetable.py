@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection
+from datetime import datetime
 
 from kongflow.core.job import NewJob
 from kongflow.core.schedule import DecidedSlot, SlotOutcome
@@ -26,6 +27,10 @@ class PostgresTimetable:
 
     def __init__(self, access: Access) -> None:
         self._access = access
+
+    async def now(self) -> datetime:
+        """See Timetable.now."""
+        return to_instant(await self._access.value("now", shift=self._access.shift))
 
     async def states(self, runner: int | None = None) -> ScheduleStates:
         """See Timetable.states."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection
+from datetime import datetime
 
 from sqlalchemy.engine import Connection
 
@@ -34,6 +35,10 @@ class SqliteTimetable:
 
     def __init__(self, access: Access) -> None:
         self._access = access
+
+    async def now(self) -> datetime:
+        """See Timetable.now."""
+        return await self._access.read(lambda connection: to_instant(self._access.reading(connection).now))
 
     async def states(self, runner: int | None = None) -> ScheduleStates:
         """See Timetable.states."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import pytest
 
@@ -262,6 +262,17 @@ async def test_by_hand_works_before_any_runner_has_come(stage: Stage) -> None:
 
     assert list(map(told, await timetable.fire_by_hand(firing))) == ["added"]
     assert list((await timetable.states()).states) == ["nightly"]
+
+
+async def test_the_time_is_that_of_the_stores_clock(stage: Stage) -> None:
+    timetable = stage.store.timetable
+    before = (await timetable.states()).now
+    stage.advance(3600)
+
+    now = await timetable.now()
+
+    assert timedelta(hours=1) <= now - before <= (await timetable.states()).now - before
+    assert now.microsecond % 1000 == 0
 
 
 # --- keeping ---------------------------------------------------------------------------------------------------------

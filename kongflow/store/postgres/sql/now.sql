@@ -1,0 +1,2 @@
+-- Purpose: read the time. Caller: now. Locks: nothing.
+select date_trunc('milliseconds', clock_timestamp() + cast(:shift as interval))
