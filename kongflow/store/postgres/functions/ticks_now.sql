@@ -1,6 +1,6 @@
--- Purpose: say whether a runner is there, fires schedules and has the config that does: the one that came last among those with
--- a living runner that fires schedules. (Who only works off what is there takes none away from others.) Caller: fire,
--- states, forget. Locks: nothing.
+-- Purpose: say whether a runner is there, fires schedules and has the config that does: the one that came last among
+-- those with a living runner that fires schedules. (Who only works off what is there takes none away from others.)
+-- Caller: fire, states, forget. Locks: nothing.
 create or replace function kongflow.ticks_now(p_runner bigint) returns boolean
 language sql stable as $$
     select exists (
