@@ -32,9 +32,7 @@ SCHEDULE_MUTANTS = [
     Mutant(
         "a runner whose config is not in force fires",
         TIMETABLE,
-        sqlite=(
-            Change(SQLITE, "if not _is_in_force(tx, runner):\n        return None", "if False:\n        return None"),
-        ),
+        sqlite=(Change(SQLITE, "if not _is_in_force(tx, runner) or firing.read", "if firing.read"),),
         postgres=(
             Change(FUNCTIONS + "take_schedule.sql", "if not kongflow.ticks_now(p_runner) then", "if false then"),
         ),
@@ -142,8 +140,8 @@ SCHEDULE_MUTANTS = [
         shared=(
             Change(
                 ENGINE,
-                "seen = await self._fire(schedule, state, Due((), now))",
-                "seen = await self._fire(schedule, state, due(schedule, now - timedelta(hours=1), now, MOST_AT_ONCE))",
+                "seen = await self._fire(schedule, state, Due((), now), now)",
+                "seen = await self._fire(schedule, state, due(schedule, now - timedelta(hours=1), now, 9), now)",
             ),
         ),
     ),
@@ -160,12 +158,24 @@ SCHEDULE_MUTANTS = [
     Mutant(
         "one schedule that the database refuses stops the others",
         ("tests/engine/test_refused_slots.py",),
-        shared=(Change(ENGINE, "except StoreRefused as", "except ZeroDivisionError as"),),
+        shared=(
+            Change(
+                ENGINE,
+                "except Exception as error:  # whatever it is, it does",
+                "except ZeroDivisionError as error:  # it does",
+            ),
+        ),
     ),
     Mutant(
         "a payload that cannot be made stops the others",
         ("tests/engine/test_refused_slots.py",),
-        shared=(Change(ENGINE, "except Exception as error:", "except ZeroDivisionError as error:"),),
+        shared=(
+            Change(
+                ENGINE,
+                "except Exception as error:  # whatever it is, it is",
+                "except ZeroDivisionError as error:  # it is",
+            ),
+        ),
     ),
     Mutant(
         "a slot that begins to wait is looked at with the next slot",

@@ -1,8 +1,8 @@
 -- Purpose: decide about slots of one schedule, oldest first, and that all up to `p_up_to` are decided about. Nothing is
 -- done, and no row returned, unless take_schedule lets it; so each slot has one who decides, however many try.
 -- `p_read`: the time that the caller goes by. `p_runner` null: by hand, which asks for none of that and leaves the time
--- alone. `p_slots` are objects with `at`, `backfilled`, `waited` (the slot that waits already), `job` and `trouble` (why
--- there is no job). Caller: fire. Locks: the schedule, without waiting unless by hand; see decide_slot.
+-- alone. `p_slots` are objects with `at`, `backfilled`, `waited` (the slot that waits already), `job` and `trouble`
+-- (why there is no job). Caller: fire. Locks: the schedule, without waiting unless by hand; see decide_slot.
 create or replace function kongflow.fire(
     p_runner bigint, p_schedule text, p_timing text, p_seen_timing text, p_seen timestamptz, p_up_to timestamptz,
     p_read timestamptz, p_overlap text, p_slots jsonb, p_shift interval
