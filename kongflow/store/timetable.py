@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol, TypeAlias
 
-from kongflow.core.job import NewJob
+from kongflow.core.job import JobState, NewJob
 from kongflow.core.schedule import DecidedSlot, Overlap, Slot, SlotOutcome
 from kongflow.store.instants import to_instant
 from kongflow.store.records import Pause
-from kongflow.store.rows import Row
+from kongflow.store.rows import Row, stored_state
 
 MOST_AT_ONCE = 100
 """Jobs that one slot cancels, or that give way to it, in one transaction; and those that a view names."""
@@ -57,6 +57,8 @@ class ScheduleView:
     pause: Pause | None
     last: DecidedSlot | None
     """The last slot that was decided about."""
+    last_job: JobState | None
+    """The state of its job; None where it has none, or none is left."""
     unfinished: tuple[str, ...]
     """Ids of its jobs that have not ended, those that wait for a retry included; a hundred at most."""
 
@@ -141,7 +143,8 @@ def decided_of(at: Stored, backfilled: bool, outcome: str, job: int | None, note
 
 def view_of(row: Row) -> ScheduleView:
     """Return the view of a row of a dialect: name, state, pause, last slot, ids of unfinished jobs."""
-    name, timing, decided_up_to, waiting, backfilled, reason, author, paused_at, *last, unfinished = row
+    name, timing, decided_up_to, waiting, backfilled, reason, author, paused_at, *last = row
+    *last, job_state, attempt, unfinished = last
     state = None
     if timing is not None:
         state = state_of(timing, decided_up_to, waiting, backfilled, paused_at is not None, may_go=False)
@@ -150,6 +153,7 @@ def view_of(row: Row) -> ScheduleView:
         state=state,
         pause=None if paused_at is None else Pause(name, reason, author, to_instant(paused_at)),
         last=None if last[0] is None else decided_of(*last),
+        last_job=None if job_state is None else stored_state(job_state, attempt),
         unfinished=tuple(map(str, unfinished)),
     )
 

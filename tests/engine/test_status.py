@@ -246,7 +246,7 @@ def schedule(
 ) -> ScheduleView:
     """A schedule whose slots are decided about up to some time from NOW, which is a slot of it."""
     last = DecidedSlot(Slot(NOW - timedelta(hours=1)), outcome, note="$.id is missing")
-    return ScheduleView(name, ScheduleState(timing, NOW + since), pause, last, ())
+    return ScheduleView(name, ScheduleState(timing, NOW + since), pause, last, None, ())
 
 
 def test_a_schedule_whose_last_slot_failed_is_a_problem_until_it_is_paused() -> None:
@@ -281,7 +281,7 @@ def test_a_slot_that_no_runner_decides_about_is_overdue_after_a_minute() -> None
         {"schedules": (schedule(timedelta(days=-1), timing="every 2h"),)},
         {"schedules": (schedule(timedelta(days=-1), name="of_another_file"),)},
         {"schedules": (schedule(timedelta(days=-1), pause=Pause("hourly", "", "", NOW)),)},
-        {"schedules": (ScheduleView("hourly", None, None, None, ()),)},
+        {"schedules": (ScheduleView("hourly", None, None, None, None, ()),)},
     ],
     ids=["no runner", "none alive", "none in force", "another timing", "not declared", "paused", "never seen"],
 )

@@ -12,7 +12,7 @@ from kongflow.core.schedule import DecidedSlot, Overlap, Slot
 from kongflow.core.task import JobKeyMode
 from kongflow.store.timetable import Firing, SlotJob
 from tests.store.firing import MINUTE, Desk, desk, told
-from tests.store.stage import Stage, new
+from tests.store.stage import RETRIED, Stage, new
 
 pytestmark = pytest.mark.anyio
 
@@ -28,6 +28,23 @@ async def test_a_schedule_is_seen_first_and_its_slots_add_jobs_then(stage: Stage
     (job,) = await first.jobs()
     assert (job.schedule, job.task, job.state) == ("nightly", "work", "ready")
     assert (await stage.store.timetable.views())[0].last == DecidedSlot(Slot(first.slots[0]), "added", job.id)  # type: ignore[arg-type]
+
+
+async def test_a_look_says_what_became_of_the_last_job(stage: Stage) -> None:
+    looking = await desk(stage)
+
+    async def last_job() -> str | None:
+        (view,) = await stage.store.timetable.views()
+        return view.last_job
+
+    assert await last_job() is None
+    await looking.next_slot()
+    assert await last_job() == "ready"
+    await stage.end(looking.runner, await stage.claim_one(looking.runner), RETRIED)
+    assert await last_job() == "retrying"
+    await looking.next_slot()
+    await stage.end(looking.runner, await stage.claim_one(looking.runner))
+    assert await last_job() == "succeeded"
 
 
 async def test_of_many_who_fire_what_they_have_seen_one_decides(stage: Stage) -> None:
