@@ -20,6 +20,10 @@ from kongflow.core.schedule import Every
 
 _OFFSET = re.compile(r"(?:UTC|GMT|Z)?\s*[+-]\s*\d.*", re.IGNORECASE)
 """What people write for a distance from UTC."""
+_ABBREVIATION = re.compile(r"[A-Z]{2,5}T")
+"""`PST`, `CEST`: some of them mean several zones, and most are none."""
+_MOST_MADE_UP = 10_000
+"""Jobs that an outage as long as the window would add at once: more than anybody means."""
 _RULES = law()["properties"]["schedules"]["additionalProperties"]["properties"]
 _GRACE = parse_duration(_RULES["grace"]["default"])
 _TIMEOUT = parse_duration(law()["properties"]["defaults"]["properties"]["task"]["properties"]["timeout"]["default"])
@@ -70,6 +74,8 @@ def _meant_zone(name: str) -> str:
     if inside:
         return f"name a place in it, such as {inside[0]}"
     otherwise = "a name of the IANA database, such as Europe/Berlin, America/New_York or Etc/UTC"
+    if _ABBREVIATION.fullmatch(name):
+        return "an abbreviation does not say when the clocks change: write the zone of a place, such as Europe/Berlin"
     if _OFFSET.fullmatch(name):
         return f"no distance from UTC, but {otherwise}"
     return suggestion(name, zone_names(), otherwise)
@@ -93,6 +99,22 @@ def schedule_catchup(facts: Facts) -> Iterator[Finding]:
             )
             advice = f"a window of more than {format_duration(grace)}, or delete `catchup`"
             yield finding("schedule-catchup", catchup.value_place("window"), message, advice)
+        elif catchup.value["policy"] == "all" and (many := _slots_within(facts, entry.name, window)) > _MOST_MADE_UP:
+            message = f"after an outage as long as the window about {many:,} jobs are added"
+            yield finding("schedule-catchup", catchup.value_place("window"), message, "a shorter window, or `latest`")
+
+
+def _slots_within(facts: Facts, name: str, window: float) -> int:
+    """Return about how many slots a schedule has in so many seconds, by those of a day; 0 where its timing is wrong."""
+    read = facts.timings.get(name)
+    if read is None or read.timing is None:
+        return 0
+    if isinstance(read.timing, Every):
+        return int(window // read.timing.interval)
+    times = read.timing.local_times(facts.now.replace(tzinfo=None))
+    tomorrow = next(times) + timedelta(days=1)
+    a_day = 1 + sum(1 for _ in takewhile(lambda time: time < tomorrow, times))
+    return int(window / 86_400 * a_day)
 
 
 def schedule_overlap(facts: Facts) -> Iterator[Finding]:
