@@ -246,7 +246,7 @@ def _failed_slots(standing: Standing) -> Problems:
 
 
 def _overdue_slots(standing: Standing) -> Problems:
-    """Where no living runner has the config in force, or the one at hand is another, nothing can be said."""
+    """Where no living runner fires schedules, or those are others than at hand, nothing can be said."""
     declared, now = standing.catalog.schedules, standing.overview.now
     found: list[tuple[str, datetime]] = []
     for view in standing.overview.schedules:
@@ -260,11 +260,10 @@ def _overdue_slots(standing: Standing) -> Problems:
         name, at = each
         late = format_duration(round((now - at).total_seconds()))
         what = f"its slot {slot_text(at)} came {late} ago, and no runner has decided about it, though one is there"
-        remedy = "read the runners' logs: runner.error of the scheduler? Who only works with --once fires no slots"
-        return Problem(ProblemKind.OVERDUE_SLOT, name, what, remedy)
+        return Problem(ProblemKind.OVERDUE_SLOT, name, what, "read the runners' logs: runner.error of the scheduler?")
 
-    in_force = any(runner.in_force for runner in standing.living)
-    return _first(sorted(found, key=lambda each: each[1]) if in_force else [], tell)
+    anybody = any(runner.ticks for runner in standing.living)
+    return _first(sorted(found, key=lambda each: each[1]) if anybody else [], tell)
 
 
 _UNROUTED = JobState.UNROUTED

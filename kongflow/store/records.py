@@ -68,6 +68,8 @@ class RunnerView:
     seen: float
     """Seconds since it last renewed."""
     alive: bool
+    ticks: bool
+    """It fires schedules."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -70,7 +70,9 @@ def test_a_list_says_when_each_schedule_runs_and_that_nobody_is_there(invoke: In
         "DESCRIPTION": "The nightly report",
     }
     assert row(invoke, "careful")["TIMING"] == "every 12h"
-    assert "no runner is alive: slots add no jobs until one is" in invoke("schedules", "list").stderr
+    assert (
+        "no runner that fires schedules is alive: slots add no jobs until one is" in invoke("schedules", "list").stderr
+    )
 
 
 def test_a_list_says_what_became_of_the_last_slot_and_which_jobs_have_not_ended(invoke: Invoke) -> None:

@@ -28,6 +28,7 @@ RUNNER = RunnerView(
     running=0,
     seen=0.5,
     alive=True,
+    ticks=True,
 )
 RULES = QueueRules({"mail": Queue("mail")})
 

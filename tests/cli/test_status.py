@@ -83,8 +83,8 @@ def test_a_runner_that_died_is_named(invoke: Invoke, project: Path) -> None:
     in_the_database(
         project,
         "insert into kongflow_runner "
-        "(host, pid, config, queues, tasks, forbidden_flags, lease, boot, seen_mono, seen_at, alive, has_left) "
-        "values ('web\x1b', 7, 'c', '[\"*\"]', '[]', '[]', 1000, 'none', 0, unixepoch() * 1000 - 60000, 0, 0)",
+        "(host, pid, config, queues, tasks, forbidden_flags, lease, boot, seen_mono, seen_at, alive, ticks) "
+        "values ('web\x1b', 7, 'c', '[\"*\"]', '[]', '[]', 1000, 'none', 0, unixepoch() * 1000 - 60000, 0, 1)",
     )
 
     result = invoke("status", exit_code=1)

@@ -36,6 +36,7 @@ def runner(**fields: Any) -> RunnerView:
     defaults: dict[str, Any] = {
         "id": 1, "host": "web", "pid": 7, "queues": ("*",), "tasks": ("send", "report"), "forbidden_flags": (),
         "config_hash": "c", "in_force": True, "running": 0, "seen": 1.0, "alive": True,
+        "ticks": True,
     }  # fmt: skip
     return RunnerView(**(defaults | fields))
 
@@ -277,13 +278,13 @@ def test_a_slot_that_no_runner_decides_about_is_overdue_after_a_minute() -> None
     [
         {"runners": ()},
         {"runners": (runner(alive=False, seen=700.0),)},
-        {"runners": (runner(in_force=False),)},
+        {"runners": (runner(ticks=False),)},
         {"schedules": (schedule(timedelta(days=-1), timing="every 2h"),)},
         {"schedules": (schedule(timedelta(days=-1), name="of_another_file"),)},
         {"schedules": (schedule(timedelta(days=-1), pause=Pause("hourly", "", "", NOW)),)},
         {"schedules": (ScheduleView("hourly", None, None, None, None, ()),)},
     ],
-    ids=["no runner", "none alive", "none in force", "another timing", "not declared", "paused", "never seen"],
+    ids=["no runner", "none alive", "none fires any", "another timing", "not declared", "paused", "never seen"],
 )
 def test_nothing_is_overdue_where_nobody_should_have_fired_it(fields: dict[str, Any]) -> None:
     assert told(**{"schedules": (schedule(timedelta(days=-1)),), **fields}).healthy

@@ -57,7 +57,7 @@ def command(as_json: bool, config: Path) -> None:
         headers.append("DESCRIPTION")
         cells = [(*line, _description(each)) for line, each in zip(cells, schedules, strict=True)]
     print_table(headers, cells)
-    _tell_what_is_missing(schedules, [runner for runner in runners if runner.alive], catalog)
+    _tell_what_is_missing(schedules, [runner for runner in runners if runner.alive and runner.ticks], catalog)
 
 
 async def _look(config: Path) -> tuple[Sequence[ScheduleStatus], Sequence[RunnerView], Catalog]:
@@ -68,7 +68,7 @@ async def _look(config: Path) -> tuple[Sequence[ScheduleStatus], Sequence[Runner
 def _tell_what_is_missing(schedules: Sequence[ScheduleStatus], living: Sequence[RunnerView], catalog: Catalog) -> None:
     """Say why slots will add nothing though nothing is paused."""
     if not living:
-        note("no runner is alive: slots add no jobs until one is")
+        note("no runner that fires schedules is alive: slots add no jobs until one is")
     if not living or any(runner.config_hash == catalog.config_hash for runner in living):
         return
     other = [each.name for each in schedules if each.declared and each.effective != each.declared.timing.text]

@@ -69,7 +69,7 @@ def registered(tx: Transaction) -> list[RunnerView]:
 
 
 def _view(row: Row, tx: Transaction, in_force: str | None) -> RunnerView:
-    id, host, pid, queues, tasks, forbidden_flags, config, lease, boot, seen_mono, seen_at, alive, running = row
+    id, host, pid, queues, tasks, forbidden_flags, config, lease, boot, seen_mono, seen_at, alive, running, ticks = row
     silent = tx.monotonic - seen_mono if boot == tx.boot else max(tx.now - seen_at, lease + 1)
     return RunnerView(
         id=id,
@@ -83,6 +83,7 @@ def _view(row: Row, tx: Transaction, in_force: str | None) -> RunnerView:
         running=running,
         seen=max(silent, 0) / 1000,
         alive=bool(alive) and silent <= lease,
+        ticks=bool(ticks),
     )
 
 

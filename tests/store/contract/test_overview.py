@@ -94,6 +94,12 @@ async def test_it_has_runners_rules_and_pauses(stage: Stage) -> None:
     assert [runner.pid for runner in overview.runners] == [5]
 
 
+async def test_it_says_of_each_runner_whether_it_fires_schedules(stage: Stage) -> None:
+    for pid, ticks in ((1, True), (2, False)):
+        await stage.runner("work", pid=pid, ticks=ticks)
+    assert [(runner.pid, runner.ticks) for runner in (await stage.store.overview()).runners] == [(1, True), (2, False)]
+
+
 async def test_it_has_the_schedules_and_the_time_by_the_stores_clock(stage: Stage) -> None:
     seen = await desk(stage)
     await seen.next_slot()
