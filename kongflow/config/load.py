@@ -45,6 +45,7 @@ def load(
     imports: bool = False,
     data: bytes | None = None,
     now: datetime | None = None,
+    tries_next: bool = True,
 ) -> Loaded:
     """Load a kongflow.yaml with everything that it names. No database is opened.
 
@@ -52,6 +53,8 @@ def load(
     None. `strict`: warnings are errors, as with `lint.strict`. `imports`: handlers are imported; else they are
     found by reading their source. `data`: what stands in `path`, where that names no file. `now`: the
     instant from which the slots of schedules are looked at, of the clock where it is None.
+    `tries_next`: the next slot of each schedule must fit, and not only slots of other times; who starts by the
+    configuration does not ask for that, for he would start at one time of day and not at another.
     Raises: ConfigUnreadable where `path` itself is missing, is a directory or may not be read.
     """
     files = _Files(path, Environment(env, use_env), data)
@@ -63,7 +66,7 @@ def load(
     findings += twice
     catalog = None
     if files.complete:
-        facts = facts_of(project, files.shown, now=now or datetime.now(UTC), imports=imports)
+        facts = facts_of(project, files.shown, now=now or datetime.now(UTC), tries_next=tries_next, imports=imports)
         files.texts.update(facts.texts)
         findings += facts.schemas.findings
         findings += [found for check in CHECKS for found in check(facts)]
@@ -78,7 +81,7 @@ def load(
 
 def load_catalog(path: Path, env: Mapping[str, str]) -> Catalog:
     """Return the catalog of a kongflow.yaml. Raises: ConfigFindings with the report; ConfigUnreadable."""
-    loaded = load(path, env=env)
+    loaded = load(path, env=env, tries_next=False)
     if loaded.catalog is None:
         raise ConfigFindings(text_report(loaded.findings, loaded.texts))
     return loaded.catalog

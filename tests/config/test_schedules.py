@@ -238,3 +238,18 @@ def test_a_job_is_tried_once_nothing_else_is_wrong(tmp_path):
 
     assert slugs(load_project(tmp_path, text)) == ["schedule-payload"]
     assert slugs(load_project(tmp_path, text + "quues: {}\n")) == ["unknown-key"]
+
+
+def test_a_payload_that_fits_some_slots_keeps_nobody_from_starting_at_any_time(tmp_path):
+    even = "<< 1 if schedule.slot[11:13] | int % 2 == 0 else 'odd' >>"
+    schema = "{type: object, properties: {n: {type: integer}}}"
+    text = (
+        f"version: 1\ntasks: {{work: {{handler: tasks.work, payload: {schema}}}}}\n"
+        f'schedules:\n  sweep: {{every: 1h, task: work, payload: {{n: "{even}"}}}}\n'
+    )
+    before_an_even_hour, before_an_odd_one = NOW - timedelta(hours=1), NOW
+
+    assert slugs(load_project(tmp_path, text, now=before_an_even_hour)) == []
+    assert slugs(load_project(tmp_path, text, now=before_an_odd_one)) == ["schedule-payload"]
+    for now in (before_an_even_hour, before_an_odd_one):
+        assert load_project(tmp_path, text, now=now, tries_next=False).catalog is not None

@@ -30,6 +30,8 @@ class Facts:
     timings: Mapping[str, ReadTiming]
     now: datetime
     """The instant from which slots are looked at."""
+    tries_next: bool
+    """The next slot of each schedule must fit, and not only slots of other times."""
     handlers: Mapping[str, HandlerSignature | HandlerProblem]
     """What was found at the handler of each task that has one."""
     python: Mapping[Path, SourceText]
@@ -41,7 +43,9 @@ class Facts:
         return {**self.schemas.texts, **{source.file: source.text for source in self.python.values()}}
 
 
-def facts_of(project: Project, shown: Callable[[Path], str], *, now: datetime, imports: bool = False) -> Facts:
+def facts_of(
+    project: Project, shown: Callable[[Path], str], *, now: datetime, tries_next: bool = True, imports: bool = False
+) -> Facts:
     """Read what a project names: schemas, templates, and the source of its handlers. `shown`: a path for people.
 
     `imports`: handlers are imported instead, as a runner does.
@@ -57,6 +61,7 @@ def facts_of(project: Project, shown: Callable[[Path], str], *, now: datetime, i
         parse_templates(project),
         read_timings(project),
         now,
+        tries_next,
         handlers,
         python,
     )
