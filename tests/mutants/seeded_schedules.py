@@ -185,7 +185,10 @@ SCHEDULE_MUTANTS = [
     Mutant(
         "a run until idle adds slots",
         ("tests/engine/test_schedules_of_a_runner.py",),
-        shared=(Change("engine/shift.py", "if not until_idle:\n            # To", "if True:\n            # To"),),
+        shared=(
+            Change("engine/shift.py", "if not until_idle:\n            # To", "if True:\n            # To"),
+            Change("engine/runner.py", "ticks=not until_idle", "ticks=True"),
+        ),
     ),
     Mutant(
         "catch-up goes back no further than grace",

@@ -59,7 +59,7 @@ def tick(payload: Any, job: Any) -> Any:
 
 def stumble(payload: Any, job: Any) -> Any:
     """Outlast the period of a schedule, and fail the first time."""
-    result = work({**payload, "seconds": 0.7}, job)
+    result = work({**payload, "seconds": 1.3}, job)
     if job.attempt == 1 and not job.cancelled:
         raise ConnectionError("the other side is away")
     return result
