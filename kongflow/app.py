@@ -26,6 +26,7 @@ from kongflow.engine.arguments import (
     needed_text,
     page_limit,
     patience,
+    remark,
     start,
     text,
     with_overrides,
@@ -282,7 +283,7 @@ class KongFlow:
         name, in_force = needed_text("queue", queue), await self.store.rules_in_force()
         if name not in self.catalog.queues.queues and (in_force is None or name not in in_force.queues):
             self.catalog.queue_or_pattern(name)
-        await self.store.pause(name, needed_text("reason", reason), needed_text("author", author))
+        await self.store.pause(name, remark("reason", reason), remark("author", author))
 
     async def resume_queue(self, queue: str) -> bool:
         """Let a paused queue or pattern start jobs again; False where it was not paused under this name."""

@@ -11,6 +11,7 @@ from kongflow.core.catalog import Catalog
 from kongflow.core.duration import MAX_DURATION
 from kongflow.core.job import JobState
 from kongflow.core.job_filter import Term, parse_filter
+from kongflow.core.json import printable
 from kongflow.core.spelling import did_you_mean
 from kongflow.errors import InvalidOption, UnknownQueue
 
@@ -38,6 +39,11 @@ def needed_text(name: str, given: object) -> str:
     if isinstance(given, str):
         return given
     raise InvalidOption(f"{name} is text, not {given!r}")
+
+
+def remark(name: str, given: object) -> str:
+    """Return what a person remarks, of which what no database holds is escaped. Raises: InvalidOption."""
+    return printable(needed_text(name, given))
 
 
 def texts(name: str, given: object) -> tuple[str, ...] | None:

@@ -44,6 +44,8 @@ class ProblemKind(StrEnum):
     UNDECLARED_QUEUE = "undeclared_queue"
     FAILED_SLOT = "failed_slot"
     """The job of a schedule's last slot could not be made."""
+    FAILING_SCHEDULE = "failing_schedule"
+    """The last job of a schedule has failed, or waits for a retry, which the next slot supersedes."""
     OVERDUE_SLOT = "overdue_slot"
     """A slot of a schedule has come, and no runner decides about it, though one is there."""
 
@@ -76,6 +78,7 @@ def problems_in(standing: Standing) -> Problems:
         _unserved(standing),
         _undeclared_queues(standing),
         _failed_slots(standing),
+        _failing_schedules(standing),
         _overdue_slots(standing),
     ]
     return Problems(
@@ -241,6 +244,26 @@ def _failed_slots(standing: Standing) -> Problems:
         what = f"its last slot, {slot_text(last.slot.at)}, added no job: {last.note}"
         remedy = f"mend it, deploy, and make it up: kongflow schedules run {name}"
         return Problem(ProblemKind.FAILED_SLOT, name, what, remedy)
+
+    return _first(found, tell)
+
+
+def _failing_schedules(standing: Standing) -> Problems:
+    """Schedules whose last job did not do its work: where each slot supersedes the retry of the one before, no job ever
+    fails.
+    """
+    found = [
+        (view.name, view.last, view.last_job)
+        for view in standing.overview.schedules
+        if view.state is not None and view.pause is None and view.last is not None
+        if view.last_job in (JobState.FAILED, JobState.RETRYING)
+    ]
+
+    def tell(each: tuple[str, DecidedSlot, JobState | None]) -> Problem:
+        name, last, state = each
+        how = "has failed" if state is JobState.FAILED else "waits for a retry"
+        what = f"its last job, {last.job} of the slot {slot_text(last.slot.at)}, {how}"
+        return Problem(ProblemKind.FAILING_SCHEDULE, name, what, f"see why: kongflow jobs show {last.job}")
 
     return _first(found, tell)
 

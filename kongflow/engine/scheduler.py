@@ -156,8 +156,8 @@ class Scheduler:
         if found.missed and state is not None:
             at_least = found.missed >= MOST_COUNTED
             self._events.emit(SlotsMissed(schedule.name, found.missed, at_least, slot_text(state.decided_up_to)))
-        for each in decided:
-            self._events.emit(told(schedule.name, each))
+        for event in told(schedule.name, decided):
+            self._events.emit(event)
         if any(each.outcome is SlotOutcome.ADDED for each in decided):
             self._wake()
         return decided

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from kongflow.core.catalog import Catalog
+from kongflow.core.job import JobState
 from kongflow.core.schedule import DecidedSlot, Schedule, Slot, coming_slots
 from kongflow.core.spelling import did_you_mean
-from kongflow.engine.arguments import MAX_LIMIT, moment, needed_text, positive
+from kongflow.engine.arguments import MAX_LIMIT, moment, needed_text, positive, remark
 from kongflow.engine.opened import Opened
 from kongflow.engine.scheduler import made_job
 from kongflow.errors import InvalidOption, UnknownSchedule
@@ -30,6 +31,8 @@ class ScheduleStatus:
     """None where it is paused or not declared."""
     last_slot: DecidedSlot | None
     """The last one that was decided about."""
+    last_job: JobState | None
+    """The state of its job; None where it has none, or none is left."""
     waiting_slot: Slot | None
     """Its job is added when those of earlier slots have ended."""
     unfinished: tuple[str, ...]
@@ -85,7 +88,7 @@ class Schedules:
         """
         self._opened.check_may_write()
         await self._check_known(name)
-        await self._timetable.pause(name, needed_text("reason", reason), needed_text("author", author))
+        await self._timetable.pause(name, remark("reason", reason), remark("author", author))
 
     async def resume(self, name: str) -> bool:
         """Let the slots of a paused schedule add jobs again, from now on; False where it was not paused.
@@ -120,7 +123,7 @@ def next_slots(catalog: Catalog, name: str, count: int, after: datetime | None) 
 def _status(name: str, declared: Schedule | None, view: ScheduleView | None, now: datetime) -> ScheduleStatus:
     next_slot = None if declared is None else next(iter(coming_slots(declared, now, 1)), None)
     if view is None:
-        return ScheduleStatus(name, declared, None, next_slot, None, None, (), None)
+        return ScheduleStatus(name, declared, None, next_slot, None, None, None, (), None)
     state = view.state
     return ScheduleStatus(
         name=name,
@@ -128,6 +131,7 @@ def _status(name: str, declared: Schedule | None, view: ScheduleView | None, now
         effective=None if state is None else state.timing or None,
         next_slot=next_slot if view.pause is None else None,
         last_slot=view.last,
+        last_job=view.last_job,
         waiting_slot=None if state is None else state.waiting,
         unfinished=view.unfinished,
         pause=view.pause,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -34,6 +35,8 @@ class SlotSkipped(SlotEvent):
     name: ClassVar[str] = "schedule.skipped"
     level: ClassVar[int] = logging.WARNING
     why: str
+    earlier: int | None = None
+    """How many slots before it were skipped in the same moment, if any: they are not told one by one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +70,18 @@ class SlotsMissed(Event):
     """The instant up to which slots had been decided about."""
 
 
-def told(schedule: str, decided: DecidedSlot) -> SlotEvent:
-    """Return the event that says what became of a slot."""
+def told(schedule: str, decided: Sequence[DecidedSlot]) -> list[SlotEvent]:
+    """Return the events that say what became of slots; those that were skipped are one event."""
+    skipped = [each for each in decided if each.outcome is SlotOutcome.SKIPPED]
+    events = [_told(schedule, each) for each in decided if each.outcome is not SlotOutcome.SKIPPED]
+    if skipped:
+        last = skipped[-1]
+        at = slot_text(last.slot.at)
+        events.append(SlotSkipped(schedule, at, last.slot.backfilled, last.note, len(skipped) - 1 or None))
+    return events
+
+
+def _told(schedule: str, decided: DecidedSlot) -> SlotEvent:
     about = (schedule, slot_text(decided.slot.at), decided.slot.backfilled)
     match decided.outcome:
         case SlotOutcome.ADDED:
@@ -77,4 +90,5 @@ def told(schedule: str, decided: DecidedSlot) -> SlotEvent:
             return SlotWaits(*about, decided.note)
         case SlotOutcome.FAILED:
             return SlotFailed(*about, decided.note)
-    return SlotSkipped(*about, decided.note)
+        case SlotOutcome.SKIPPED:
+            return SlotSkipped(*about, decided.note)

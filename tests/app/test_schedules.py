@@ -228,6 +228,14 @@ async def test_a_pause_has_an_author_and_a_reason_until_it_is_resumed(flow: Kong
     assert (resumed.pause, resumed.next_slot is not None) == (None, True)
 
 
+async def test_what_a_person_remarks_is_kept_whatever_it_holds(flow: KongFlow) -> None:
+    await flow.schedules.pause("nightly", reason="a\x00b", author="\ud800na")
+
+    pause = {each.name: each for each in await flow.schedules.list()}["nightly"].pause
+    assert pause is not None
+    assert (pause.reason, pause.author) == ("a\\u0000b", "\\ud800na")
+
+
 async def test_what_only_the_database_knows_can_be_paused_and_resumed_but_not_run(flow: KongFlow) -> None:
     await flow.schedules.run("nightly")
     forget_declared(flow, "nightly")

@@ -81,7 +81,7 @@ def test_a_list_says_what_became_of_the_last_slot_and_which_jobs_have_not_ended(
         return found["LAST"].partition(", ")[2], found["UNFINISHED"]
 
     careful = invoke("schedules", "run", "careful").stdout.strip()
-    assert last("careful") == (f"added job {careful}", careful)
+    assert last("careful") == (f"added job {careful}, ready", careful)
     invoke("schedules", "run", "careful", exit_code=1)
     assert last("careful") == (f"waiting for the end of job {careful}", careful)
     nightly = invoke("schedules", "run", "nightly").stdout.strip()
@@ -150,7 +150,8 @@ def test_the_json_of_a_list_has_all_of_it(invoke: Invoke) -> None:
         },
         "effective": None,
         "last_slot": {
-            "backfilled": False, "outcome": "waiting", "job": None, "note": f"for the end of job {job}"
+            "backfilled": False, "outcome": "waiting", "job": None, "job_state": None,
+            "note": f"for the end of job {job}"
         },
         "waiting_slot": {"at": at, "backfilled": False},
         "unfinished": [job],

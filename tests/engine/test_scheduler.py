@@ -192,6 +192,16 @@ async def test_a_slot_that_is_skipped_is_told_with_the_reason(tmp_path: Path) ->
         assert made.of(SlotSkipped) == [SlotSkipped("report", slot_text(slot), False, f"job {job.id} has not ended")]
 
 
+async def test_slots_that_are_skipped_together_are_told_together(tmp_path: Path) -> None:
+    async with opened(tmp_path, every(60.0, catchup=Catchup(CatchupPolicy.ALL, 3600.0))) as made:
+        await made.at(timedelta(seconds=5))
+        await made.scheduler.tick()
+
+        assert len(made.of(SlotFired)) == 1
+        (skipped,) = made.of(SlotSkipped)
+        assert skipped.earlier == 13
+
+
 # --- deploys, pauses, clocks -----------------------------------------------------------------------------------------
 
 

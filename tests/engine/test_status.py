@@ -244,10 +244,11 @@ def schedule(
     timing: str = "every 1h",
     pause: Pause | None = None,
     name: str = "hourly",
+    last_job: JobState | None = None,
 ) -> ScheduleView:
     """A schedule whose slots are decided about up to some time from NOW, which is a slot of it."""
-    last = DecidedSlot(Slot(NOW - timedelta(hours=1)), outcome, note="$.id is missing")
-    return ScheduleView(name, ScheduleState(timing, NOW + since), pause, last, None, ())
+    last = DecidedSlot(Slot(NOW - timedelta(hours=1)), outcome, "17", note="$.id is missing")
+    return ScheduleView(name, ScheduleState(timing, NOW + since), pause, last, last_job, ())
 
 
 def test_a_schedule_whose_last_slot_failed_is_a_problem_until_it_is_paused() -> None:
@@ -258,6 +259,18 @@ def test_a_schedule_whose_last_slot_failed_is_a_problem_until_it_is_paused() -> 
     pause = Pause("hourly", "we know", "ana", NOW)
     status = told(schedules=(schedule(outcome=SlotOutcome.FAILED, pause=pause),))
     assert (status.healthy, status.paused_schedules) == (True, (pause,))
+
+
+@pytest.mark.parametrize(("state", "how"), [(JobState.FAILED, "has failed"), (JobState.RETRYING, "waits for a retry")])
+def test_a_schedule_whose_last_job_did_not_do_its_work_is_a_problem_until_it_is_paused(
+    state: JobState, how: str
+) -> None:
+    problem = only(told(schedules=(schedule(last_job=state),)))
+    assert (problem.kind, problem.subject) == (ProblemKind.FAILING_SCHEDULE, "hourly")
+    assert problem.what == f"its last job, 17 of the slot 2026-11-29T23:00:00Z, {how}"
+    assert problem.remedy.endswith("kongflow jobs show 17")
+    assert told(schedules=(schedule(last_job=state, pause=Pause("hourly", "", "", NOW)),)).healthy
+    assert told(schedules=(schedule(last_job=JobState.SUCCEEDED),)).healthy
 
 
 @pytest.mark.parametrize("outcome", [SlotOutcome.ADDED, SlotOutcome.SKIPPED, SlotOutcome.WAITING])

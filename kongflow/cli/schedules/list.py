@@ -22,6 +22,9 @@ if TYPE_CHECKING:  # only for annotations: it loads the database's libraries
     from kongflow.engine.schedules import ScheduleStatus
     from kongflow.store.records import RunnerView
 
+MOST_NAMED = 3
+"""Jobs that a cell of the table names."""
+
 
 @click.command(
     "list",
@@ -92,7 +95,7 @@ def _shape(each: ScheduleStatus) -> Json:
         },
         "effective": each.effective,
         "next_slot": iso(each.next_slot),
-        "last_slot": None if each.last_slot is None else slot_json(each.last_slot),
+        "last_slot": None if each.last_slot is None else {**slot_json(each.last_slot), "job_state": each.last_job},
         "waiting_slot": None if waiting is None else {"at": iso(waiting.at), "backfilled": waiting.backfilled},
         "unfinished": list(each.unfinished),
         "pause": None if each.pause is None else pause_json(each.pause),
@@ -101,8 +104,11 @@ def _shape(each: ScheduleStatus) -> Json:
 
 def _cells(each: ScheduleStatus, now: datetime) -> tuple[str, ...]:
     declared, last = each.declared, each.last_slot
-    unfinished = ", ".join(each.unfinished) or "-"
-    last_text = "-" if last is None else f"{relative(last.slot.at, now)}, {outcome_text(last)}"
+    unfinished = ", ".join(each.unfinished[:MOST_NAMED]) or "-"
+    if len(each.unfinished) > MOST_NAMED:
+        unfinished += " and more"
+    state = "" if each.last_job is None else f", {each.last_job}"
+    last_text = "-" if last is None else f"{relative(last.slot.at, now)}, {outcome_text(last)}{state}"
     if declared is None:
         return (
             f"{escape(each.name)} (not declared)",

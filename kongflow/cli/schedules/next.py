@@ -43,9 +43,11 @@ def command(name: str, count: int, after: datetime | None, as_json: bool, config
     By the clocks of its time zone and in UTC; where those clocks have changed since the slot before, it says so. It
     opens no database.
     """
+    from kongflow.engine.arguments import moment
+
     schedule = load_catalog(config).schedule(name)
     now = datetime.now(UTC)
-    start = now if after is None else after
+    start = now if after is None else moment("after", after)
     slots = coming_slots(schedule, start, count)
     if as_json:
         emit_items([_shape(at, schedule) for at in slots], schedule=name, timezone=schedule.timezone)
