@@ -242,7 +242,7 @@ def _failed_slots(standing: Standing) -> Problems:
     def tell(each: tuple[str, DecidedSlot]) -> Problem:
         name, last = each
         what = f"its last slot, {slot_text(last.slot.at)}, added no job: {last.note}"
-        remedy = f"mend it, deploy, and make it up: kongflow schedules run {name}"
+        remedy = f"mend it and deploy; a job for now, not for that slot: kongflow schedules run {name}"
         return Problem(ProblemKind.FAILED_SLOT, name, what, remedy)
 
     return _first(found, tell)
