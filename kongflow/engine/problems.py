@@ -96,12 +96,17 @@ def _first(found: Sequence[T], tell: Callable[[T], Problem]) -> Problems:
 
 
 def _no_runner(standing: Standing) -> Problems:
-    waiting = sum(load.waiting for load in standing.loads.values())
-    found = [waiting] if waiting and not standing.living else []
-    remedy = "start one: kongflow run"
+    """Jobs wait, or slots of schedules go by, and nobody is there."""
+    if standing.living:
+        return Problems((), 0)
+    waiting, overdue = sum(load.waiting for load in standing.loads.values()), len(_passed_slots(standing))
+    missed = f"slots of {overdue} schedule{'s' * (overdue > 1)} have passed"
+    what = [*([_jobs_wait(waiting)] if waiting else []), *([missed] if overdue else [])]
     return _first(
-        found,
-        lambda count: Problem(ProblemKind.NO_RUNNER, "", f"{_jobs_wait(count)} and no runner is alive", remedy),
+        [f"{' and '.join(what)}, and no runner is alive" if overdue else f"{what[0]} and no runner is alive"]
+        if what
+        else [],
+        lambda said: Problem(ProblemKind.NO_RUNNER, "", said, "start one: kongflow run"),
     )
 
 
@@ -270,6 +275,19 @@ def _failing_schedules(standing: Standing) -> Problems:
 
 def _overdue_slots(standing: Standing) -> Problems:
     """Where no living runner fires schedules, or those are others than at hand, nothing can be said."""
+    now = standing.overview.now
+
+    def tell(each: tuple[str, datetime]) -> Problem:
+        name, at = each
+        late = format_duration(round((now - at).total_seconds()))
+        what = f"its slot {slot_text(at)} came {late} ago, and no runner has decided about it, though one is there"
+        return Problem(ProblemKind.OVERDUE_SLOT, name, what, "read the runners' logs: runner.error of the scheduler?")
+
+    return _first(_passed_slots(standing) if any(runner.ticks for runner in standing.living) else [], tell)
+
+
+def _passed_slots(standing: Standing) -> list[tuple[str, datetime]]:
+    """Return the schedules with slots that nobody has decided about in time, and the first of these, oldest first."""
     declared, now = standing.catalog.schedules, standing.overview.now
     found: list[tuple[str, datetime]] = []
     for view in standing.overview.schedules:
@@ -278,15 +296,7 @@ def _overdue_slots(standing: Standing) -> Problems:
             continue
         coming = coming_slots(schedule, state.decided_up_to, 1)
         found.extend((view.name, at) for at in coming if now - at > OVERDUE)
-
-    def tell(each: tuple[str, datetime]) -> Problem:
-        name, at = each
-        late = format_duration(round((now - at).total_seconds()))
-        what = f"its slot {slot_text(at)} came {late} ago, and no runner has decided about it, though one is there"
-        return Problem(ProblemKind.OVERDUE_SLOT, name, what, "read the runners' logs: runner.error of the scheduler?")
-
-    anybody = any(runner.ticks for runner in standing.living)
-    return _first(sorted(found, key=lambda each: each[1]) if anybody else [], tell)
+    return sorted(found, key=lambda each: each[1])
 
 
 _UNROUTED = JobState.UNROUTED

@@ -48,7 +48,7 @@ tasks:
 schedules:
   by_line: {cron: "0  6 * * 1-5", timezone: Europe/Berlin, task: second, payload: {id: "$$<< schedule.slot >>"}}
   steadily:
-    {every: 90s, task: second, payload: {id: x}, overlap: queue, grace: 1.5s, catchup: {window: 1h, policy: all},
+    {every: 90s, task: second, payload: {id: x}, overlap: queue, grace: 1.5s, catchup: {window: 1h, policy: latest},
      description: "# of the shop"}
 lint: {strict: true, ignore: [include-empty, schedule-overlap]}
 """

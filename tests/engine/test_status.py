@@ -289,15 +289,13 @@ def test_a_slot_that_no_runner_decides_about_is_overdue_after_a_minute() -> None
 @pytest.mark.parametrize(
     "fields",
     [
-        {"runners": ()},
-        {"runners": (runner(alive=False, seen=700.0),)},
         {"runners": (runner(ticks=False),)},
         {"schedules": (schedule(timedelta(days=-1), timing="every 2h"),)},
         {"schedules": (schedule(timedelta(days=-1), name="of_another_file"),)},
         {"schedules": (schedule(timedelta(days=-1), pause=Pause("hourly", "", "", NOW)),)},
         {"schedules": (ScheduleView("hourly", None, None, None, None, ()),)},
     ],
-    ids=["no runner", "none alive", "none fires any", "another timing", "not declared", "paused", "never seen"],
+    ids=["none fires any", "another timing", "not declared", "paused", "never seen"],
 )
 def test_nothing_is_overdue_where_nobody_should_have_fired_it(fields: dict[str, Any]) -> None:
     assert told(**{"schedules": (schedule(timedelta(days=-1)),), **fields}).healthy
@@ -311,3 +309,14 @@ def test_of_one_kind_the_first_twenty_are_told_and_the_others_counted() -> None:
     ]
     assert status.left_out == 30
     assert not status.healthy
+
+
+def test_slots_that_pass_while_nobody_is_there_are_a_problem() -> None:
+    passed = schedule(timedelta(days=-1))
+    problem = only(told(schedules=(passed,), runners=()))
+    assert (problem.kind, problem.what) == (
+        ProblemKind.NO_RUNNER, "slots of 1 schedule have passed, and no runner is alive",
+    )  # fmt: skip
+    both = only(told(jobs(), schedules=(passed, schedule(timedelta(days=-1), name="hourly")), runners=()))
+    assert both.what == "1 job waits and slots of 2 schedules have passed, and no runner is alive"
+    assert told(schedules=(schedule(timedelta(minutes=-5)),), runners=()).healthy

@@ -25,6 +25,7 @@ _ABBREVIATION = re.compile(r"[A-Z]{2,5}T")
 _MOST_MADE_UP = 10_000
 """Jobs that an outage as long as the window would add at once: more than anybody means."""
 _RULES = law()["properties"]["schedules"]["additionalProperties"]["properties"]
+_OVERLAP = _RULES["overlap"]["default"]
 _GRACE = parse_duration(_RULES["grace"]["default"])
 _TIMEOUT = parse_duration(law()["properties"]["defaults"]["properties"]["task"]["properties"]["timeout"]["default"])
 _LOOKED_AT = 100
@@ -99,9 +100,24 @@ def schedule_catchup(facts: Facts) -> Iterator[Finding]:
             )
             advice = f"a window of more than {format_duration(grace)}, or delete `catchup`"
             yield finding("schedule-catchup", catchup.value_place("window"), message, advice)
-        elif catchup.value["policy"] == "all" and (many := _slots_within(facts, entry.name, window)) > _MOST_MADE_UP:
-            message = f"after an outage as long as the window about {many:,} jobs are added"
-            yield finding("schedule-catchup", catchup.value_place("window"), message, "a shorter window, or `latest`")
+        elif catchup.value["policy"] == "all" and not entry.failed("overlap"):
+            yield from _too_many(entry, catchup, _slots_within(facts, entry.name, window))
+
+
+def _too_many(entry: Entry, catchup: Entry, slots: int) -> Iterator[Finding]:
+    """Say where `all` makes up more, or less, than anybody means, of so many slots in its window."""
+    overlap = entry.value.get("overlap", _OVERLAP)
+    if slots > 1 and overlap != "allow":
+        message = (
+            f"of the slots that are made up together only one gets its job: with `overlap: {overlap}` others do not"
+        )
+        advice = (
+            "`overlap: allow`, and a queue for the task where its jobs must not run side by side; or `policy: latest`"
+        )
+        yield finding("schedule-catchup", catchup.value_place("policy"), message, advice)
+    elif slots > _MOST_MADE_UP:
+        message = f"after an outage as long as the window about {slots:,} jobs are added"
+        yield finding("schedule-catchup", catchup.value_place("window"), message, "a shorter window, or `latest`")
 
 
 def _slots_within(facts: Facts, name: str, window: float) -> int:
