@@ -198,7 +198,7 @@ def test_a_year_of_random_lines_is_what_the_clock_on_the_wall_shows(zone: str) -
 @pytest.mark.slow
 @pytest.mark.parametrize("zone", ZONES)
 def test_a_year_of_many_random_lines_is_what_the_clock_on_the_wall_shows(zone: str) -> None:
-    check_random_lines(zone, 1000)
+    check_random_lines(zone, 150)
 
 
 # --- what is refused -------------------------------------------------------------------------------------------------
