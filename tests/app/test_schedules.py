@@ -57,7 +57,7 @@ async def one(flow: KongFlow, name: str) -> ScheduleStatus:
 def forget_declared(flow: KongFlow, *names: str) -> None:
     """As after a deploy that has no such schedules any more."""
     for name in names:
-        del flow.catalog.schedules[name]  # type: ignore[attr-defined]
+        del flow.catalog.schedules[name]
 
 
 # --- looking ---------------------------------------------------------------------------------------------------------
@@ -245,7 +245,7 @@ async def test_what_only_the_database_knows_can_be_paused_and_resumed_but_not_ru
     assert await flow.schedules.resume("nightly")
     for ask in (flow.schedules.run, flow.schedules.next):
         with pytest.raises(UnknownSchedule, match=r"no schedule 'nightly' is declared in .*kongflow.yaml"):
-            await ask("nightly")  # type: ignore[misc]
+            await ask("nightly")
 
 
 async def test_a_name_that_nobody_knows_gets_the_nearest(flow: KongFlow) -> None:
@@ -253,7 +253,7 @@ async def test_a_name_that_nobody_knows_gets_the_nearest(flow: KongFlow) -> None
         with pytest.raises(UnknownSchedule, match="did you mean 'nightly'"):
             await ask("nigthly")
         with pytest.raises(InvalidOption, match="a schedule is text"):
-            await ask(7)  # type: ignore[arg-type]
+            await ask(7)
 
 
 # --- the synchronous twin --------------------------------------------------------------------------------------------

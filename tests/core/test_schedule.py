@@ -33,8 +33,8 @@ HOURLY = Cron.parse("0 * * * *", ZoneInfo("UTC"))
 
 
 def schedule(timing: Cron | Every = HOURLY, **options: object) -> Schedule:
-    payload = PayloadTemplate.parse(options.pop("payload", {}))  # type: ignore[arg-type]
-    return Schedule("report", timing, "report", payload, **options)  # type: ignore[arg-type]
+    payload = PayloadTemplate.parse(options.pop("payload", {}))
+    return Schedule("report", timing, "report", payload, **options)
 
 
 def catching_up(policy: str, window: float, timing: Cron | Every = HOURLY) -> Schedule:

@@ -147,7 +147,7 @@ async def test_a_database_that_is_away_is_told_by_the_caller(tmp_path: Path) -> 
         async def away(runner: int) -> None:
             raise StoreUnavailable("away")
 
-        made.scheduler._timetable.states = away  # type: ignore[method-assign, assignment]
+        made.scheduler._timetable.states = away
         with pytest.raises(StoreUnavailable):
             await made.scheduler.tick()
 
@@ -229,9 +229,9 @@ async def test_who_was_frozen_since_he_read_the_time_fires_nothing_by_it(tmp_pat
             made.stage.advance(3 * 3600)
             return await fire(runner, firing)
 
-        timetable.fire = frozen  # type: ignore[method-assign]
+        timetable.fire = frozen
         await made.scheduler.tick()
-        timetable.fire = fire  # type: ignore[method-assign]
+        timetable.fire = fire
         assert await made.jobs() == []
         await made.scheduler.tick()
         assert [event.missed for event in made.of(SlotsMissed)] == [12]
@@ -338,7 +338,7 @@ async def test_a_schedule_that_somebody_holds_up_is_looked_at_last_the_next_time
                 raise StoreBusy("somebody holds a job of it")
             return await fire(runner, firing)
 
-        timetable.fire = busy  # type: ignore[method-assign]
+        timetable.fire = busy
         await made.at(timedelta(seconds=5))
         for _ in range(2):
             with pytest.raises(StoreBusy):

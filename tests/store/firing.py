@@ -50,7 +50,7 @@ class Desk:
         self.stage.renew(self.runner)
         now = (await self.look()).now
         self.slots.append(now)
-        decided = await self.fire(SlotJob(Slot(now), job or new(**fields)))  # type: ignore[arg-type]
+        decided = await self.fire(SlotJob(Slot(now), job or new(**fields)))
         assert decided is not None
         (only,) = decided
         return told(only)

@@ -156,6 +156,14 @@ async def _endings(store: Store) -> list[Ending]:
     async with store.transaction() as connection:
         rows = await connection.execute(text("select job, count(*) from witness group by job"))
         times = {str(job): count for job, count in rows}
+    return [
+        Ending(job.id, job.payload["n"], str(job.state), job.attempt, job.claims, job.result, times.get(job.id, 0))
+        for job in await all_jobs(store)
+    ]
+
+
+async def all_jobs(store: Store) -> list[Job]:
+    """Return every job, live and finished, newest first."""
     jobs: list[Job] = []
     cursor = None
     while True:
@@ -163,8 +171,4 @@ async def _endings(store: Store) -> list[Ending]:
         jobs += page.items
         cursor = page.next_cursor
         if cursor is None:
-            break
-    return [
-        Ending(job.id, job.payload["n"], str(job.state), job.attempt, job.claims, job.result, times.get(job.id, 0))
-        for job in jobs
-    ]
+            return jobs

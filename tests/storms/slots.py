@@ -13,7 +13,7 @@ from kongflow.core.job import Job
 from kongflow.core.schedule import Slot, SlotOutcome, slot_text
 from kongflow.store.base import Store
 from kongflow.store.instants import to_instant
-from kongflow.store.records import JobFilter
+from tests.storms.arena import all_jobs
 
 OUTCOMES = {
     "sqlite": "select schedule, at, backfilled, outcome, job, note from kongflow_slot order by at, schedule",
@@ -55,14 +55,8 @@ async def decided_slots(store: Store) -> list[Decided]:
 
 async def scheduled_jobs(store: Store) -> list[Job]:
     """Return the jobs that schedules have added, oldest first."""
-    jobs: list[Job] = []
-    cursor = None
-    while True:
-        page = await store.list_jobs(JobFilter(), 1000, cursor)
-        jobs += page.items
-        cursor = page.next_cursor
-        if cursor is None:
-            return sorted((job for job in jobs if job.schedule is not None), key=lambda job: int(job.id))
+    added = [job for job in await all_jobs(store) if job.schedule is not None]
+    return sorted(added, key=lambda job: int(job.id))
 
 
 async def pause_all(store: Store) -> None:

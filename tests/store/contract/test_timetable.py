@@ -27,7 +27,7 @@ async def test_a_schedule_is_seen_first_and_its_slots_add_jobs_then(stage: Stage
     assert await first.next_slot() == "added"
     (job,) = await first.jobs()
     assert (job.schedule, job.task, job.state) == ("nightly", "work", "ready")
-    assert (await stage.store.timetable.views())[0].last == DecidedSlot(Slot(first.slots[0]), "added", job.id)  # type: ignore[arg-type]
+    assert (await stage.store.timetable.views())[0].last == DecidedSlot(Slot(first.slots[0]), "added", job.id)
 
 
 async def test_a_look_says_what_became_of_the_last_job(stage: Stage) -> None:
@@ -59,7 +59,7 @@ async def test_of_many_who_fire_what_they_have_seen_one_decides(stage: Stage) ->
 
 
 def replace_store(stage: Stage, store: object) -> Stage:
-    return replace(stage, store=store)  # type: ignore[arg-type]
+    return replace(stage, store=store)
 
 
 async def test_who_has_seen_an_older_state_decides_nothing(stage: Stage) -> None:
@@ -99,7 +99,7 @@ async def test_only_runners_of_the_config_in_force_fire(stage: Stage) -> None:
     newer = Desk(stage, await stage.runner("work", config="newer"))
     assert [(await each.look()).in_force for each in (older, newer)] == [False, True]
 
-    assert await older.fire(older.read.now) is None  # type: ignore[union-attr]
+    assert await older.fire(older.read.now) is None
     assert await newer.fire() == []
     await stage.store.leave(newer.runner)
     assert (await older.look()).in_force

@@ -129,7 +129,7 @@ async def _slots(stage: Stage, runner: int, jobs: list[ClaimedJob]) -> None:
     await desk.fire()
     for desk.overlap in ("skip", "queue", "cancel_running", "allow", "skip"):
         await desk.look()
-        await desk.fire(desk.read.now, desk.read.now + timedelta(seconds=1))  # type: ignore[union-attr]
+        await desk.fire(desk.read.now, desk.read.now + timedelta(seconds=1))
     assert len((await stage.store.timetable.views())[0].unfinished) > 1
     await stage.store.timetable.pause("nightly", "", "")
     await stage.store.timetable.resume("nightly")
