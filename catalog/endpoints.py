@@ -7,6 +7,7 @@ from typing import Any, NotRequired, TypedDict
 
 from catalog.app.database import begin
 from catalog.app.endpoints import due_endpoints, load_endpoint, purge_indexes
+from catalog.app.work import working
 from catalog.indexing.client import EndpointError, request_index
 from catalog.indexing.index import InvalidIndex, read_index
 from catalog.indexing.registration import store_index
@@ -31,12 +32,12 @@ async def index_endpoint(payload: IndexRequest, job: JobContext) -> None:
 
     An endpoint that does not answer well is asked again by the retry policy; an unknown one is not.
     """
-    async with begin() as connection:
-        endpoint = await load_endpoint(connection, payload["id"])
+    async with begin() as session:
+        endpoint = await load_endpoint(session, payload["id"])
     if endpoint is None:
         raise GiveUp(f"there is no endpoint {payload['id']!r}; add one with: python -m catalog.app add-endpoint")
 
-    answer = await request_index(endpoint.url, endpoint.api_key)
+    answer = await request_index(endpoint.target)
     try:
         offer = read_index(answer)
     except InvalidIndex as problem:
@@ -44,9 +45,9 @@ async def index_endpoint(payload: IndexRequest, job: JobContext) -> None:
     for rejected in offer.rejected:
         job.logger.warning("the job %r is broken and was not registered: %s", rejected.id, rejected.problem)
 
-    async with job.transaction() as tx:
+    async with job.transaction() as tx, working(tx.connection, tx.enqueue) as work:
         index = await store_index(
-            tx.connection,
+            work.session,
             endpoint,
             offer,
             source=payload["source"],
@@ -61,11 +62,11 @@ async def auto_index_production_endpoints(_payload: Any, job: JobContext) -> Non
 
     One that waits or runs already is left as it is, so that an endpoint that is down keeps its growing delays.
     """
-    async with begin() as connection:
-        due = await due_endpoints(connection, datetime.now(UTC) - DUE_AFTER)
+    async with begin() as session:
+        due = await due_endpoints(session, datetime.now(UTC) - DUE_AFTER)
     async with job.transaction() as tx:
         for endpoint in due:
-            await job.enqueue(
+            await tx.enqueue(
                 "indexEndpoint",
                 {"id": endpoint, "source": "INTERNAL", "reason": "not indexed for 10 minutes"},
                 job_key=f"index:{endpoint}",
@@ -76,5 +77,5 @@ async def auto_index_production_endpoints(_payload: Any, job: JobContext) -> Non
 
 async def purge_old_indexings(_payload: Any) -> dict[str, int]:
     """Delete indexes that are too old to be of use; doing it twice does no harm."""
-    async with begin() as connection:
-        return {"deleted": await purge_indexes(connection, datetime.now(UTC) - KEEP_FOR)}
+    async with begin() as session:
+        return {"deleted": await purge_indexes(session, datetime.now(UTC) - KEEP_FOR)}

@@ -9,13 +9,14 @@ from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
 from catalog.app.database import DatabaseUnavailable, begin
 from catalog.app.endpoints import (
-    ENVIRONMENT_TYPES,
     EndpointLine,
     InvalidEndpoint,
     NewEndpoint,
     add_endpoint,
     list_endpoints,
 )
+from catalog.app.migrate import TablesMissing
+from catalog.app.models import EnvironmentType
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -25,7 +26,7 @@ def main() -> None:
 
 @main.command("create-tables")
 def create_tables() -> None:
-    """Create the tables that are missing. On SQLite this happens by itself."""
+    """Create the tables, or migrate those of an older release. On SQLite this happens by itself."""
     asyncio.run(_create())
     click.echo("the application's tables are there", err=True)
 
@@ -36,13 +37,13 @@ def create_tables() -> None:
     "--api-key", envvar="TRIGGER_API_KEY", required=True, help="What the endpoint expects. [env: TRIGGER_API_KEY]"
 )
 @click.option("--slug", default="default", show_default=True, help="Name of the endpoint in its environment.")
-@click.option("--environment", type=click.Choice(ENVIRONMENT_TYPES), default="PRODUCTION", show_default=True)
+@click.option("--environment", type=click.Choice(tuple(EnvironmentType)), default="PRODUCTION", show_default=True)
 @click.option("--project", default="reference", show_default=True)
 @click.option("--organization", default="reference", show_default=True)
 def add(url: str, api_key: str, slug: str, environment: str, project: str, organization: str) -> None:
     """Register the endpoint at URL, or update it, and print its id."""
     try:
-        new = NewEndpoint(url, api_key, slug, environment, project, organization)
+        new = NewEndpoint(url, api_key, slug, EnvironmentType(environment), project, organization)
     except InvalidEndpoint as problem:
         raise click.UsageError(str(problem)) from None
     try:
@@ -67,18 +68,20 @@ async def _create() -> None:
 
 
 async def _add(new: NewEndpoint) -> str:
-    async with begin(tables=True) as connection:
-        return await add_endpoint(connection, new)
+    async with begin(tables=True) as session:
+        return await add_endpoint(session, new)
 
 
 async def _list() -> list[EndpointLine]:
-    async with begin() as connection:
-        return await list_endpoints(connection)
+    async with begin() as session:
+        return await list_endpoints(session)
 
 
 if __name__ == "__main__":
     try:
         main()
+    except TablesMissing as problem:
+        raise SystemExit(f"error: {problem}") from None
     except (DatabaseUnavailable, SQLAlchemyError, OSError) as problem:
         # The driver's own words, without SQLAlchemy's wrapping, where there are any.
         raise SystemExit(f"error: the database cannot be used: {getattr(problem, 'orig', None) or problem}") from None

@@ -1,7 +1,7 @@
 """The application's way to its tables: the database of kongflow.yaml, through connections of its own.
 
 Tasks write through `job.transaction()`, so that their rows and the end of the job are one commit; what they read
-before a long call, and what the commands below write, goes through here.
+before a long call, and what the commands write, goes through here.
 """
 
 from __future__ import annotations
@@ -10,15 +10,16 @@ import os
 import sqlite3
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from typing import cast
+from functools import lru_cache
+from typing import Any, cast
 
-from sqlalchemy import URL, Connection, Table, inspect, make_url
+from sqlalchemy import URL, Table, event, make_url
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, create_async_engine
 from sqlalchemy.pool import NullPool
-from sqlalchemy.schema import CreateIndex, CreateTable
 
 from catalog import PROJECT
+from catalog.app.migrate import need_tables
 from catalog.app.models import Model
 
 DEFAULT_URL = "sqlite:///kongflow.db"
@@ -48,24 +49,57 @@ def database_url(env: Mapping[str, str]) -> URL:
 
 
 @asynccontextmanager
-async def begin(*, tables: bool = False) -> AsyncIterator[AsyncConnection]:
-    """Open a transaction, committed at the end. On SQLite the tables are created where they are missing; elsewhere
-    only with `tables`. Raises: DatabaseUnavailable; SQLAlchemyError.
+async def begin(*, tables: bool = False) -> AsyncIterator[AsyncSession]:
+    """Open a transaction, committed at the end. On SQLite it is the only one that writes, and the tables are created
+    or migrated where they must be; elsewhere only with `tables`. Raises: DatabaseUnavailable; TablesMissing;
+    SQLAlchemyError.
     """
     url = database_url(os.environ)
-    is_sqlite = url.get_backend_name() == "sqlite"
-    if is_sqlite:
+    if url.get_backend_name() == "sqlite":
         _try_to_open(str(url.database))
-    engine = create_async_engine(
-        url, poolclass=NullPool, connect_args={"timeout": BUSY_TIMEOUT} if is_sqlite else {}, hide_parameters=True
-    )
-    try:
-        async with engine.begin() as connection:
-            if is_sqlite or tables:
-                await connection.run_sync(create_tables)
-            yield connection
-    finally:
-        await engine.dispose()
+    async with _engine(url).begin() as connection, session_on(connection, tables=tables) as session:
+        yield session
+
+
+@asynccontextmanager
+async def session_on(connection: AsyncConnection, *, tables: bool = False) -> AsyncIterator[AsyncSession]:
+    """Give a session in somebody's transaction, who commits it; it is flushed at the end. Raises: as `begin`."""
+    await need_tables(connection, migrate=tables)
+    async with AsyncSession(connection, expire_on_commit=False, join_transaction_mode="rollback_only") as session:
+        yield session
+        await session.flush()
+
+
+async def put(session: AsyncSession, model: type[Model], key: Mapping[str, object], **values: object) -> str:
+    """Update the row of this unique key, or add it, in one statement; return its id. An object of the session that
+    shows the row keeps what it knew.
+    """
+    table = cast("Table", model.__table__)
+    insert = postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
+    statement = insert(table).values(**key, **values)
+    changed = statement.on_conflict_do_update(index_elements=list(key), set_=values or key)
+    return str((await session.execute(changed.returning(table.c.id))).scalar_one())
+
+
+@lru_cache(maxsize=8)
+def _engine(url: URL) -> AsyncEngine:
+    """Return an engine that keeps no connection, and so belongs to no event loop."""
+    if url.get_backend_name() != "sqlite":
+        return create_async_engine(url, poolclass=NullPool, hide_parameters=True)
+    engine = create_async_engine(url, poolclass=NullPool, connect_args={"timeout": BUSY_TIMEOUT}, hide_parameters=True)
+    # sqlite3 begins before a write only, and deferred: what was read before it would not hold. As SQLAlchemy advises:
+    # https://docs.sqlalchemy.org/en/20/dialects/sqlite.html#pysqlite-serializable
+    event.listen(engine.sync_engine, "connect", _leave_transactions_alone)
+    event.listen(engine.sync_engine, "begin", _begin_immediate)
+    return engine
+
+
+def _leave_transactions_alone(connection: Any, _record: Any) -> None:
+    connection.isolation_level = None
+
+
+def _begin_immediate(connection: Any) -> None:
+    connection.exec_driver_sql("begin immediate")
 
 
 def _try_to_open(file: str) -> None:
@@ -74,21 +108,3 @@ def _try_to_open(file: str) -> None:
         sqlite3.connect(file).close()
     except sqlite3.Error as error:
         raise DatabaseUnavailable(f"the database file {file} cannot be opened: {error}") from None
-
-
-def create_tables(connection: Connection) -> None:
-    """Create the tables that are missing; two processes may do so at once."""
-    existing = set(inspect(connection).get_table_names())
-    for table in Model.metadata.sorted_tables:
-        if table.name not in existing:
-            connection.execute(CreateTable(table, if_not_exists=True))
-            for index in table.indexes:
-                connection.execute(CreateIndex(index, if_not_exists=True))
-
-
-async def put(connection: AsyncConnection, model: type[Model], key: Mapping[str, object], **values: object) -> str:
-    """Update the row of this unique key, or add it, in one statement; return its id."""
-    table = cast("Table", model.__table__)
-    insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
-    statement = insert(table).values(**key, **values).on_conflict_do_update(index_elements=list(key), set_=values)
-    return str((await connection.execute(statement.returning(table.c.id))).scalar_one())

@@ -8,13 +8,12 @@ from datetime import datetime
 from urllib.parse import urlsplit
 
 from sqlalchemy import and_, delete, exists, func, select
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 
 from catalog.app.database import put
-from catalog.app.models import Endpoint, EndpointIndex, Organization, Project, RuntimeEnvironment
-
-ENVIRONMENT_TYPES = ("PRODUCTION", "STAGING", "DEVELOPMENT", "PREVIEW")
+from catalog.app.models import Endpoint, EndpointIndex, EnvironmentType, Organization, Project, RuntimeEnvironment
+from catalog.wire.endpoint import Target
 
 
 class InvalidEndpoint(ValueError):
@@ -28,7 +27,7 @@ class NewEndpoint:
     url: str
     api_key: str = field(repr=False)
     slug: str
-    environment_type: str
+    environment_type: EnvironmentType
     project: str
     organization: str
 
@@ -51,7 +50,13 @@ class KnownEndpoint:
     url: str
     environment_id: str
     project_id: str
+    environment_type: EnvironmentType
     api_key: str = field(repr=False)
+
+    @property
+    def target(self) -> Target:
+        """How it is called."""
+        return Target(self.url, self.environment_type is EnvironmentType.DEVELOPMENT, self.api_key)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,29 +70,29 @@ class EndpointLine:
     jobs: int | None
 
 
-async def add_endpoint(connection: AsyncConnection, new: NewEndpoint) -> str:
+async def add_endpoint(session: AsyncSession, new: NewEndpoint) -> str:
     """Register an endpoint with its organization, project and environment, and return its id.
 
     What is there already is updated: one endpoint of a slug in an environment, one environment of a type in a project.
     """
-    organization = await put(connection, Organization, {"slug": new.organization}, title=new.organization)
-    project = await put(connection, Project, {"slug": new.project}, name=new.project, organization_id=organization)
+    organization = await put(session, Organization, {"slug": new.organization}, title=new.organization)
+    project = await put(session, Project, {"slug": new.project}, name=new.project, organization_id=organization)
     environment = await put(
-        connection,
+        session,
         RuntimeEnvironment,
         {"project_id": project, "slug": new.environment_type.lower()},
         type=new.environment_type,
         api_key=new.api_key,
     )
-    return await put(connection, Endpoint, {"environment_id": environment, "slug": new.slug}, url=new.url)
+    return await put(session, Endpoint, {"environment_id": environment, "slug": new.slug}, url=new.url)
 
 
-async def load_endpoint(connection: AsyncConnection, id: str) -> KnownEndpoint | None:
+async def load_endpoint(session: AsyncSession, id: str) -> KnownEndpoint | None:
     """Return the endpoint with its environment, or None."""
     row = (
-        await connection.execute(
+        await session.execute(
             select(Endpoint.id, Endpoint.url, Endpoint.environment_id, RuntimeEnvironment.project_id)
-            .add_columns(RuntimeEnvironment.api_key)
+            .add_columns(RuntimeEnvironment.type, RuntimeEnvironment.api_key)
             .join(RuntimeEnvironment, RuntimeEnvironment.id == Endpoint.environment_id)
             .where(Endpoint.id == id)
         )
@@ -95,11 +100,11 @@ async def load_endpoint(connection: AsyncConnection, id: str) -> KnownEndpoint |
     return None if row is None else KnownEndpoint(*row)
 
 
-async def list_endpoints(connection: AsyncConnection) -> list[EndpointLine]:
+async def list_endpoints(session: AsyncSession) -> list[EndpointLine]:
     """Return every endpoint with its newest index, in order."""
     any_index = aliased(EndpointIndex)
     newest = select(func.max(any_index.created_at)).where(any_index.endpoint_id == Endpoint.id).scalar_subquery()
-    rows = await connection.execute(
+    rows = await session.execute(
         select(Endpoint.id, RuntimeEnvironment.type, Endpoint.url, EndpointIndex.created_at, EndpointIndex.stats)
         .join(RuntimeEnvironment, RuntimeEnvironment.id == Endpoint.environment_id)
         .outerjoin(
@@ -114,26 +119,26 @@ async def list_endpoints(connection: AsyncConnection) -> list[EndpointLine]:
     ]
 
 
-async def due_endpoints(connection: AsyncConnection, since: datetime) -> Sequence[str]:
+async def due_endpoints(session: AsyncSession, since: datetime) -> Sequence[str]:
     """Return the ids of production endpoints that have no index younger than `since`, in order."""
     young = exists().where(EndpointIndex.endpoint_id == Endpoint.id, EndpointIndex.created_at > since)
-    rows = await connection.execute(
+    rows = await session.execute(
         select(Endpoint.id)
         .join(RuntimeEnvironment, RuntimeEnvironment.id == Endpoint.environment_id)
-        .where(RuntimeEnvironment.type == "PRODUCTION", ~young)
+        .where(RuntimeEnvironment.type == EnvironmentType.PRODUCTION, ~young)
         .order_by(Endpoint.id)
     )
     return rows.scalars().all()
 
 
-async def purge_indexes(connection: AsyncConnection, before: datetime) -> int:
+async def purge_indexes(session: AsyncSession, before: datetime) -> int:
     """Delete the indexes that are older than `before`, but never the newest of an endpoint; return how many."""
     newer = aliased(EndpointIndex)
     has_newer = exists().where(
         newer.endpoint_id == EndpointIndex.endpoint_id, newer.created_at > EndpointIndex.created_at
     )
-    deleted = await connection.execute(delete(EndpointIndex).where(EndpointIndex.created_at < before, has_newer))
-    return deleted.rowcount
+    old = delete(EndpointIndex).where(EndpointIndex.created_at < before, has_newer).returning(EndpointIndex.id)
+    return len((await session.scalars(old)).all())
 
 
 def _is_url(text: str) -> bool:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import delete, insert, select
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from catalog.app.database import put
 from catalog.app.endpoints import KnownEndpoint
@@ -16,26 +16,30 @@ from catalog.app.models import (
     EventDispatcher,
     EventExample,
     JobAlias,
+    JobQueue,
     JobVersion,
     RegisteredJob,
 )
 from catalog.indexing.index import EndpointOffer, EventExampleMetadata, JobMetadata
+
+DEFAULT_MAX_JOBS = 100
+"""Runs at once of a queue that names no limit: as in Trigger.dev 2.0."""
 
 SCHEDULED_EVENT = "dev.trigger.scheduled"
 """What a schedule's dispatcher listens for; it is fired by name only."""
 
 
 async def store_index(
-    connection: AsyncConnection, endpoint: KnownEndpoint, offer: EndpointOffer, *, source: str, **about: Any
+    session: AsyncSession, endpoint: KnownEndpoint, offer: EndpointOffer, *, source: str, **about: Any
 ) -> str:
     """Register every job that is offered, keep the answer, and return the id of the new index.
 
     `about` are `reason` and `source_data`. Two indexings of one endpoint take turns.
     """
-    await connection.execute(select(Endpoint.id).where(Endpoint.id == endpoint.id).with_for_update())
+    await session.execute(select(Endpoint.id).where(Endpoint.id == endpoint.id).with_for_update())
     for job in offer.jobs:
-        await _register(connection, endpoint, job)
-    added = await connection.execute(
+        await _register(session, endpoint, job)
+    added = await session.execute(
         insert(EndpointIndex)
         .values(endpoint_id=endpoint.id, source=source, stats=offer.stats, data=dict(offer.data), **about)
         .returning(EndpointIndex.id)
@@ -43,56 +47,58 @@ async def store_index(
     return added.scalar_one()
 
 
-async def _register(connection: AsyncConnection, endpoint: KnownEndpoint, job: JobMetadata) -> None:
+async def _register(session: AsyncSession, endpoint: KnownEndpoint, job: JobMetadata) -> None:
     environment = endpoint.environment_id
     job_id = await put(
-        connection,
+        session,
         RegisteredJob,
         {"project_id": endpoint.project_id, "slug": job.id},
         title=job.name,
         internal=job.internal,
     )
+    queue_id = await put(
+        session, JobQueue, {"environment_id": environment, "name": "default"}, max_jobs=DEFAULT_MAX_JOBS
+    )
     version_id = await put(
-        connection,
+        session,
         JobVersion,
         {"job_id": job_id, "version": job.version, "environment_id": environment},
         endpoint_id=endpoint.id,
+        queue_id=queue_id,
         event_specification=dict(job.event),
         trigger=dict(job.trigger),
         start_position=job.start_position.upper(),
         preprocess_runs=job.preprocess_runs,
     )
-    await _put_examples(connection, version_id, job.examples)
-    await _point_latest(connection, job_id, environment)
-    await _put_dispatcher(connection, environment, job_id, version_id, job.trigger)
+    await _put_examples(session, version_id, job.examples)
+    await _point_latest(session, job_id, environment)
+    await _put_dispatcher(session, environment, job_id, version_id, job.trigger)
 
 
-async def _put_examples(connection: AsyncConnection, version_id: str, examples: Sequence[EventExampleMetadata]) -> None:
+async def _put_examples(session: AsyncSession, version_id: str, examples: Sequence[EventExampleMetadata]) -> None:
     """Make the version's examples exactly these."""
     slugs = [example.id for example in examples]
-    await connection.execute(
+    await session.execute(
         delete(EventExample).where(EventExample.version_id == version_id, EventExample.slug.not_in(slugs))
     )
     for example in examples:
         key = {"version_id": version_id, "slug": example.id}
-        await put(connection, EventExample, key, name=example.name, icon=example.icon, payload=example.payload)
+        await put(session, EventExample, key, name=example.name, icon=example.icon, payload=example.payload)
 
 
-async def _point_latest(connection: AsyncConnection, job_id: str, environment: str) -> None:
+async def _point_latest(session: AsyncSession, job_id: str, environment: str) -> None:
     """Point the alias `latest` at the highest version of the job in this environment."""
-    versions = await connection.execute(
+    versions = await session.execute(
         select(JobVersion.version, JobVersion.id).where(
             JobVersion.job_id == job_id, JobVersion.environment_id == environment
         )
     )
     latest = max(versions, key=lambda row: version_order(row.version))
     key = {"job_id": job_id, "environment_id": environment, "name": "latest"}
-    await put(connection, JobAlias, key, version_id=latest.id, value=latest.version)
+    await put(session, JobAlias, key, version_id=latest.id, value=latest.version)
 
 
-async def _put_dispatcher(
-    connection: AsyncConnection, environment: str, job_id: str, version_id: str, trigger: Any
-) -> None:
+async def _put_dispatcher(session: AsyncSession, environment: str, job_id: str, version_id: str, trigger: Any) -> None:
     """Say which events start the job. A dynamic trigger and an invoked job listen for none of their own."""
     if trigger["type"] == "static":
         rule = trigger["rule"]
@@ -115,7 +121,7 @@ async def _put_dispatcher(
     else:
         return
     key = {"dispatchable_id": job_id, "environment_id": environment}
-    await put(connection, EventDispatcher, key, dispatchable={"type": "JOB_VERSION", "id": version_id}, **listens)
+    await put(session, EventDispatcher, key, dispatchable={"type": "JOB_VERSION", "id": version_id}, **listens)
 
 
 def version_order(version: str) -> tuple[tuple[int, ...], bool, str]:

@@ -17,6 +17,7 @@ from catalog.app.database import begin
 @dataclass
 class FakeTransaction:
     connection: AsyncConnection
+    enqueue: Any
     value: Any = None
 
     def result(self, value: Any) -> None:
@@ -36,8 +37,8 @@ class FakeJob:
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[FakeTransaction]:
-        async with begin() as connection:
-            transaction = FakeTransaction(connection)
+        async with begin() as session:
+            transaction = FakeTransaction(await session.connection(), self.enqueue)
             yield transaction
         self.results.append(transaction.value)
 

@@ -17,11 +17,11 @@ from catalog import PROJECT
 from catalog.app.__main__ import main
 from catalog.app.database import begin, database_url
 from catalog.app.endpoints import InvalidEndpoint, NewEndpoint, add_endpoint, load_endpoint
-from catalog.app.models import EndpointIndex, Model
+from catalog.app.models import EndpointIndex, EnvironmentType
 
 pytestmark = pytest.mark.anyio
 
-NEW = ("https://shop.example/api/trigger", "tr_prod_1", "shop", "PRODUCTION", "shop", "acme")
+NEW = ("https://shop.example/api/trigger", "tr_prod_1", "shop", EnvironmentType.PRODUCTION, "shop", "acme")
 
 
 def app(*arguments, **variables):
@@ -44,14 +44,10 @@ def test_the_database_is_that_of_kongflow_yaml():
     assert "sqlite:///kongflow.db" in (PROJECT / "kongflow.yaml").read_text()
 
 
-def test_every_table_has_the_prefix_that_keeps_it_apart():
-    assert {name[:4] for name in Model.metadata.tables} == {"app_"}
-
-
 async def test_tables_are_created_when_first_used_even_by_many_at_once():
     async def use():
-        async with begin() as connection:
-            return await load_endpoint(connection, "ep_none")
+        async with begin() as session:
+            return await load_endpoint(session, "ep_none")
 
     assert await asyncio.gather(*(use() for _ in range(8))) == [None] * 8
 
@@ -60,22 +56,22 @@ async def test_an_exception_rolls_back():
     added = []
 
     async def add_and_fail():
-        async with begin() as connection:
-            added.append(await add_endpoint(connection, NewEndpoint(*NEW)))
+        async with begin() as session:
+            added.append(await add_endpoint(session, NewEndpoint(*NEW)))
             raise RuntimeError
 
     with pytest.raises(RuntimeError):
         await add_and_fail()
 
-    async with begin() as connection:
-        assert await load_endpoint(connection, added[0]) is None
+    async with begin() as session:
+        assert await load_endpoint(session, added[0]) is None
 
 
 async def test_adding_an_endpoint_again_updates_it():
-    async with begin() as connection:
-        first = await add_endpoint(connection, NewEndpoint(*NEW))
-        second = await add_endpoint(connection, NewEndpoint("https://new.example/", "tr_prod_2", *NEW[2:]))
-        endpoint = await load_endpoint(connection, first)
+    async with begin() as session:
+        first = await add_endpoint(session, NewEndpoint(*NEW))
+        second = await add_endpoint(session, NewEndpoint("https://new.example/", "tr_prod_2", *NEW[2:]))
+        endpoint = await load_endpoint(session, first)
 
     assert second == first
     assert endpoint is not None
@@ -105,14 +101,14 @@ def test_an_endpoint_that_could_not_be_called_is_refused(url, key):
 
 async def test_instants_come_back_as_utc_and_a_naive_one_is_refused():
     at = datetime(2026, 1, 31, 13, 5, tzinfo=timezone(timedelta(hours=1)))
-    async with begin() as connection:
-        endpoint = await add_endpoint(connection, NewEndpoint(*NEW))
+    async with begin() as session:
+        endpoint = await add_endpoint(session, NewEndpoint(*NEW))
         row = {"endpoint_id": endpoint, "source": "API", "stats": {}, "data": {}}
-        await connection.execute(insert(EndpointIndex).values(**row, created_at=at))
-        (stored,) = (await connection.execute(select(EndpointIndex.created_at))).scalars()
+        await session.execute(insert(EndpointIndex).values(**row, created_at=at))
+        (stored,) = (await session.execute(select(EndpointIndex.created_at))).scalars()
         assert (stored, stored.tzinfo) == (at, UTC)
         with pytest.raises(Exception, match="has no time zone"):
-            await connection.execute(insert(EndpointIndex).values(**row, created_at=at.replace(tzinfo=None)))
+            await session.execute(insert(EndpointIndex).values(**row, created_at=at.replace(tzinfo=None)))
 
 
 def test_the_commands_register_and_list_an_endpoint(tmp_path: Path):
@@ -128,7 +124,7 @@ def test_the_commands_register_and_list_an_endpoint(tmp_path: Path):
     assert listed.stdout == f"{endpoint}  PRODUCTION  https://shop.example/api/trigger  never indexed\n"
     assert "tr_prod_1" not in added.stdout + added.stderr + listed.stdout
     with sqlite3.connect(tmp_path / "app.db") as database:
-        assert database.execute("select count(*) from app_endpoints").fetchone() == (1,)
+        assert database.execute("select count(*) from endpoints").fetchone() == (1,)
     database.close()
 
 

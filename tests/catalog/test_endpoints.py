@@ -29,15 +29,13 @@ KEY = "tr_prod_0123456789"
 
 
 async def register(url="http://127.0.0.1/api/trigger", slug="shop", environment="PRODUCTION"):
-    async with begin() as connection:
-        return await add_endpoint(
-            connection, NewEndpoint(url, f"{KEY}{environment}", slug, environment, "shop", "acme")
-        )
+    async with begin() as session:
+        return await add_endpoint(session, NewEndpoint(url, f"{KEY}{environment}", slug, environment, "shop", "acme"))
 
 
 async def rows(*columns):
-    async with begin() as connection:
-        return [tuple(row) for row in await connection.execute(select(*columns).order_by(*columns[:1]))]
+    async with begin() as session:
+        return [tuple(row) for row in await session.execute(select(*columns).order_by(*columns[:1]))]
 
 
 async def index(endpoint_id, **payload):
@@ -48,14 +46,14 @@ async def index(endpoint_id, **payload):
 
 async def dispatcher(slug):
     job_id = select(RegisteredJob.id).where(RegisteredJob.slug == slug).scalar_subquery()
-    async with begin() as connection:
-        found = await connection.execute(select(EventDispatcher).where(EventDispatcher.dispatchable_id == job_id))
+    async with begin() as session:
+        found = await session.execute(select(EventDispatcher).where(EventDispatcher.dispatchable_id == job_id))
         return found.one_or_none()
 
 
 async def put_index(endpoint_id, age):
-    async with begin() as connection:
-        await connection.execute(
+    async with begin() as session:
+        await session.execute(
             insert(EndpointIndex).values(
                 endpoint_id=endpoint_id, source="INTERNAL", stats={}, data={}, created_at=datetime.now(UTC) - age
             )
@@ -164,8 +162,8 @@ async def test_a_dispatcher_that_somebody_disabled_stays_disabled():
         endpoint.says(shop_index())
         shop = await register(endpoint.url)
         await index(shop)
-        async with begin() as connection:
-            await connection.execute(update(EventDispatcher).values(enabled=False))
+        async with begin() as session:
+            await session.execute(update(EventDispatcher).values(enabled=False))
 
         await index(shop)
 

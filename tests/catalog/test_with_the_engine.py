@@ -6,11 +6,10 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select
 
-from catalog import PROJECT
 from catalog.app.database import begin
 from catalog.app.endpoints import NewEndpoint, add_endpoint
-from catalog.app.models import EndpointIndex, RegisteredJob
-from kongflow import InvalidPayload, KongFlow
+from catalog.app.models import EndpointIndex, EnvironmentType, RegisteredJob
+from kongflow import InvalidPayload
 from kongflow.testing import drain, enqueued
 from tests.catalog.index_answer import shop_index
 from tests.catalog.servers import closed_port, http_endpoint, smtp_server
@@ -20,20 +19,16 @@ pytestmark = pytest.mark.anyio
 WELCOME = {"email": "welcome", "to": "a@b", "name": "Ann"}
 
 
-@pytest.fixture
-async def flow(surroundings):
-    async with KongFlow.from_config(PROJECT / "kongflow.yaml") as flow:
-        yield flow
-
-
 async def register(url):
-    async with begin() as connection:
-        return await add_endpoint(connection, NewEndpoint(url, "tr_prod_1", "shop", "PRODUCTION", "shop", "acme"))
+    async with begin() as session:
+        return await add_endpoint(
+            session, NewEndpoint(url, "tr_prod_1", "shop", EnvironmentType.PRODUCTION, "shop", "acme")
+        )
 
 
 async def sources():
-    async with begin() as connection:
-        return list((await connection.execute(select(EndpointIndex.source))).scalars())
+    async with begin() as session:
+        return list((await session.execute(select(EndpointIndex.source))).scalars())
 
 
 async def drain_to_the_end(flow):
@@ -123,8 +118,8 @@ async def test_an_index_and_the_end_of_its_job_are_stored_together(flow):
 
     assert (await flow.get(job.id)).result["stats"]["jobs"] == 11
     assert await sources() == ["INTERNAL"]
-    async with begin() as connection:
-        assert len((await connection.execute(select(RegisteredJob.id))).all()) == 11
+    async with begin() as session:
+        assert len((await session.execute(select(RegisteredJob.id))).all()) == 11
 
 
 async def test_an_unknown_source_is_refused_when_added(flow):

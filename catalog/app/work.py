@@ -1,0 +1,45 @@
+"""Work: one transaction of a service, with the application's rows and the jobs that exist when it commits."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
+
+from catalog.app.database import session_on
+from kongflow import Job, KongFlow
+
+Enqueue = Callable[..., Awaitable[Job]]
+"""Add a job in the transaction: as `KongFlow.enqueue`, without `connection`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What a service needs: rows through `session`, jobs through `enqueue`, all of it one commit."""
+
+    session: AsyncSession
+    enqueue: Enqueue
+
+
+@asynccontextmanager
+async def working(connection: AsyncConnection, enqueue: Enqueue) -> AsyncIterator[Work]:
+    """Give what a service needs, on the connection of somebody's transaction, who commits it.
+
+    Of a job: `async with job.transaction() as tx, working(tx.connection, tx.enqueue) as work`.
+    """
+    async with session_on(connection) as session:
+        yield Work(session, enqueue)
+
+
+@asynccontextmanager
+async def transaction(flow: KongFlow) -> AsyncIterator[Work]:
+    """Give what a service needs where there is no job: a transaction of its own, committed at the end."""
+
+    async def enqueue(task: str, payload: Any = None, **options: Any) -> Job:
+        return await flow.enqueue(task, payload, connection=connection, **options)
+
+    async with flow.transaction() as connection, working(connection, enqueue) as work:
+        yield work
