@@ -14,7 +14,7 @@ TOP_LEVEL = {"kongflow", "catalog", "schemas", "tests", "kongflow.yaml", "pyproj
 
 
 def tracked(*suffixes: str) -> list[Path]:
-    folders = ("kongflow", "catalog", "tests", "benchmarks", "docs")
+    folders = ("kongflow", "catalog", "tests", "benchmarks", "docs", "examples")
     files = (path for folder in folders for path in (ROOT / folder).rglob("*"))
     return [path for path in files if path.suffix in suffixes and "__pycache__" not in path.parts]
 
