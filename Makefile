@@ -4,7 +4,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help setup check test test-slow mutants lint fmt golden demo
+.PHONY: help setup check test test-slow test-sdk mutants lint fmt golden demo
 
 help: ## Print this help
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk 'BEGIN {FS = ":.*## "} {printf "  %-10s %s\n", $$1, $$2}'
@@ -21,6 +21,9 @@ test: ## The tests without style, types and imports; fastest first feedback
 
 test-slow: ## Storms: random kills, many processes, long runs
 	$(BIN)/pytest -m slow
+
+test-sdk: ## The reference catalog with the real Trigger.dev SDK, which npm installs (part of test-slow)
+	$(BIN)/pytest -m slow tests/catalog/sdk
 
 mutants: ## Sow bugs into copies of the package; the tests must catch every one
 	$(BIN)/python -m tests.mutants
