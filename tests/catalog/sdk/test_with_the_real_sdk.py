@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from catalog.app.models import JobQueue, JobRun, RunStatus
-from tests.catalog.sdk.platform import API_KEY, Platform
+from tests.catalog.platform import API_KEY, Platform
 from tests.catalog.stage import every
 
 pytestmark = pytest.mark.slow

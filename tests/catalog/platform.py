@@ -129,9 +129,9 @@ class Platform:
         self.wait_for(f"{count} finished runs of {slug}", there)
         return self.runs(slug)
 
-    def wait_for(self, what: str, condition: Callable[[], bool]) -> None:
+    def wait_for(self, what: str, condition: Callable[[], bool], patience: float = PATIENCE) -> None:
         """Return when a condition holds."""
-        deadline = time.monotonic() + PATIENCE
+        deadline = time.monotonic() + patience
         while not condition():
             assert time.monotonic() < deadline, f"{what} did not come\n{self.logs()}"
             time.sleep(0.05)
