@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from email import message_from_bytes, policy
@@ -29,13 +29,22 @@ class Answer:
 
 @dataclass
 class HttpEndpoint:
+    """`answer` is what it says, after what `script` holds; `meanwhile` happens between a request and its answer."""
+
     url: str = ""
     answer: Answer = field(default_factory=Answer)
+    script: list[Answer] = field(default_factory=list)
+    meanwhile: Callable[[], Awaitable[object]] | None = None
     requests: list[tuple[str, dict[str, str]]] = field(default_factory=list)
+    bodies: list[Any] = field(default_factory=list)
     writers: list[asyncio.StreamWriter] = field(default_factory=list)
 
     def says(self, value: Any, status: int = 200) -> None:
         self.answer = Answer(status, json.dumps(value).encode())
+
+    def says_first(self, *values: Any) -> None:
+        """Say these in turn, and then what it says otherwise."""
+        self.script += [Answer(200, json.dumps(value).encode()) for value in values]
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.writers.append(writer)
@@ -43,13 +52,18 @@ class HttpEndpoint:
             head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
             headers = dict(line.lower().split(": ", 1) if ": " in line else (line, "") for line in head[1:] if line)
             self.requests.append((head[0], {name: value.strip() for name, value in headers.items()}))
-            if self.answer.body or not self.answer.hangs:
-                own = {"content-length": len(self.answer.body), "connection": "close"}
-                lines = [f"{name}: {value}\r\n" for name, value in {**own, **self.answer.headers}.items()]
-                head_out = f"HTTP/1.1 {self.answer.status} Status\r\n{''.join(lines)}\r\n"
-                writer.write(head_out.encode() + self.answer.body)
+            body = await reader.readexactly(int(headers.get("content-length", "0")))
+            self.bodies.append(json.loads(body) if body else None)
+            if self.meanwhile is not None:
+                await self.meanwhile()
+            answer = self.script.pop(0) if self.script else self.answer
+            if answer.body or not answer.hangs:
+                own = {"content-length": len(answer.body), "connection": "close"}
+                lines = [f"{name}: {value}\r\n" for name, value in {**own, **answer.headers}.items()]
+                head_out = f"HTTP/1.1 {answer.status} Status\r\n{''.join(lines)}\r\n"
+                writer.write(head_out.encode() + answer.body)
                 await writer.drain()
-            if self.answer.hangs:
+            if answer.hangs:
                 await reader.read()
         except (ConnectionError, asyncio.IncompleteReadError):
             pass  # the caller has heard enough, or has gone before he said anything
