@@ -16,7 +16,7 @@ import httpx
 from catalog.wire.addresses import AddressRefused, Policy, resolve
 from catalog.wire.body import InvalidJson, read_json
 
-__all__ = ["Answer", "InvalidJson", "Limits", "NoAnswer", "Unreachable", "check_headers", "printable_url", "send"]
+__all__ = ["Answer", "InvalidJson", "Limits", "NoAnswer", "Refused", "TimedOut", "Unreachable", "printable_url", "send"]
 
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _VALUE = re.compile(r"(?:[!-~](?:[\t -~]*[!-~])?)?")
@@ -29,6 +29,14 @@ class NoAnswer(Exception):
 
 class Unreachable(NoAnswer):
     """No connection came about, or it broke."""
+
+
+class TimedOut(NoAnswer):
+    """The answer did not come to its end in time."""
+
+
+class Refused(NoAnswer):
+    """The address may not be called; the text says where the name leads, which is not for everybody."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,9 +93,9 @@ async def send(
             policy = Policy.from_env(os.environ, private=private)
             return await _exchange(shown, request, policy, limits)
     except TimeoutError:
-        raise NoAnswer(f"{shown} did not answer within {limits.timeout:g} s") from None
+        raise TimedOut(f"{shown} did not answer within {limits.timeout:g} s") from None
     except AddressRefused as refusal:
-        raise NoAnswer(f"{shown} may not be called: {refusal}") from None
+        raise Refused(f"{shown} may not be called: {refusal}") from None
     except (httpx.TransportError, httpx.InvalidURL, OSError, UnicodeError) as error:
         raise Unreachable(f"{shown} cannot be reached: {error}") from error
 
