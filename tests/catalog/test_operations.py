@@ -16,8 +16,8 @@ from catalog.app.models import (
     TaskAttempt,
     TaskStatus,
 )
-from catalog.running.endings import cancel_run
 from catalog.app.work import transaction
+from catalog.running.endings import cancel_run
 from kongflow.testing import enqueued
 from tests.catalog.servers import Answer, closed_port, http_endpoint
 from tests.catalog.stage import add_run, add_task, every, one, set_stage
@@ -63,7 +63,10 @@ async def test_an_answer_completes_the_task_and_the_run_goes_on(flow):
                 "headers": {
                     "X-Plain": " b ",
                     "Authorization": {"__redactedString": True, "strings": ["Bearer ", "!"], "interpolations": ["s3"]},
-                    **{"Host": "other", "Content-Length": "99", "Transfer-Encoding": "chunked", "Connection": "close"},
+                    "Host": "other",
+                    "Content-Length": "99",
+                    "Transfer-Encoding": "chunked",
+                    "Connection": "close",
                 },
             },
         )
@@ -190,7 +193,7 @@ async def test_loopback_may_be_called_in_development_only(flow, monkeypatch, kin
 
 
 async def test_a_slow_answer_is_tried_again_by_the_rule_for_it(flow, monkeypatch):
-    monkeypatch.setattr("catalog.running.fetching.time_limit", lambda params: 0.1)
+    monkeypatch.setattr("catalog.running.fetching.time_limit", lambda _params: 0.1)
     async with http_endpoint() as shop:
         shop.answer = Answer(hangs=True)
         once = await a_fetch(shop.url, timeout={"durationInMs": 1000})
