@@ -64,6 +64,14 @@ class Call:
         return value
 
 
+@dataclass(frozen=True, slots=True)
+class Versioned:
+    """An answer in the form of a version of the protocol, which its header names."""
+
+    version: str
+    body: Any
+
+
 async def read_body(request: Request) -> bytes:
     """Return the body. Raises: Problem where it is too large or too slow."""
     body = bytearray()

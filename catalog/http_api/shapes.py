@@ -83,7 +83,8 @@ def server_task(task: Task) -> dict[str, Any]:
 
 def cached_tasks(tasks: Sequence[Task]) -> dict[str, Any]:
     """Return completed tasks that the endpoint need not ask for, as many as fit, and the first of the others."""
-    left, cached = CACHED_CHARACTERS, []
+    left = CACHED_CHARACTERS
+    cached: list[dict[str, Any]] = []
     for task in tasks:
         shape = {
             "id": task.idempotency_key,
@@ -132,7 +133,7 @@ def task_tree(tasks: Sequence[Task], *, subtasks: bool, details: bool) -> list[d
         return list(shapes.values())
     for shape in shapes.values():
         shape["subtasks"] = []
-    roots = []
+    roots: list[dict[str, Any]] = []
     for task in tasks:
         parent = shapes.get(task.parent_id or "")
         (roots if parent is None else parent["subtasks"]).append(shapes[task.id])
