@@ -69,7 +69,7 @@ async def ingest(
         source=event.source,
         source_context=source_context,
         is_test=is_test,
-        external_account_id=await _account(work, environment_id, options.account_id),
+        external_account_id=await account_of(work, environment_id, options.account_id),
         **said,
     )
     record = await lock_event(work.session, **key)
@@ -113,7 +113,8 @@ def _deliver_at(options: SendOptions) -> datetime:
     return options.deliver_at or now() + timedelta(seconds=options.deliver_after or 0)
 
 
-async def _account(work: Work, environment_id: str, identifier: str | None) -> str | None:
+async def account_of(work: Work, environment_id: str, identifier: str | None) -> str | None:
+    """Return the id of an external account, which is added where there is none of this identifier."""
     if identifier is None:
         return None
     key = {"environment_id": environment_id, "identifier": identifier}

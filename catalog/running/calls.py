@@ -33,6 +33,9 @@ LIMITS = Limits(timeout=300.0)
 """Of a call; the task's own time limit leaves room for the rest."""
 
 
+ACTIONS = {ExecutionReason.PREPROCESS: "PREPROCESS_RUN", ExecutionReason.EXECUTE_JOB: "EXECUTE_JOB"}
+
+
 @dataclass(frozen=True, slots=True)
 class Call:
     """An execution that is about to be made. `lost`: its job was lost too often, and it is not made any more."""
@@ -83,7 +86,7 @@ async def make(call_: Call) -> Step:
         return Fail({"message": "The calls of this run broke down each time, without an answer that could be kept"})
     answer: Answer | NoAnswer
     try:
-        answer = await call(call_.target, call_.reason, call_.body, limits=LIMITS)
+        answer = await call(call_.target, ACTIONS[call_.reason], call_.body, limits=LIMITS)
     except NoAnswer as problem:
         answer = problem
     if call_.reason is ExecutionReason.PREPROCESS:

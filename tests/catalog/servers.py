@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from email import message_from_bytes, policy
 from email.message import EmailMessage
+from ssl import SSLContext
 from typing import Any
 
 from aiosmtpd.smtp import SMTP, Envelope, Session
@@ -16,7 +17,9 @@ from aiosmtpd.smtp import SMTP, Envelope, Session
 
 @dataclass
 class Answer:
-    """What the endpoint says. `hangs`: it takes the request and never answers."""
+    """What the endpoint says; headers win over its own. `hangs`: it does not come to an end, and without a body
+    not to a beginning.
+    """
 
     status: int = 200
     body: bytes = b""
@@ -54,13 +57,14 @@ class HttpEndpoint:
             if self.meanwhile is not None:
                 await self.meanwhile()
             answer = self.script.pop(0) if self.script else self.answer
+            if answer.body or not answer.hangs:
+                own = {"content-length": len(answer.body), "connection": "close"}
+                lines = [f"{name}: {value}\r\n" for name, value in {**own, **answer.headers}.items()]
+                head_out = f"HTTP/1.1 {answer.status} Status\r\n{''.join(lines)}\r\n"
+                writer.write(head_out.encode() + answer.body)
+                await writer.drain()
             if answer.hangs:
                 await reader.read()
-            else:
-                extra = "".join(f"{name}: {value}\r\n" for name, value in answer.headers.items())
-                head_out = f"HTTP/1.1 {answer.status} Status\r\ncontent-length: {len(answer.body)}\r\n"
-                writer.write(f"{head_out}{extra}connection: close\r\n\r\n".encode() + answer.body)
-                await writer.drain()
         except (ConnectionError, asyncio.IncompleteReadError):
             pass  # the caller has heard enough, or has gone before he said anything
         finally:
@@ -76,10 +80,10 @@ async def let_it_accept() -> None:
 
 
 @asynccontextmanager
-async def http_endpoint() -> AsyncIterator[HttpEndpoint]:
+async def http_endpoint(ssl: SSLContext | None = None) -> AsyncIterator[HttpEndpoint]:
     endpoint = HttpEndpoint()
-    server = await asyncio.start_server(endpoint.serve, "127.0.0.1", 0)
-    endpoint.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/api/trigger"
+    server = await asyncio.start_server(endpoint.serve, "127.0.0.1", 0, ssl=ssl)
+    endpoint.url = f"http{'s' if ssl else ''}://127.0.0.1:{server.sockets[0].getsockname()[1]}/api/trigger"
     async with server:
         yield endpoint
         await let_it_accept()
