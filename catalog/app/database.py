@@ -74,11 +74,24 @@ async def put(session: AsyncSession, model: type[Model], key: Mapping[str, objec
     """Update the row of this unique key, or add it, in one statement; return its id. An object of the session that
     shows the row keeps what it knew.
     """
-    table = cast("Table", model.__table__)
-    insert = postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
-    statement = insert(table).values(**key, **values)
+    table, statement = _insert(session, model, {**key, **values})
     changed = statement.on_conflict_do_update(index_elements=list(key), set_=values or key)
     return str((await session.execute(changed.returning(table.c.id))).scalar_one())
+
+
+async def add_once(session: AsyncSession, model: type[Model], key: Mapping[str, object], **values: object) -> bool:
+    """Add the row of this unique key where there is none; say whether it was added. Of two transactions that add it at
+    once, the second waits for the first and finds its row.
+    """
+    table, statement = _insert(session, model, {**key, **values})
+    added = statement.on_conflict_do_nothing(index_elements=list(key))
+    return (await session.execute(added.returning(table.c.id))).scalar_one_or_none() is not None
+
+
+def _insert(session: AsyncSession, model: type[Model], values: Mapping[str, object]) -> tuple[Table, Any]:
+    insert = postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
+    table = cast("Table", model.__table__)
+    return table, insert(table).values(**values)
 
 
 @lru_cache(maxsize=8)

@@ -15,6 +15,9 @@ from kongflow import Job, KongFlow
 Enqueue = Callable[..., Awaitable[Job]]
 """Add a job in the transaction: as `KongFlow.enqueue`, without `connection`."""
 
+Dequeue = Callable[[str], Awaitable[Job | None]]
+"""Cancel the waiting job of a key in the transaction: as `KongFlow.dequeue`, without `connection`."""
+
 
 @dataclass(frozen=True, slots=True)
 class Work:

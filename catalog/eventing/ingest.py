@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
 
-from catalog.app.database import put
+from catalog.app.database import add_once
 from catalog.app.models import EventRecord, ExternalAccount
 from catalog.app.models.base import now
-from catalog.app.work import Work
+from catalog.app.work import Dequeue, Work
+
+FIXED_BEFORE = timedelta(seconds=5)
+"""How long before its delivery an event can be changed by sending it again: as in Trigger.dev 2.3."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,40 +50,73 @@ async def ingest(
     source_context: Any = None,
     is_test: bool = False,
 ) -> EventRecord:
-    """Keep an event and enqueue its delivery; one whose id the environment knows is returned as it is."""
+    """Keep an event and enqueue its delivery. One whose id the environment knows is returned as it is; as long as it
+    is to be delivered in more than 5 seconds, its payload, context and time are changed to the new ones.
+    """
     options = options or SendOptions()
-    event_id = event.id or f"evt_{secrets.token_hex(12)}"
-    if event.id is not None and (known := await _known(work, environment_id, event_id)):
-        return known
-    record = EventRecord(
-        event_id=event_id,
+    key = {"event_id": event.id or f"evt_{secrets.token_hex(12)}", "environment_id": environment_id}
+    said = {
+        "payload": {} if event.payload is None else event.payload,
+        "context": {} if event.context is None else event.context,
+        "deliver_at": _deliver_at(options),
+    }
+    added = await add_once(
+        work.session,
+        EventRecord,
+        key,
         name=event.name,
         timestamp=event.timestamp or now(),
-        payload={} if event.payload is None else event.payload,
-        context={} if event.context is None else event.context,
         source=event.source,
         source_context=source_context,
-        deliver_at=_deliver_at(options),
         is_test=is_test,
-        environment_id=environment_id,
-        external_account_id=await _account(work, environment_id, options.account_id),
+        external_account_id=await account_of(work, environment_id, options.account_id),
+        **said,
     )
-    work.session.add(record)
-    await work.session.flush()
-    await work.enqueue("deliverEvent", {"id": record.id}, run_at=record.deliver_at)
+    record = await lock_event(work.session, **key)
+    if added or _may_change(record):
+        await _deliver_as(work, record, said)
     return record
 
 
-async def _known(work: Work, environment_id: str, event_id: str) -> EventRecord | None:
-    found = select(EventRecord).filter_by(environment_id=environment_id, event_id=event_id)
-    return (await work.session.scalars(found)).one_or_none()
+async def lock_event(session: AsyncSession, **key: object) -> EventRecord:
+    """Return the only event of these columns as it is now, locked: whoever delivers, changes or cancels it takes turns.
+
+    Raises: NoResultFound.
+    """
+    found = select(EventRecord).filter_by(**key).with_for_update(key_share=True)
+    return (await session.scalars(found, execution_options={"populate_existing": True})).one()
+
+
+async def cancel_event(record: EventRecord, dequeue: Dequeue) -> None:
+    """Cancel an event of the session: what waits to be delivered is not; one that was stays as it is."""
+    if record.delivered_at is None and record.cancelled_at is None:
+        record.cancelled_at = now()
+        await dequeue(_job_key(record))
+
+
+def _may_change(record: EventRecord) -> bool:
+    return record.delivered_at is None and record.cancelled_at is None and record.deliver_at >= now() + FIXED_BEFORE
+
+
+async def _deliver_as(work: Work, record: EventRecord, said: Mapping[str, Any]) -> None:
+    for column, value in said.items():
+        setattr(record, column, value)
+    await work.session.flush()
+    await work.enqueue("deliverEvent", {"id": record.id}, run_at=record.deliver_at, job_key=_job_key(record))
+
+
+def _job_key(record: EventRecord) -> str:
+    return f"event:{record.id}"
 
 
 def _deliver_at(options: SendOptions) -> datetime:
     return options.deliver_at or now() + timedelta(seconds=options.deliver_after or 0)
 
 
-async def _account(work: Work, environment_id: str, identifier: str | None) -> str | None:
+async def account_of(work: Work, environment_id: str, identifier: str | None) -> str | None:
+    """Return the id of an external account, which is added where there is none of this identifier."""
     if identifier is None:
         return None
-    return await put(work.session, ExternalAccount, {"environment_id": environment_id, "identifier": identifier})
+    key = {"environment_id": environment_id, "identifier": identifier}
+    await add_once(work.session, ExternalAccount, key)
+    return (await work.session.scalars(select(ExternalAccount.id).filter_by(**key))).one()

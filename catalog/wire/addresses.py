@@ -1,6 +1,6 @@
 """Addresses: which hosts may be called. URLs are the word of users, and may point into the platform's own network.
 
-The name is looked up once and the connection goes to the address that was checked, so that no second answer of a name
+A name is looked up once and the connection goes to an address that was checked, so that no second answer of a name
 server counts. A redirect is not followed; whoever follows one asks here again.
 """
 
@@ -18,9 +18,6 @@ Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 ALLOW, DENY = "ENDPOINT_ALLOW", "ENDPOINT_DENY"
 """Variables with networks, separated by commas: `10.1.0.0/16, ::1/128`."""
-
-TRANSLATED = (ipaddress.IPv6Network("64:ff9b::/96"), ipaddress.IPv6Network("64:ff9b:1::/48"))
-"""IPv6 addresses that stand for IPv4 ones (RFC 6052, RFC 8215); what they lead to is not ours to know."""
 
 
 class AddressRefused(Exception):
@@ -43,28 +40,31 @@ class Policy:
         return cls(_networks(env, ALLOW), _networks(env, DENY), private)
 
     def check(self, host: str, address: Address) -> None:
-        """Raise AddressRefused unless a host with this address may be called."""
-        plain = _plain(address)
-        if _in(plain, self.deny):
-            raise AddressRefused(f"{host} is {plain}, which {DENY} forbids")
-        if _in(plain, self.allow) or _is_public(plain):
+        """Raise AddressRefused unless a host with this address may be called.
+
+        An IPv6 address that carries an IPv4 one is judged as that one; `deny` holds for either.
+        """
+        target = _carried(address) or address
+        if _in(target, self.deny) or _in(address, self.deny):
+            raise AddressRefused(f"{host} is {target}, which {DENY} forbids")
+        if _in(target, self.allow) or _is_public(target):
             return
-        if self.private and (plain.is_loopback or plain.is_private) and not plain.is_link_local:
+        if self.private and _in(target, PRIVATE) and not _in(target, METADATA):
             return
-        raise AddressRefused(f"{host} is {plain}, which is no public address; {ALLOW} may list its network")
+        raise AddressRefused(f"{host} is {target}, which is no public address; {ALLOW} may list its network")
 
 
-async def resolve(host: str, port: int, policy: Policy) -> str:
-    """Return an address of a host that may be called. Every address of its name must be allowed.
+async def resolve(host: str, port: int, policy: Policy) -> tuple[str, ...]:
+    """Return the addresses of a host, in the order in which to try them. Each of them must be allowed.
 
     Raises: AddressRefused; OSError where the name leads nowhere.
     """
     loop = asyncio.get_running_loop()
     found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    addresses = [ipaddress.ip_address(str(each[4][0]).partition("%")[0]) for each in found]
+    addresses = tuple(dict.fromkeys(ipaddress.ip_address(str(each[4][0]).partition("%")[0]) for each in found))
     for address in addresses:
         policy.check(host, address)
-    return str(addresses[0])
+    return tuple(str(address) for address in addresses)
 
 
 def _networks(env: Mapping[str, str], name: str) -> tuple[Network, ...]:
@@ -74,11 +74,40 @@ def _networks(env: Mapping[str, str], name: str) -> tuple[Network, ...]:
         raise AddressRefused(f"{name} must list networks such as 10.1.0.0/16: {error}") from None
 
 
-def _plain(address: Address) -> Address:
-    """Return the IPv4 address that an IPv6 one only wraps, else the address itself."""
-    if isinstance(address, ipaddress.IPv6Address):
-        return address.ipv4_mapped or address.sixtofour or address
-    return address
+def _these(*networks: str) -> tuple[Network, ...]:
+    return tuple(ipaddress.ip_network(each) for each in networks)
+
+
+PRIVATE = _these("127.0.0.0/8", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "::1/128", "fc00::/7")
+"""Loopback and private networks, and nothing else that is not public: 0.0.0.0 is this host as well, under a name that
+a deny-list of loopback does not know.
+"""
+
+METADATA = _these("fd00:ec2::/32", "fd20:ce::/32")
+"""Where clouds keep credentials, within private networks. Elsewhere they are link-local, and so never private here."""
+
+GLOBAL_UNICAST = _these("2000::/3")
+"""All of IPv6 that was ever handed out."""
+
+SPECIAL = _these("192.0.0.0/24", "192.88.99.0/24", "3fff::/20", "5f00::/16")
+"""Not public either; older Pythons do not know it."""
+
+TRANSLATED = ipaddress.IPv6Network("64:ff9b::/96")
+"""IPv6 addresses that stand for the IPv4 one in their last four bytes (RFC 6052)."""
+
+COMPATIBLE = ipaddress.IPv6Network("::/96")
+"""The oldest way to write an IPv4 address as an IPv6 one (RFC 4291); `::` and `::1` are not meant."""
+
+
+def _carried(address: Address) -> ipaddress.IPv4Address | None:
+    """Return the IPv4 address that an IPv6 one leads to, if that is what it does."""
+    if isinstance(address, ipaddress.IPv4Address):
+        return None
+    if address.ipv4_mapped or address.sixtofour:
+        return address.ipv4_mapped or address.sixtofour
+    if address in TRANSLATED or (address in COMPATIBLE and int(address) > 1):
+        return ipaddress.IPv4Address(int(address) & 0xFFFF_FFFF)
+    return None
 
 
 def _in(address: Address, networks: Sequence[Network]) -> bool:
@@ -86,4 +115,6 @@ def _in(address: Address, networks: Sequence[Network]) -> bool:
 
 
 def _is_public(address: Address) -> bool:
-    return address.is_global and not address.is_multicast and not _in(address, TRANSLATED)
+    if address.is_multicast or not address.is_global or _in(address, SPECIAL):
+        return False
+    return address.version == 4 or _in(address, GLOBAL_UNICAST)

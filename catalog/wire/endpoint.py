@@ -17,7 +17,7 @@ USER_AGENT = "triggerdotdev-server/2.0.0"
 PROTOCOL_VERSION = "2023-09-29"
 """What endpoints of this protocol expect from a server, and answer with in `Trigger-Version`."""
 
-_UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]+")
+_UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,21 +38,20 @@ async def call(
     limits: Limits | None = None,
 ) -> Answer:
     """Call an endpoint, with a JSON body where there is one, and return its answer. Raises: NoAnswer."""
-    if not (target.api_key and target.api_key.isascii() and target.api_key.isprintable()):
+    if not (target.api_key.isascii() and target.api_key.isprintable() and target.api_key.strip()):
         raise NoAnswer("the API key of the environment is empty, or holds characters that no HTTP header can carry")
     sent = {
+        **(headers or {}),
         "x-trigger-api-key": target.api_key,
         "x-trigger-action": action,
         "x-trigger-version": PROTOCOL_VERSION,
         "user-agent": USER_AGENT,
         "accept": "application/json",
-        "accept-encoding": "identity",
-        **(headers or {}),
     }
     content = None
     if body is not None:
         sent["content-type"] = "application/json"
-        content = json.dumps(body, ensure_ascii=False).encode()
+        content = json.dumps(body).encode()
     return await send("POST", target.url, headers=sent, body=content, limits=limits, private=target.private)
 
 

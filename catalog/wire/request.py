@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import os
 import re
 import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
-from typing import Any, NoReturn
+from typing import Any
 
 import httpx
 
 from catalog.wire.addresses import AddressRefused, Policy, resolve
+from catalog.wire.body import InvalidJson, read_json
 
-_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
+__all__ = ["Answer", "InvalidJson", "Limits", "NoAnswer", "Refused", "TimedOut", "Unreachable", "printable_url", "send"]
+
+_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_VALUE = re.compile(r"(?:[!-~](?:[\t -~]*[!-~])?)?")
+"""Printable ASCII, no line break, nothing around it."""
 
 
 class NoAnswer(Exception):
@@ -27,8 +31,12 @@ class Unreachable(NoAnswer):
     """No connection came about, or it broke."""
 
 
-class InvalidJson(ValueError):
-    """A body is no JSON, or none that a database can keep."""
+class TimedOut(NoAnswer):
+    """The answer did not come to its end in time."""
+
+
+class Refused(NoAnswer):
+    """The address may not be called; the text says where the name leads, which is not for everybody."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,15 +62,8 @@ class Answer:
         return 200 <= self.status < 300
 
     def json(self) -> Any:
-        """Return the JSON. Raises: InvalidJson, also for what no database can keep: NaN, NUL, lone surrogates."""
-        try:
-            value = json.loads(self.body, parse_constant=_refuse_constant)
-            storable = not _UNSTORABLE.search("".join(_strings(value)))
-        except (ValueError, RecursionError):
-            raise InvalidJson("invalid JSON") from None
-        if not storable:
-            raise InvalidJson("text that cannot be stored: a NUL or a lone surrogate")
-        return value
+        """Return the JSON. Raises: InvalidJson, as `read_json` says."""
+        return read_json(self.body)
 
 
 async def send(
@@ -74,75 +75,87 @@ async def send(
     limits: Limits | None = None,
     private: bool = False,
 ) -> Answer:
-    """Send a request and return the answer, whatever its status. No redirect is followed, no proxy used.
+    """Send a request and return the answer, whatever its status. No redirect is followed, no proxy used, no answer
+    unpacked.
 
     `private`: loopback and private networks may be called too. Raises: NoAnswer.
     """
     limits = limits or Limits()
+    shown = printable_url(url)
+    check_headers(headers)
+    if not _TOKEN.fullmatch(method):
+        raise NoAnswer(f"{shown} cannot be called: the method is no word")
     try:
         async with asyncio.timeout(limits.timeout):
+            sent = httpx.Headers({"accept-encoding": "identity"})
+            sent.update(headers)
+            request = httpx.Request(method, url, headers=sent, content=body)
             policy = Policy.from_env(os.environ, private=private)
-            request = await _addressed(httpx.Request(method, url, headers=dict(headers), content=body), policy)
-            return await _exchange(url, request, limits)
+            return await _exchange(shown, request, policy, limits)
     except TimeoutError:
-        raise NoAnswer(f"{url} did not answer within {limits.timeout:g} s") from None
+        raise TimedOut(f"{shown} did not answer within {limits.timeout:g} s") from None
     except AddressRefused as refusal:
-        raise NoAnswer(f"{url} may not be called: {refusal}") from None
+        raise Refused(f"{shown} may not be called: {refusal}") from None
     except (httpx.TransportError, httpx.InvalidURL, OSError, UnicodeError) as error:
-        raise Unreachable(f"{url} cannot be reached: {error}") from error
+        raise Unreachable(f"{shown} cannot be reached: {error}") from error
 
 
-async def _addressed(request: httpx.Request, policy: Policy) -> httpx.Request:
-    """Point a request at the address that was checked; the certificate must still be that of the name.
+def printable_url(url: str) -> str:
+    """Return a URL as messages may show it: without the password, query and fragment, which are often secrets."""
+    start = re.split(r"[?#]", url, maxsplit=1)[0]
+    return "".join(c if c.isprintable() else " " for c in re.sub(r"//[^/]*@", "//", start))[:300]
 
-    As httpx documents: https://www.python-httpx.org/advanced/extensions/#sni_hostname
+
+def check_headers(headers: Mapping[str, str]) -> None:
+    """Raise NoAnswer for a header that could not be sent as it is, or as more than one. Its value is not shown."""
+    for name, value in headers.items():
+        if not _TOKEN.fullmatch(name):
+            raise NoAnswer("the name of a header is no word")
+        if not _VALUE.fullmatch(value):
+            raise NoAnswer(f"the header {name} holds characters that no HTTP header can carry")
+
+
+async def _exchange(shown: str, request: httpx.Request, policy: Policy, limits: Limits) -> Answer:
+    """Connect to the addresses of the host in turn, until one takes the request.
+
+    The certificate must be that of the name: https://www.python-httpx.org/advanced/extensions/#sni_hostname
     """
-    host = request.url.host
-    port = request.url.port or (443 if request.url.scheme == "https" else 80)
-    address = await resolve(host, port, policy)
-    request.url = request.url.copy_with(host=address)
-    request.extensions = {**request.extensions, "sni_hostname": host}
-    return request
-
-
-async def _exchange(url: str, request: httpx.Request, limits: Limits) -> Answer:
+    url = request.url
+    # In ASCII, and without the dot that ends an absolute name: neither certificates nor SNI know it.
+    name = url.raw_host.decode("ascii").removesuffix(".")
+    if url.scheme not in ("http", "https") or not name:
+        raise httpx.UnsupportedProtocol("it is no http or https URL")
+    if url.userinfo:
+        raise httpx.UnsupportedProtocol("it holds a password; a header is the place for one")
     timeout = httpx.Timeout(limits.timeout, connect=limits.connect_timeout)
-    request.extensions["timeout"] = timeout.as_dict()
-    async with httpx.AsyncClient(verify=_trusted(), trust_env=False, follow_redirects=False) as client:
-        response = await client.send(request, stream=True)
-        try:
-            body = bytearray()
-            # As it comes: a compressed answer, which nobody has asked for, could be a thousand times as long.
-            async for chunk in response.aiter_raw():
-                body += chunk
-                if len(body) > limits.max_bytes:
-                    raise NoAnswer(f"{url} answered with more than {limits.max_bytes:,} bytes")
-            return Answer(response.status_code, dict(response.headers), bytes(body))
-        finally:
-            await response.aclose()
+    request.extensions = {**request.extensions, "sni_hostname": name, "timeout": timeout.as_dict()}
+    failure: httpx.TransportError | None = None
+    async with httpx.AsyncClient(verify=trusted(), trust_env=False, follow_redirects=False) as client:
+        for address in await resolve(name, url.port or (443 if url.scheme == "https" else 80), policy):
+            request.url = url.copy_with(host=address)
+            try:
+                response = await client.send(request, stream=True)
+            except (httpx.ConnectError, httpx.ConnectTimeout) as error:
+                failure = error
+            else:
+                return await _read(shown, response, limits)
+    raise failure or httpx.ConnectError("it has no address")
+
+
+async def _read(shown: str, response: httpx.Response, limits: Limits) -> Answer:
+    try:
+        body = bytearray()
+        # As it comes: a compressed answer, which nobody has asked for, could be a thousand times as long.
+        async for chunk in response.aiter_raw():
+            body += chunk
+            if len(body) > limits.max_bytes:
+                raise NoAnswer(f"{shown} answered with more than {limits.max_bytes:,} bytes")
+        return Answer(response.status_code, dict(response.headers), bytes(body))
+    finally:
+        await response.aclose()
 
 
 @cache
-def _trusted() -> ssl.SSLContext:
+def trusted() -> ssl.SSLContext:
     """Return the authorities that certificates may come from; reading them takes longer than a request."""
     return httpx.create_ssl_context(trust_env=False)
-
-
-def _refuse_constant(name: str) -> NoReturn:
-    raise ValueError(name)
-
-
-def _strings(value: Any) -> list[str]:
-    """Return every text of a JSON value, keys included."""
-    found: list[str] = []
-    pending = [value]
-    while pending:
-        item = pending.pop()
-        if isinstance(item, str):
-            found.append(item)
-        elif isinstance(item, dict):
-            found.extend(item)
-            pending.extend(item.values())
-        elif isinstance(item, list):
-            pending.extend(item)
-    return found

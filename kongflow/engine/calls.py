@@ -32,6 +32,10 @@ class SyncCalls(Protocol):
         """Add a job inside the transaction of a plain Connection or Session."""
         ...
 
+    def dequeue_in(self, connection: object, key: str) -> Job | None:
+        """Cancel the waiting job of a key inside such a transaction."""
+        ...
+
     def progress(self, id: str, lease: int, value: str) -> bool:
         """Keep a running job's progress (JSON text); False where the lease is not his."""
         ...
@@ -69,6 +73,10 @@ class CallsOnLoop:
     def enqueue_in(self, connection: object, task: str, payload: Json, options: JobOptions) -> Job:
         """See SyncCalls.enqueue_in."""
         return self._client.enqueue_in(sync_connection(connection), task, payload, options)
+
+    def dequeue_in(self, connection: object, key: str) -> Job | None:
+        """See SyncCalls.dequeue_in."""
+        return self._client.dequeue_in(connection, key)
 
     def progress(self, id: str, lease: int, value: str) -> bool:
         """See SyncCalls.progress."""

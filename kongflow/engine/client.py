@@ -10,7 +10,7 @@ from typing import TypedDict
 from kongflow.core.catalog import Catalog
 from kongflow.core.job import Job, JobOptions, NewJob
 from kongflow.core.json import Json
-from kongflow.core.new_job import new_job
+from kongflow.core.new_job import check_job_key, new_job
 from kongflow.core.spelling import did_you_mean
 from kongflow.core.task import JobKeyMode
 from kongflow.engine.arguments import instant, integer, needed_text, text, texts
@@ -102,6 +102,10 @@ class Client:
         """As `enqueue_many`, in the caller's thread and inside the transaction of a connection that is not async."""
         prepared = self.prepare_many(additions)
         return self._store.insert_in(sync_connection(connection), prepared)
+
+    def dequeue_in(self, connection: object, key: str) -> Job | None:
+        """Cancel the waiting job of a key, in the caller's thread and inside the transaction of such a connection."""
+        return self._store.dequeue_in(sync_connection(connection), check_job_key(needed_text("a job key", key)))
 
 
 def job_options(given: Mapping[str, object] | EnqueueOptions) -> JobOptions:

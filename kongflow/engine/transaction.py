@@ -52,6 +52,12 @@ class JobTransaction:
         self.added = True
         return job
 
+    async def dequeue(self, key: str) -> Job | None:
+        """Cancel the waiting job of a key if this transaction commits, and return it, else None; a running one is left
+        alone. Raises: InvalidOption.
+        """
+        return await self.connection.run_sync(lambda connection: self._client.dequeue_in(connection, key))
+
     def result(self, value: Json) -> None:
         """Set the job's result; without it the result is null. Raises: InvalidResult, at once."""
         self._completion.result(value)
@@ -76,6 +82,12 @@ class SyncJobTransaction:
         job = self._calls.enqueue_in(self.connection, task, payload, job_options(options))
         self.added = True
         return job
+
+    def dequeue(self, key: str) -> Job | None:
+        """Cancel the waiting job of a key if this transaction commits, and return it, else None; a running one is left
+        alone. Raises: InvalidOption.
+        """
+        return self._calls.dequeue_in(self.connection, key)
 
     def result(self, value: Json) -> None:
         """Set the job's result; without it the result is null. Raises: InvalidResult, at once."""

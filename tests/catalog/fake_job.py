@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from types import SimpleNamespace
 from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -17,8 +18,16 @@ from catalog.app.database import begin
 @dataclass
 class FakeTransaction:
     connection: AsyncConnection
-    enqueue: Any
+    enqueued: list[tuple[str, Any, dict[str, Any]]] = field(default_factory=list)
+    dequeued: list[str] = field(default_factory=list)
     value: Any = None
+
+    async def enqueue(self, task: str, payload: Any = None, **options: Any) -> SimpleNamespace:
+        self.enqueued.append((task, payload, options))
+        return SimpleNamespace(run_at=options.get("run_at"), created=True)
+
+    async def dequeue(self, key: str) -> None:
+        self.dequeued.append(key)
 
     def result(self, value: Any) -> None:
         self.value = value
@@ -26,21 +35,21 @@ class FakeTransaction:
 
 @dataclass
 class FakeJob:
-    """`results` and `enqueued` are filled when the transaction commits, as in the real one."""
+    """`results`, `enqueued` and `dequeued` are filled when the transaction commits, as in the real one."""
 
     id: str = "17"
     created_at: datetime = datetime(2026, 1, 31, 12, 5, tzinfo=UTC)
     secrets: dict[str, str] = field(default_factory=lambda: {"smtp_password": ""})
     results: list[Any] = field(default_factory=list)
     enqueued: list[tuple[str, Any, dict[str, Any]]] = field(default_factory=list)
+    dequeued: list[str] = field(default_factory=list)
     logger: logging.Logger = field(default_factory=lambda: logging.getLogger("tests.catalog"))
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[FakeTransaction]:
         async with begin() as session:
-            transaction = FakeTransaction(await session.connection(), self.enqueue)
+            transaction = FakeTransaction(await session.connection())
             yield transaction
         self.results.append(transaction.value)
-
-    async def enqueue(self, task: str, payload: Any = None, **options: Any) -> None:
-        self.enqueued.append((task, payload, options))
+        self.enqueued += transaction.enqueued
+        self.dequeued += transaction.dequeued

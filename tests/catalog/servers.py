@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from email import message_from_bytes, policy
 from email.message import EmailMessage
+from ssl import SSLContext
 from typing import Any
 
 from aiosmtpd.smtp import SMTP, Envelope, Session
@@ -16,7 +17,9 @@ from aiosmtpd.smtp import SMTP, Envelope, Session
 
 @dataclass
 class Answer:
-    """What the endpoint says. `hangs`: it takes the request and never answers."""
+    """What the endpoint says; headers win over its own. `hangs`: it does not come to an end, and without a body
+    not to a beginning.
+    """
 
     status: int = 200
     body: bytes = b""
@@ -26,13 +29,22 @@ class Answer:
 
 @dataclass
 class HttpEndpoint:
+    """`answer` is what it says, after what `script` holds; `meanwhile` happens between a request and its answer."""
+
     url: str = ""
     answer: Answer = field(default_factory=Answer)
+    script: list[Answer] = field(default_factory=list)
+    meanwhile: Callable[[], Awaitable[object]] | None = None
     requests: list[tuple[str, dict[str, str]]] = field(default_factory=list)
+    bodies: list[Any] = field(default_factory=list)
     writers: list[asyncio.StreamWriter] = field(default_factory=list)
 
     def says(self, value: Any, status: int = 200) -> None:
         self.answer = Answer(status, json.dumps(value).encode())
+
+    def says_first(self, *values: Any) -> None:
+        """Say these in turn, and then what it says otherwise."""
+        self.script += [Answer(200, json.dumps(value).encode()) for value in values]
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.writers.append(writer)
@@ -40,13 +52,19 @@ class HttpEndpoint:
             head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
             headers = dict(line.lower().split(": ", 1) if ": " in line else (line, "") for line in head[1:] if line)
             self.requests.append((head[0], {name: value.strip() for name, value in headers.items()}))
-            if self.answer.hangs:
-                await reader.read()
-            else:
-                extra = "".join(f"{name}: {value}\r\n" for name, value in self.answer.headers.items())
-                head_out = f"HTTP/1.1 {self.answer.status} Status\r\ncontent-length: {len(self.answer.body)}\r\n"
-                writer.write(f"{head_out}{extra}connection: close\r\n\r\n".encode() + self.answer.body)
+            body = await reader.readexactly(int(headers.get("content-length", "0")))
+            self.bodies.append(json.loads(body) if body else None)
+            if self.meanwhile is not None:
+                await self.meanwhile()
+            answer = self.script.pop(0) if self.script else self.answer
+            if answer.body or not answer.hangs:
+                own = {"content-length": len(answer.body), "connection": "close"}
+                lines = [f"{name}: {value}\r\n" for name, value in {**own, **answer.headers}.items()]
+                head_out = f"HTTP/1.1 {answer.status} Status\r\n{''.join(lines)}\r\n"
+                writer.write(head_out.encode() + answer.body)
                 await writer.drain()
+            if answer.hangs:
+                await reader.read()
         except (ConnectionError, asyncio.IncompleteReadError):
             pass  # the caller has heard enough, or has gone before he said anything
         finally:
@@ -62,10 +80,10 @@ async def let_it_accept() -> None:
 
 
 @asynccontextmanager
-async def http_endpoint() -> AsyncIterator[HttpEndpoint]:
+async def http_endpoint(ssl: SSLContext | None = None) -> AsyncIterator[HttpEndpoint]:
     endpoint = HttpEndpoint()
-    server = await asyncio.start_server(endpoint.serve, "127.0.0.1", 0)
-    endpoint.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/api/trigger"
+    server = await asyncio.start_server(endpoint.serve, "127.0.0.1", 0, ssl=ssl)
+    endpoint.url = f"http{'s' if ssl else ''}://127.0.0.1:{server.sockets[0].getsockname()[1]}/api/trigger"
     async with server:
         yield endpoint
         await let_it_accept()

@@ -14,12 +14,16 @@ from catalog.app.models import (
     EventRecord,
     JobAlias,
     JobQueue,
+    JobRun,
     JobVersion,
     Model,
     Organization,
     Project,
     RegisteredJob,
+    RunStatus,
     RuntimeEnvironment,
+    Task,
+    TaskStatus,
 )
 
 T = TypeVar("T", bound=Model)
@@ -92,3 +96,40 @@ async def every(model: type[T], **columns: Any) -> list[T]:
     """Return the rows of a table with these values, in the order of their ids."""
     async with begin() as session:
         return list(await session.scalars(select(model).filter_by(**columns).order_by(model.id)))  # type: ignore[attr-defined]
+
+
+async def add_run(stage: Stage, status: RunStatus = RunStatus.PENDING, **columns: Any) -> str:
+    """Add a run for an event of its own, in any state, and return its id; one under way counts in its queue."""
+    async with begin() as session:
+        job = await session.get_one(RegisteredJob, stage.job)
+        job.last_number += 1
+        event = EventRecord(
+            event_id=f"evt_{job.last_number}", name="order.paid", payload={"id": "u1"}, environment_id=stage.environment
+        )
+        session.add(event)
+        await session.flush()
+        run = JobRun(
+            number=job.last_number,
+            status=status,
+            job_id=stage.job,
+            version_id=stage.version,
+            event_id=event.id,
+            endpoint_id=stage.endpoint,
+            environment_id=stage.environment,
+            queue_id=stage.queue,
+            **columns,
+        )
+        session.add(run)
+        if status.holds_slot:
+            (await session.get_one(JobQueue, stage.queue)).job_count += 1
+        await session.flush()
+        return run.id
+
+
+async def add_task(run_id: str, key: str = "k1", **columns: Any) -> str:
+    """Add a task of a run, RUNNING unless told otherwise, and return its id."""
+    async with begin() as session:
+        task = Task(run_id=run_id, **{"idempotency_key": key, "name": "step", "status": TaskStatus.RUNNING, **columns})
+        session.add(task)
+        await session.flush()
+        return task.id

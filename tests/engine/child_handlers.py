@@ -254,6 +254,12 @@ def commits(payload: Any, job: SyncJobContext) -> str:
     return "is not the result"
 
 
+def dequeues(payload: Any, job: SyncJobContext) -> None:
+    with job.transaction() as tx:
+        dequeued = tx.dequeue(payload["key"])
+        tx.result(None if dequeued is None else {"dequeued": dequeued.id})
+
+
 def commits_with_its_own_connection(payload: Any, job: SyncJobContext) -> None:
     engine = create_engine(payload["url"])
     with engine.begin() as connection:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -54,6 +55,17 @@ async def test_writes_jobs_and_the_end_are_committed_together(tmp_path: Path) ->
     assert (job.state, job.result, summary.succeeded) == (JobState.SUCCEEDED, {"charged": True}, 3)
     assert len(site.of(JobSucceeded)) == 3
     assert len(site.of(JobResultIgnored)) == 1
+
+
+async def test_a_waiting_job_is_dequeued_by_its_key(tmp_path: Path) -> None:
+    async with open_with_effects(tmp_path, child_handlers.dequeues) as site:
+        later = await site.enqueue("echo", job_key="k", run_at=timedelta(hours=1))
+        added = [await site.enqueue("work", {"key": key}) for key in ("k", "none")]
+        await site.run_all()
+        results = [(await site.job(id)).result for id in added]
+        assert (await site.job(later)).state is JobState.CANCELLED
+
+    assert results == [{"dequeued": later}, None]
 
 
 async def test_an_exception_inside_rolls_everything_back_and_fails_the_attempt(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -92,6 +93,39 @@ async def test_a_thread_has_the_same_in_plain_calls(tmp_path: Path) -> None:
         assert await children(site) == 3
 
     assert (job.state, job.result) == (JobState.SUCCEEDED, None)
+
+
+@pytest.mark.parametrize("in_thread", [True, False], ids=["thread", "coroutine"])
+async def test_a_waiting_job_is_dequeued_with_the_commit_and_not_by_a_rollback(tmp_path: Path, in_thread: bool) -> None:
+    found: list[str | None] = []
+
+    async def coroutine(payload: Any, job: JobContext) -> None:
+        async with job.transaction() as tx:
+            for key in ("k", "none", "mine"):
+                dequeued = await tx.dequeue(key)
+                found.append(dequeued and dequeued.id)
+            if payload:
+                raise ValueError("changed my mind")
+
+    def thread(payload: Any, job: SyncJobContext) -> None:
+        with job.transaction() as tx:
+            for key in ("k", "none", "mine"):
+                dequeued = tx.dequeue(key)
+                found.append(dequeued and dequeued.id)
+            if payload:
+                raise ValueError("changed my mind")
+
+    async with open_with_effects(tmp_path, thread if in_thread else coroutine) as site:
+        later = await site.enqueue("child", job_key="k", run_at=timedelta(hours=1))
+        await site.enqueue("work", {"raise": True}, job_key="mine")
+        await site.run_all()
+        assert (await site.job(later)).state is JobState.SCHEDULED
+        added = await site.enqueue("work", job_key="mine")
+        await site.run_all()
+        states = [(await site.job(id)).state for id in (later, added)]
+
+    assert states == [JobState.CANCELLED, JobState.SUCCEEDED], "the job's own key is that of a running job"
+    assert found == [later, None, None] * 2
 
 
 @pytest.mark.parametrize("in_thread", [True, False], ids=["thread", "coroutine"])

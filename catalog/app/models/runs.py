@@ -128,6 +128,7 @@ class JobRunExecution(Model):
     """One call of a run's endpoint, tried again up to `retry_limit` times. Delays in milliseconds."""
 
     __tablename__ = "job_run_executions"
+    __table_args__ = (Index(None, "status", "due_at"),)
 
     id: Mapped[str] = id_column("exe")
     reason: Mapped[ExecutionReason]

@@ -16,7 +16,9 @@ from sqlalchemy.engine import Connection
 from kongflow.core.catalog import DatabaseSettings
 from kongflow.core.job import Job, JobOptions
 from kongflow.core.json import Json, dump
+from kongflow.core.new_job import check_job_key
 from kongflow.core.task import Task
+from kongflow.engine.arguments import needed_text
 from kongflow.engine.children.channel import Channel
 from kongflow.engine.children.wire import Message, Say, job, new_job
 from kongflow.engine.result import result_text
@@ -43,6 +45,10 @@ class CallsToRunner:
         prepared = new_job(self._channel.ask("prepare", task=task, payload=_text(payload), options=options))
         (added,) = self._store.insert_in(caller, [prepared])
         return added
+
+    def dequeue_in(self, connection: object, key: str) -> Job | None:
+        """See SyncCalls.dequeue_in."""
+        return self._store.dequeue_in(sync_connection(connection), check_job_key(needed_text("a job key", key)))
 
     def progress(self, id: str, lease: int, value: str) -> bool:
         """See SyncCalls.progress."""

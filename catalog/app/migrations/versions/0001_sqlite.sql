@@ -392,6 +392,8 @@ create table job_run_executions (
 
 create index job_run_executions_run_id_ix on job_run_executions (run_id);
 
+create index job_run_executions_status_due_at_ix on job_run_executions (status, due_at);
+
 create table task_attempts (
     id varchar primary key,
     number integer not null,

@@ -1,8 +1,10 @@
-"""The wire: what is sent to an endpoint, and a clear word for everything that may come back."""
+"""INDEX_ENDPOINT: what is sent to an endpoint, and a clear word for everything that may come back."""
 
 import pytest
 
-from catalog.indexing.client import EndpointError, Limits, request_index
+from catalog.indexing.client import EndpointError, request_index
+from catalog.wire.endpoint import Target
+from catalog.wire.request import Limits
 from tests.catalog.servers import Answer, closed_port, http_endpoint
 
 pytestmark = pytest.mark.anyio
@@ -10,10 +12,14 @@ pytestmark = pytest.mark.anyio
 KEY = "tr_prod_0123456789"
 
 
+def at(url, key=KEY):
+    return Target(url, private=False, api_key=key)
+
+
 async def refusal(endpoint, answer, limits=None):
     endpoint.answer = answer
     with pytest.raises(EndpointError) as caught:
-        await request_index(endpoint.url, KEY, limits)
+        await request_index(at(endpoint.url), limits)
     return str(caught.value)
 
 
@@ -21,7 +27,7 @@ async def test_the_request_is_a_post_without_a_body_with_the_headers_of_the_prot
     async with http_endpoint() as endpoint:
         endpoint.says({"jobs": []})
 
-        assert await request_index(endpoint.url, KEY) == {"jobs": []}
+        assert await request_index(at(endpoint.url)) == {"jobs": []}
 
     ((line, headers),) = endpoint.requests
     assert line == "POST /api/trigger HTTP/1.1"
@@ -75,7 +81,7 @@ async def test_a_closed_port_is_told():
     url = f"http://127.0.0.1:{await closed_port()}/api/trigger"
 
     with pytest.raises(EndpointError) as caught:
-        await request_index(url, KEY)
+        await request_index(at(url))
 
     assert str(caught.value) == f"Could not connect to endpoint {url}"
 
@@ -83,7 +89,7 @@ async def test_a_closed_port_is_told():
 @pytest.mark.parametrize("url", ["ftp://127.0.0.1/x", "nonsense", "http://", "http://[::1", "http://127.0.0.1:port/"])
 async def test_a_url_that_leads_nowhere_is_told(url):
     with pytest.raises(EndpointError, match="Could not connect to endpoint"):
-        await request_index(url, KEY)
+        await request_index(at(url))
 
 
 @pytest.mark.parametrize(
@@ -114,11 +120,11 @@ async def test_an_endpoint_that_never_answers_is_left_after_the_time_limit():
     assert text == f"Endpoint {endpoint.url} did not answer within 0.2 s"
 
 
-@pytest.mark.parametrize("key", ["", "tr_prod_ü", "tr_prod\r\nx-evil: 1"])
+@pytest.mark.parametrize("key", ["", " ", "tr_prod_ü", "tr_prod\r\nx-evil: 1"])
 async def test_a_key_that_no_header_can_carry_is_not_sent_and_not_shown(key):
     async with http_endpoint() as endpoint:
         with pytest.raises(EndpointError, match="no HTTP header can carry") as caught:
-            await request_index(endpoint.url, key)
+            await request_index(at(endpoint.url, key))
 
         assert endpoint.requests == []
-    assert not key or key not in str(caught.value)
+    assert not key.strip() or key not in str(caught.value)

@@ -1,0 +1,124 @@
+"""A call of the API: who makes it, what it says, and the transaction that it may write in."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from jsonschema import Draft202012Validator
+from jsonschema.exceptions import best_match
+from starlette.requests import ClientDisconnect, Request
+
+from catalog.app.work import Work, transaction
+from catalog.http_api.callers import Caller
+from catalog.http_api.problems import Problem, not_found
+from catalog.wire.body import InvalidJson, read_json
+from catalog.wire.times import read_time
+from kongflow import Job, KongFlow
+
+MAX_BODY = 10 << 20
+"""Bytes: an output of 3 MB as a text in JSON can be three times as long."""
+
+READ_TIMEOUT = 30.0
+"""Seconds that the body of a request may take to come in."""
+
+MAX_KEY = 512
+"""Characters of a key that an index holds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One request. `body` has the shape that its route asks for."""
+
+    flow: KongFlow
+    request: Request
+    caller: Caller
+    body: Any
+
+    def transaction(self) -> AbstractAsyncContextManager[Work]:
+        """Open the transaction of this call."""
+        return transaction(self.flow)
+
+    async def dequeue(self, work: Work, key: str) -> Job | None:
+        """Cancel the waiting job of a key in the transaction of this call."""
+        return await self.flow.dequeue(key, connection=await work.session.connection())
+
+    def path(self, name: str) -> str:
+        """Return a part of the path. Raises: Problem where nothing can have this name."""
+        value: str = self.request.path_params[name]
+        if len(value) > MAX_KEY or "\0" in value or not value.isprintable():
+            raise not_found("It was")
+        return value
+
+    def header(self, name: str) -> str:
+        """Return a header, or nothing. Raises: Problem where no database could keep it."""
+        value = self.request.headers.get(name, "").strip()
+        if len(value) > MAX_KEY or (value and not value.isprintable()):
+            raise Problem(400, f"Invalid header {name}: at most {MAX_KEY} printable characters")
+        return value
+
+
+@dataclass(frozen=True, slots=True)
+class Versioned:
+    """An answer in the form of a version of the protocol, which its header names."""
+
+    version: str
+    body: Any
+
+
+async def read_body(request: Request) -> bytes:
+    """Return the body. Raises: Problem where it is too large or too slow."""
+    body = bytearray()
+    try:
+        async with asyncio.timeout(READ_TIMEOUT):
+            async for chunk in _chunks(request):
+                body += chunk
+                if len(body) > MAX_BODY:
+                    raise Problem(413, f"The body must be less than {MAX_BODY >> 20} MB")
+    except TimeoutError:
+        raise Problem(408, "The body did not come to its end in time") from None
+    except ClientDisconnect:
+        raise Problem(400, "The body did not come to its end") from None
+    return bytes(body)
+
+
+async def _chunks(request: Request) -> AsyncIterator[bytes]:
+    said = request.headers.get("content-length", "")
+    if said.isdecimal() and int(said[:20]) > MAX_BODY:
+        raise Problem(413, f"The body must be less than {MAX_BODY >> 20} MB")
+    async for chunk in request.stream():
+        yield chunk
+
+
+def parse(body: bytes, shape: str, refused: int) -> Any:
+    """Return a JSON body that has a shape of bodies.schema.json. Raises: Problem of the status `refused`."""
+    try:
+        value = read_json(body)
+    except InvalidJson as problem:
+        raise Problem(refused, f"Invalid request body: {problem}") from None
+    error = best_match(_validator(shape).iter_errors(value))
+    if error is not None:
+        raise Problem(refused, f"Invalid request body: {error.json_path}: {error.message[:300]}")
+    return value
+
+
+def instant(value: Any, place: str, refused: int) -> Any:
+    """Return a time of a body, or None where there is none. Raises: Problem of the status `refused`."""
+    if value is None:
+        return None
+    try:
+        return read_time(value)
+    except ValueError as problem:
+        raise Problem(refused, f"Invalid request body: {place}: {problem}") from None
+
+
+@cache
+def _validator(shape: str) -> Draft202012Validator:
+    schema = json.loads((Path(__file__).parent / "bodies.schema.json").read_text())
+    return Draft202012Validator({"$ref": f"#/$defs/{shape}", "$defs": schema["$defs"]})

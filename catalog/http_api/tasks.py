@@ -1,0 +1,160 @@
+"""Tasks and statuses of a run, as its endpoint tells of them while it runs."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import and_, or_, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from catalog.app.models import JobRun, Task, TaskStatus
+from catalog.http_api.call import Call, Versioned, instant
+from catalog.http_api.problems import Problem, not_found
+from catalog.http_api.shapes import cached_tasks, server_task, status_record, time
+from catalog.running.endings import lock_run
+from catalog.running.tasks import NewTask, UnknownParent, begin_task, complete_task, fail_task, find_task, set_status
+from catalog.wire.body import InvalidJson, read_json
+
+LAZY_CACHE, SERIALIZED_OUTPUT = "2023-09-29", "2023-11-01"
+"""Values of `trigger-version`: answers bring completed tasks along; an output is a text in JSON."""
+
+MAX_OUTPUT = 3 << 20
+"""Characters of the output of a task."""
+
+PAGE = 250
+"""Completed tasks that one answer looks at: as in Trigger.dev 2.3."""
+
+logger = logging.getLogger(__name__)
+
+
+async def begin(call: Call) -> Any:
+    """Begin a task, or answer with the one that has this key already."""
+    key = call.header("idempotency-key")
+    if not key:
+        raise Problem(400, "Invalid or Missing idempotency key")
+    new = _new_task(key, call.body)
+    async with call.transaction() as work:
+        run = await run_of(work.session, call)
+        try:
+            task = await begin_task(work, run, new)
+        except UnknownParent as problem:
+            raise Problem(400, f"Invalid request body: $.parentId: {problem}") from None
+        if call.header("trigger-version") != LAZY_CACHE:
+            return server_task(task)
+        answer: dict[str, Any] = {"task": server_task(task)}
+        if cursor := call.header("x-cached-tasks-cursor"):
+            answer["cachedTasks"] = cached_tasks(await _completed_from(work.session, run, cursor))
+        return Versioned(LAZY_CACHE, answer)
+
+
+async def complete(call: Call) -> Any:
+    """Complete a task; one that has ended is answered as it is."""
+    output = _output(call)
+    async with call.transaction() as work:
+        task = await _task_of(work.session, call)
+        complete_task(task, output, _properties(call.body.get("properties")))
+        return server_task(task)
+
+
+async def fail(call: Call) -> Any:
+    """Fail a task; one that has ended is answered as it is."""
+    async with call.transaction() as work:
+        task = await _task_of(work.session, call)
+        fail_task(task, call.body["error"])
+        return server_task(task)
+
+
+async def set_state(call: Call) -> Any:
+    """Keep what a run says of itself under a key."""
+    said = {name: call.body[name] for name in ("label", "state", "data") if call.body.get(name) is not None}
+    async with call.transaction() as work:
+        record = await set_status(work.session, await run_of(work.session, call), call.path("key"), said)
+        return status_record(record) | {"createdAt": time(record.created_at), "updatedAt": time(record.updated_at)}
+
+
+async def log(call: Call) -> Any:
+    """Log what a run says."""
+    said = {name: call.body[name] for name in ("level", "message", "data") if name in call.body}
+    async with call.transaction() as work:
+        run = await run_of(work.session, call)
+    # As JSON, so that nothing of it can pass for a line of ours.
+    level = {"WARN": "WARNING"}.get(said["level"], said["level"])
+    logger.log(logging.getLevelNamesMapping()[level], "run %s: %s", run.id, json.dumps(said))
+    return said
+
+
+async def run_of(session: AsyncSession, call: Call) -> JobRun:
+    """Return the run of the path, locked. Raises: Problem where it is not the caller's."""
+    run = await lock_run(session, call.path("run"))
+    if run is None or run.environment_id != call.caller.environment_id:
+        raise not_found("Run")
+    return run
+
+
+async def _task_of(session: AsyncSession, call: Call) -> Task:
+    task = await find_task(session, await run_of(session, call), call.path("task"))
+    if task is None:
+        raise not_found("Task")
+    return task
+
+
+async def _completed_from(session: AsyncSession, run: JobRun, cursor: str) -> Sequence[Task]:
+    """Return the completed tasks of a run from this one on, in the order in which they were begun."""
+    first = (await session.scalars(select(Task).filter_by(run_id=run.id, id=cursor))).one_or_none()
+    if first is None:
+        return []
+    later = or_(Task.created_at > first.created_at, and_(Task.created_at == first.created_at, Task.id >= first.id))
+    done = select(Task).where(Task.run_id == run.id, Task.status == TaskStatus.COMPLETED, Task.noop.is_(False), later)
+    return (await session.scalars(done.order_by(Task.created_at, Task.id).limit(PAGE))).all()
+
+
+def _new_task(key: str, body: dict[str, Any]) -> NewTask:
+    if (body.get("callback") or {}).get("enabled"):
+        raise Problem(400, "Invalid request body: $.callback: tasks with a callback URL are not supported")
+    names = {
+        "name": "name",
+        "displayKey": "display_key",
+        "noop": "noop",
+        "icon": "icon",
+        "description": "description",
+        "operation": "operation",
+        "connectionKey": "connection_key",
+        "parentId": "parent_id",
+        "parallel": "parallel",
+        "params": "params",
+        "redact": "redact",
+        "style": "style",
+    }
+    return NewTask(
+        key=key,
+        delay_until=instant(body.get("delayUntil"), "$.delayUntil", 400),
+        properties=_properties(body.get("properties")),
+        **{ours: body[theirs] for theirs, ours in names.items() if body.get(theirs) is not None},
+    )
+
+
+def _properties(said: Any) -> Any:
+    """Return those that can be shown."""
+    return said and [each for each in said if isinstance(each.get("label"), str) and isinstance(each.get("text"), str)]
+
+
+def _output(call: Call) -> Any:
+    """Return the output of a task that is completed. Raises: Problem."""
+    output = call.body.get("output")
+    if call.header("trigger-version") != SERIALIZED_OUTPUT:
+        if len(json.dumps(output, ensure_ascii=False)) > MAX_OUTPUT:
+            raise Problem(400, "Output must be less than 3MB")
+        return output
+    if output is None:
+        return None
+    if not isinstance(output, str):
+        raise Problem(400, "Invalid request body: $.output: it must be a text in JSON")
+    if len(output) > MAX_OUTPUT:
+        raise Problem(400, "Output must be less than 3MB")
+    try:
+        return read_json(output) if output else None
+    except InvalidJson as problem:
+        raise Problem(400, f"Invalid request body: $.output: {problem}") from None

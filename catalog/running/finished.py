@@ -1,0 +1,60 @@
+"""What follows the end of a run: the next run of its queue, and the events that its output sends."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from jsonschema import Draft202012Validator
+
+from catalog.app.models import JobRun, RunStatus
+from catalog.app.work import Work
+from catalog.eventing.ingest import RawEvent, SendOptions, ingest
+
+SCHEMA = Path(__file__).parent / "events.schema.json"
+
+
+async def run_finished(work: Work, run_id: str) -> int | None:
+    """Wake the queue of a run that has ended, send its events, and return how many; None where there is no such run."""
+    run = await work.session.get(JobRun, run_id)
+    if run is None:
+        return None
+    await work.enqueue("startQueuedRuns", {"id": run.queue_id})
+    events, options = events_of(run.output) if run.status is RunStatus.SUCCESS else ([], None)
+    for event in events:
+        await ingest(work, run.environment_id, event, options)
+    return len(events)
+
+
+def events_of(output: Any) -> tuple[list[RawEvent], SendOptions | None]:
+    """Return the events that an output sends: `{"events": […], "options": {…}}`. Any other output sends none."""
+    if not _validator().is_valid(output):
+        return [], None
+    try:
+        return [_event(each) for each in output["events"]], _options(output.get("options") or {})
+    except (ValueError, OverflowError):  # it looks like an instant, and is none
+        return [], None
+
+
+def _event(value: Mapping[str, Any]) -> RawEvent:
+    known = {key: value[key] for key in ("id", "source") if key in value}
+    return RawEvent(
+        value["name"], value.get("payload"), value.get("context"), timestamp=_instant(value.get("timestamp")), **known
+    )
+
+
+def _options(value: Mapping[str, Any]) -> SendOptions:
+    return SendOptions(_instant(value.get("deliverAt")), value.get("deliverAfter"), value.get("accountId"))
+
+
+def _instant(text: str | None) -> datetime | None:
+    return None if text is None else datetime.fromisoformat(text).astimezone(UTC)
+
+
+@cache
+def _validator() -> Draft202012Validator:
+    return Draft202012Validator(json.loads(SCHEMA.read_text()))

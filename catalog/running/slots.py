@@ -1,0 +1,20 @@
+"""The slots of a job's queue: as many runs as it allows are under way at once, counted in `job_count`."""
+
+from __future__ import annotations
+
+from sqlalchemy import update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from catalog.app.models import JobQueue
+
+
+async def take_slot(session: AsyncSession, queue_id: str) -> bool:
+    """Take a slot, unless all are taken. Whoever takes or frees one holds the queue's row until he commits."""
+    free = JobQueue.job_count < JobQueue.max_jobs
+    taken = update(JobQueue).where(JobQueue.id == queue_id, free).values(job_count=JobQueue.job_count + 1)
+    return (await session.execute(taken.returning(JobQueue.id))).first() is not None
+
+
+async def free_slot(session: AsyncSession, queue_id: str) -> None:
+    """Give a slot back. That a run does so once is its own status's business."""
+    await session.execute(update(JobQueue).where(JobQueue.id == queue_id).values(job_count=JobQueue.job_count - 1))

@@ -1,0 +1,73 @@
+"""The handlers of the run engine: startRun, performRunExecution, runFinished, startQueuedRuns, recoverExecutions,
+connectionCreated and missingConnectionCreated.
+"""
+
+from __future__ import annotations
+
+from typing import Any, TypedDict
+
+from catalog.app.database import begin
+from catalog.app.work import working
+from catalog.running import connections, executions, finished, start
+from catalog.running.calls import make, prepare
+from catalog.running.conclude import conclude
+from kongflow import GiveUp, JobContext
+
+
+class Reference(TypedDict):
+    """The payload of a task that is about one row."""
+
+    id: str
+
+
+async def start_run(payload: Reference, job: JobContext) -> None:
+    """Start a run, or let it wait for a slot of its queue or for a connection. Doing it twice does no harm."""
+    async with job.transaction() as tx, working(tx.connection, tx.enqueue) as work:
+        tx.result({"status": await start.start_run(work, payload["id"])})
+
+
+async def perform_run_execution(payload: Reference, job: JobContext) -> None:
+    """Call the endpoint of a run, and write what its answer means together with the end of this job.
+
+    The service tries again by itself: a call that was cut off is made anew, in the same attempt of its execution.
+    """
+    async with begin() as session:
+        call = await prepare(session, payload["id"])
+    if call is None:
+        return
+    step = await make(call)
+    async with job.transaction() as tx, working(tx.connection, tx.enqueue) as work:
+        await conclude(work, call, step)
+
+
+async def run_finished(payload: Reference, job: JobContext) -> None:
+    """Wake the queue of a run that has ended, and send the events of its output."""
+    async with job.transaction() as tx, working(tx.connection, tx.enqueue) as work:
+        sent = await finished.run_finished(work, payload["id"])
+        if sent is None:
+            raise GiveUp(f"there is no run {payload['id']!r}")
+        tx.result({"events": sent})
+
+
+async def start_queued_runs(payload: Reference, job: JobContext) -> None:
+    """Start the run that has waited longest, where its queue has a free slot."""
+    async with job.transaction() as tx, working(tx.connection, tx.enqueue) as work:
+        tx.result({"run": await start.start_queued_runs(work, payload["id"])})
+
+
+async def recover_executions(_payload: Any, job: JobContext) -> None:
+    """Enqueue anew the calls of executions whose job is gone."""
+    async with job.transaction() as tx, working(tx.connection, tx.enqueue) as work:
+        tx.result({"recovered": await executions.recover(work)})
+
+
+async def connection_created(payload: Reference, job: JobContext) -> None:
+    """Start every run that waited for a connection."""
+    async with job.transaction() as tx, working(tx.connection, tx.enqueue) as work:
+        tx.result({"runs": await connections.announce_connection(work, payload["id"])})
+
+
+async def missing_connection_created(payload: Reference, job: JobContext) -> None:
+    """Tell a project which connection its runs wait for."""
+    async with job.transaction() as tx, working(tx.connection, tx.enqueue) as work:
+        await connections.announce_missing(work, payload["id"])
