@@ -32,6 +32,7 @@ class Platform:
         self.ledger = folder / "ledger"
         self.ledger.touch()
         self.api_url = f"http://127.0.0.1:{free_port()}"
+        self.shop_url = ""
         self.processes: list[subprocess.Popen[bytes]] = []
 
     # --- processes ---
@@ -55,12 +56,12 @@ class Platform:
 
     def start_runner(self) -> subprocess.Popen[bytes]:
         """Start a runner."""
-        return self.start("runner", [sys.executable, "-m", "kongflow.cli.main", "run"])
+        return self.start("runner", [sys.executable, "-m", "kongflow", "run"])
 
-    def start_shop(self) -> str:
-        """Start the shop, and return its URL when it answers."""
+    def start_shop(self) -> None:
+        """Start the shop, and return when it listens."""
         port = free_port()
-        url = f"http://127.0.0.1:{port}/api/trigger"
+        self.shop_url = f"http://127.0.0.1:{port}"
         self.start(
             "shop",
             ["node", "shop.mjs", str(port)],
@@ -69,8 +70,7 @@ class Platform:
             TRIGGER_API_URL=self.api_url,
             LEDGER=str(self.ledger),
         )
-        self.wait_for("the shop", lambda: self._answers(url))
-        return url
+        self.wait_for("the shop", lambda: "ready" in self.logs())
 
     def stop(self) -> None:
         """Kill everything that still runs."""

@@ -127,5 +127,6 @@ client.defineJob({
 });
 
 const app = express();
+app.get("/stock", (_request, response) => response.json({ left: 3 }));
 app.use(createMiddleware(client));
 app.listen(Number(process.argv[2]), "127.0.0.1", () => console.log("ready"));
