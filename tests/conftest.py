@@ -30,6 +30,7 @@ LONG = (
     "cli/test_shell.py",
     "cli/test_unread_output.py",
     "catalog/test_session.py",
+    "catalog/test_recovery.py",
     "engine/test_processes.py",
     "engine/test_child",
     "store/test_model.py",

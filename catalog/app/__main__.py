@@ -1,4 +1,4 @@
-"""`python -m catalog.app`: create the application's tables, register an endpoint, see what was indexed."""
+"""`python -m catalog.app`: create the application's tables, register an endpoint, see what was indexed, steer runs."""
 
 from __future__ import annotations
 
@@ -17,11 +17,16 @@ from catalog.app.endpoints import (
 )
 from catalog.app.migrate import TablesMissing
 from catalog.app.models import EnvironmentType
+from catalog.app.run_commands import runs, test
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 def main() -> None:
     """The application's tables, in the database of kongflow.yaml (KONGFLOW_DATABASE_URL)."""
+
+
+main.add_command(runs)
+main.add_command(test)
 
 
 @main.command("create-tables")

@@ -1,0 +1,193 @@
+"""Calls that are cut off: the process dies, or the handler breaks, and the run goes on all the same."""
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from sqlalchemy import update
+
+from catalog import PROJECT, runs
+from catalog.app.database import begin
+from catalog.app.models import ExecutionStatus, JobQueue, JobRun, JobRunExecution, RunStatus
+from catalog.app.work import transaction
+from catalog.running.executions import add_execution, recover
+from kongflow.testing import enqueued
+from tests.catalog import run_answers as said
+from tests.catalog.servers import http_endpoint
+from tests.catalog.stage import add_run, one, set_stage
+
+pytestmark = pytest.mark.anyio
+LONG_AGO = datetime(2026, 1, 31, tzinfo=UTC)
+
+
+async def begin_run(flow, url="http://127.0.0.1:9/api/trigger"):
+    run_id = await add_run(await set_stage(url), RunStatus.STARTED)
+    async with transaction(flow) as work:
+        await add_execution(work, run_id)
+
+
+async def make_calls(flow):
+    await flow.run(queues=["runs:*"], until_idle=True)
+
+
+async def overdue():
+    async with begin() as session:
+        await session.execute(update(JobRunExecution).values(due_at=LONG_AGO))
+
+
+async def look(flow):
+    """Let recoverExecutions look for what is overdue, as a service, and return how many calls were enqueued anew."""
+    async with transaction(flow) as work:
+        return await recover(work)
+
+
+async def calls(flow):
+    return [job.state for job in await enqueued(flow, "performRunExecution")]
+
+
+@pytest.fixture
+def broken(monkeypatch):
+    """Let every conclusion break, as when the database has gone."""
+
+    async def conclude(*_arguments):
+        raise ConnectionError("the database is gone")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(runs, "conclude", conclude)
+        yield patch
+
+
+async def test_a_call_whose_process_is_killed_is_made_again_in_the_same_attempt(flow):
+    async with http_endpoint() as endpoint:
+        reached = asyncio.Event()
+
+        async def never_answer():
+            reached.set()
+            await asyncio.Event().wait()
+
+        endpoint.says(said.SUCCESS)
+        endpoint.meanwhile = never_answer
+        await begin_run(flow, endpoint.url)
+        with subprocess.Popen(
+            [sys.executable, "-m", "kongflow", "run"], cwd=PROJECT, env=os.environ, stderr=subprocess.DEVNULL
+        ) as process:
+            await asyncio.wait_for(reached.wait(), 60)
+            process.send_signal(signal.SIGKILL)
+
+        assert (await one(JobRunExecution)).status is ExecutionStatus.STARTED
+        endpoint.meanwhile = None
+        flow.store.advance(60)
+        (job,) = await enqueued(flow, "performRunExecution")
+        async with flow.running(queues=["runs:*"]):
+            job = await flow.wait(job.id, timeout=60)
+
+    assert (job.state, job.attempt, job.claims) == ("succeeded", 1, 2)
+    assert (await one(JobRun)).status is RunStatus.SUCCESS
+    assert (await one(JobRunExecution)).retry_count == 0
+    assert (await one(JobQueue)).job_count == 0
+    assert len(endpoint.bodies) == 2
+
+
+async def test_a_call_whose_job_has_failed_is_made_again_when_it_is_overdue(flow, broken):
+    async with http_endpoint() as endpoint:
+        endpoint.says(said.SUCCESS)
+        await begin_run(flow, endpoint.url)
+        await make_calls(flow)
+        assert await calls(flow) == ["failed"]
+        assert (await one(JobRunExecution)).status is ExecutionStatus.STARTED
+        assert await look(flow) == 0, "it may still be under way"
+
+        broken.undo()
+        await overdue()
+        await flow.enqueue("recoverExecutions")
+        await flow.run(queues=["*"], until_idle=True)
+
+    (job,) = await enqueued(flow, "recoverExecutions")
+    assert job.result == {"recovered": 1}
+    assert (await calls(flow)) == ["failed", "succeeded"]
+    assert (await one(JobRun)).status is RunStatus.SUCCESS
+
+
+async def test_a_call_that_always_breaks_its_job_ends_at_the_limit(flow, broken):
+    async with http_endpoint() as endpoint:
+        endpoint.says(said.SUCCESS)
+        await begin_run(flow, endpoint.url)
+        for _ in range(11):
+            await make_calls(flow)
+            await overdue()
+            assert await look(flow) == 1
+        assert len(endpoint.bodies) == 11
+        broken.undo()
+        await make_calls(flow)
+
+    assert len(endpoint.bodies) == 11
+    run = await one(JobRun)
+    assert run.status is RunStatus.FAILURE
+    assert run.output["message"].startswith("The calls of this run broke down each time")
+    assert (await one(JobQueue)).job_count == 0
+
+
+async def test_a_call_that_waits_for_its_time_or_its_queue_keeps_its_job(flow):
+    await begin_run(flow)
+    await overdue()
+
+    assert await look(flow) == 0
+    assert len(await calls(flow)) == 1
+
+
+async def test_a_call_that_is_under_way_keeps_its_job(flow):
+    async with http_endpoint() as endpoint:
+        found = []
+
+        async def meanwhile():
+            await overdue()
+            found.append(await look(flow))
+
+        endpoint.says(said.SUCCESS)
+        endpoint.meanwhile = meanwhile
+        await begin_run(flow, endpoint.url)
+        await make_calls(flow)
+
+    assert found == [0]
+    assert await calls(flow) == ["succeeded"]
+
+
+async def test_a_call_whose_job_somebody_cancelled_is_made_all_the_same(flow):
+    await begin_run(flow)
+    (job,) = await enqueued(flow, "performRunExecution")
+    await flow.cancel(job.id)
+    await overdue()
+
+    assert await look(flow) == 1
+
+
+async def test_what_was_looked_at_lets_others_go_first(flow):
+    await begin_run(flow)
+    await overdue()
+    await look(flow)
+
+    assert datetime.now(UTC) - (await one(JobRunExecution)).due_at < timedelta(minutes=5)
+    assert await look(flow) == 0
+
+
+async def test_an_execution_that_has_ended_is_not_called_again(flow):
+    async with http_endpoint() as endpoint:
+        endpoint.says(said.SUCCESS)
+        await begin_run(flow, endpoint.url)
+        await make_calls(flow)
+        await flow.enqueue("performRunExecution", {"id": (await one(JobRunExecution)).id})
+        await make_calls(flow)
+
+    assert len(endpoint.bodies) == 1
+    assert await calls(flow) == ["succeeded", "succeeded"]
+
+
+async def test_an_unknown_execution_is_nothing_to_call(flow):
+    await flow.enqueue("performRunExecution", {"id": "exe_none"})
+    await make_calls(flow)
+
+    assert await calls(flow) == ["succeeded"]
