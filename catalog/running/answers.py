@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -30,7 +30,9 @@ from catalog.running.steps import (
     Together,
     TryAgain,
 )
-from catalog.wire.request import Answer, InvalidJson, NoAnswer, Unreachable
+from catalog.wire.body import InvalidJson, read_json
+from catalog.wire.request import Answer, NoAnswer, Unreachable
+from catalog.wire.times import read_time
 
 SCHEMA = Path(__file__).parent / "answer.schema.json"
 REQUEST_TIMEOUT = 408
@@ -116,8 +118,7 @@ def _retry(value: Mapping[str, Any]) -> Step:
 
 def _completed(value: Mapping[str, Any]) -> Step:
     try:
-        body = value["output"].encode("utf-8", "surrogatepass") if value.get("output") else b"null"
-        return CompleteTask(value["id"], Answer(200, {}, body).json(), value.get("properties"))
+        return CompleteTask(value["id"], read_json(value.get("output") or "null"), value.get("properties"))
     except InvalidJson as problem:
         raise _Misunderstood(f"$.output: {problem}") from None
 
@@ -144,11 +145,11 @@ _STEPS: Mapping[str, Callable[[Mapping[str, Any]], Step]] = {
 }
 
 
-def _instant(text: str) -> datetime:
+def _instant(value: str | float) -> datetime:
     try:
-        return datetime.fromisoformat(text).astimezone(UTC)
-    except (ValueError, OverflowError):
-        raise _Misunderstood(f"{text!r} is no instant") from None
+        return read_time(value)
+    except ValueError as problem:
+        raise _Misunderstood(str(problem)) from None
 
 
 def _check(name: str | None, value: Any) -> None:
