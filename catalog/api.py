@@ -99,7 +99,8 @@ def _listen(host: str, port: int) -> socket.socket:
         return socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
     except OSError as problem:
         # Python adds the address to the system's words; a name that is none has no number of the system.
-        why = os.strerror(problem.errno) if (problem.errno or 0) > 0 else problem.strerror
+        number = problem.errno or 0
+        why = os.strerror(number) if number > 0 else problem.strerror
         raise CannotListen(f"cannot listen at {host}, port {port}: {why}") from None
 
 
