@@ -19,7 +19,7 @@ from kongflow.testing import enqueued
 from tests.catalog import run_answers as said
 from tests.catalog.calling import begin_run, make_calls, slots
 from tests.catalog.servers import http_endpoint
-from tests.catalog.stage import one
+from tests.catalog.stage import add_run, one, set_stage
 
 pytestmark = pytest.mark.anyio
 LONG_AGO = datetime(2026, 1, 31, tzinfo=UTC)
@@ -99,7 +99,7 @@ async def test_a_call_whose_job_has_failed_is_made_again_when_it_is_overdue(flow
         await flow.run(queues=["*"], until_idle=True)
 
     (job,) = await enqueued(flow, "recoverExecutions")
-    assert job.result == {"recovered": 1}
+    assert job.result == {"recovered": 1, "woken": 0}
     assert (await calls(flow)) == ["failed", "succeeded"]
     assert (await one(JobRun)).status is RunStatus.SUCCESS
 
@@ -183,3 +183,16 @@ async def test_an_unknown_execution_is_nothing_to_call(flow):
     await make_calls(flow)
 
     assert await calls(flow) == ["succeeded"]
+
+
+async def test_runs_that_wait_though_their_queue_has_room_are_started(flow):
+    stage = await set_stage(max_jobs=1)
+    waits = await add_run(stage, RunStatus.QUEUED, queued_at=LONG_AGO)
+    await set_stage(slug="idle")
+
+    await flow.enqueue("recoverExecutions")
+    await flow.run(queues=["*"], until_idle=True)
+
+    (job,) = await enqueued(flow, "recoverExecutions")
+    assert job.result == {"recovered": 0, "woken": 1}
+    assert (await one(JobRun, id=waits)).status is RunStatus.STARTED

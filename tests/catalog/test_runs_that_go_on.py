@@ -16,8 +16,8 @@ from catalog.app.models import (
     TaskStatus,
 )
 from tests.catalog import run_answers as said
-from tests.catalog.calling import begin_run, call, make_calls, slots, waiting
-from tests.catalog.servers import http_endpoint
+from tests.catalog.calling import begin_run, call, call_until_the_end, make_calls, slots, waiting
+from tests.catalog.servers import Answer, http_endpoint
 from tests.catalog.stage import add_run, add_task, every, one, set_stage
 
 pytestmark = pytest.mark.anyio
@@ -95,6 +95,39 @@ async def test_a_run_that_gives_way_goes_on_at_once_and_remembers_where(flow):
 
     assert [body["yieldedExecutions"] for body in endpoint.bodies] == [[], ["y1"], ["y1"]]
     assert (await one(JobRun)).status is RunStatus.SUCCESS
+
+
+async def test_a_call_that_took_too_long_costs_no_retry_where_the_run_got_on(flow):
+    async with http_endpoint() as endpoint:
+        run_id = await begin_run(flow, endpoint.url)
+
+        async def meanwhile():
+            if len(endpoint.bodies) < 3:
+                await add_task(run_id, f"step-{len(endpoint.bodies)}", status=TaskStatus.COMPLETED)
+
+        endpoint.meanwhile = meanwhile
+        endpoint.script = [Answer(504), Answer(504)]
+        endpoint.says(said.SUCCESS)
+        await make_calls(flow)
+
+    assert [execution.retry_count for execution in await every(JobRunExecution)] == [0, 0, 0]
+    assert [len(body["tasks"]) for body in endpoint.bodies] == [0, 1, 2]
+    assert (await one(JobRun)).status is RunStatus.SUCCESS
+
+
+@pytest.mark.only_on("sqlite")
+async def test_a_run_that_never_gets_on_in_time_has_timed_out(flow):
+    async with http_endpoint() as endpoint:
+        run_id = await begin_run(flow, endpoint.url)
+        await add_task(run_id)
+        endpoint.answer = Answer(504)
+        await call_until_the_end(flow)
+
+    assert len(endpoint.bodies) == 11
+    run = await one(JobRun)
+    assert (run.status, run.output) == (RunStatus.TIMED_OUT, {"message": "Endpoint responded with 504 status code"})
+    assert (await one(Task)).status is TaskStatus.CANCELED
+    assert await slots() == 0
 
 
 @pytest.mark.only_on("sqlite")
