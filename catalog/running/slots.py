@@ -16,8 +16,9 @@ async def take_slot(session: AsyncSession, queue_id: str) -> bool:
 
 
 async def free_slot(session: AsyncSession, queue_id: str) -> None:
-    """Give a slot back. That a run does so once is its status's business; a count that was set to 0 by hand keeps no run
-    from its end.
+    """Give a slot back. That a run does so once is its status's business.
+
+    A count that was set to 0 by hand keeps no run from its end.
     """
     taken = JobQueue.job_count > 0
     await session.execute(
