@@ -42,19 +42,20 @@ async def index_endpoint(payload: IndexRequest, job: JobContext) -> None:
         offer = read_index(answer)
     except InvalidIndex as problem:
         raise EndpointError(f"Endpoint {endpoint.url} answered with something that is no index: {problem}") from None
-    for rejected in offer.rejected:
-        job.logger.warning("the job %r is broken and was not registered: %s", rejected.id, rejected.problem)
 
     async with job.transaction() as tx, working(tx.connection, tx.enqueue) as work:
         index = await store_index(
-            work.session,
+            work,
+            tx.dequeue,
             endpoint,
             offer,
             source=payload["source"],
             reason=payload.get("reason"),
             source_data=payload.get("sourceData"),
         )
-        tx.result({"index": index, "stats": offer.stats})
+        tx.result({"index": index.id, "stats": index.stats})
+        for issue in index.stats["issues"]:
+            job.logger.warning("not registered: %s", issue)
 
 
 async def auto_index_production_endpoints(_payload: Any, job: JobContext) -> None:

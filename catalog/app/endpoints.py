@@ -50,6 +50,7 @@ class KnownEndpoint:
     url: str
     environment_id: str
     project_id: str
+    organization_id: str
     environment_type: EnvironmentType
     api_key: str = field(repr=False)
 
@@ -91,9 +92,10 @@ async def load_endpoint(session: AsyncSession, id: str) -> KnownEndpoint | None:
     """Return the endpoint with its environment, or None."""
     row = (
         await session.execute(
-            select(Endpoint.id, Endpoint.url, Endpoint.environment_id, RuntimeEnvironment.project_id)
+            select(Endpoint.id, Endpoint.url, Endpoint.environment_id, Project.id, Project.organization_id)
             .add_columns(RuntimeEnvironment.type, RuntimeEnvironment.api_key)
             .join(RuntimeEnvironment, RuntimeEnvironment.id == Endpoint.environment_id)
+            .join(Project, Project.id == RuntimeEnvironment.project_id)
             .where(Endpoint.id == id)
         )
     ).one_or_none()

@@ -38,7 +38,13 @@ async def start_schedule(work: Work, source: ScheduleSource, schedule: dict[str,
 
 async def stop_schedule(work: Work, source: ScheduleSource, dequeue: Dequeue) -> None:
     """Let a schedule of the session fire no more, until it is started again."""
-    source.active, source.next_event_at = False, None
+    source.active = False
+    await hold_schedule(work, source, dequeue)
+
+
+async def hold_schedule(work: Work, source: ScheduleSource, dequeue: Dequeue) -> None:
+    """Take a schedule's job away; a schedule that is active gets another one when it is started anew."""
+    source.next_event_at = None
     # First the row: a job that is adding the next one meanwhile holds it, and what it has added is dequeued then.
     await work.session.flush()
     await dequeue(_job_key(source))

@@ -1,18 +1,22 @@
-"""The answer to INDEX_ENDPOINT: its shape checked, its jobs sorted into enabled, disabled and broken ones. Pure."""
+"""The answer to INDEX_ENDPOINT: its shape checked, what it lists sorted into enabled, disabled and broken. Pure."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
-from jsonschema import Draft202012Validator
+from jsonschema import Draft202012Validator, ValidationError
 from jsonschema.exceptions import best_match
 
 SCHEMA = Path(__file__).parent / "index.schema.json"
 LISTS = ("jobs", "sources", "webhooks", "dynamicTriggers", "dynamicSchedules", "httpEndpoints")
+
+DEFAULT_QUEUE, DEFAULT_MAX_JOBS = "default", 100
+"""The queue of a job that names none, and runs at once of one that names no limit: as in Trigger.dev 2.0."""
 
 
 class InvalidIndex(ValueError):
@@ -30,6 +34,16 @@ class EventExampleMetadata:
 
 
 @dataclass(frozen=True, slots=True)
+class IntegrationMetadata:
+    """A service as a job names it: by a key of its own, and by the id that jobs of an organization share."""
+
+    key: str
+    id: str
+    title: str
+    auth_source: str
+
+
+@dataclass(frozen=True, slots=True)
 class JobMetadata:
     """One job as its endpoint describes it. `event` is the specification without its examples."""
 
@@ -39,70 +53,107 @@ class JobMetadata:
     internal: bool
     start_position: str
     preprocess_runs: bool
+    queue: str
+    max_jobs: int
     event: Mapping[str, Any]
     examples: tuple[EventExampleMetadata, ...]
     trigger: Mapping[str, Any]
+    integrations: tuple[IntegrationMetadata, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Rejected:
-    """A job whose description is broken, by id where it has one, and where it breaks."""
+class DynamicMetadata:
+    """A dynamic trigger or a dynamic schedule, with the ids of the jobs that it starts."""
 
     id: str
-    problem: str
+    jobs: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class EndpointOffer:
-    """What an endpoint offers. `data` are the lists as they came."""
+    """What an endpoint offers.
+
+    `listed_jobs` are the ids of all that it lists as enabled, the broken ones too; `listed_triggers` and
+    `listed_schedules` likewise. `data` are the lists as they came.
+    """
 
     jobs: tuple[JobMetadata, ...]
+    triggers: tuple[DynamicMetadata, ...]
+    schedules: tuple[DynamicMetadata, ...]
     disabled: int
-    rejected: tuple[Rejected, ...]
+    rejected: int
+    issues: tuple[str, ...]
+    listed_jobs: frozenset[str]
+    listed_triggers: frozenset[str]
+    listed_schedules: frozenset[str]
     data: Mapping[str, Sequence[Any]]
-
-    @property
-    def stats(self) -> dict[str, int]:
-        """What there is of each kind. Jobs count when they are registered; the other kinds as they are listed."""
-        return {
-            "jobs": len(self.jobs),
-            "disabledJobs": self.disabled,
-            "rejectedJobs": len(self.rejected),
-            **{kind: len(self.data[kind]) for kind in ("sources", "dynamicTriggers", "dynamicSchedules")},
-        }
 
 
 def read_index(value: Any) -> EndpointOffer:
-    """Read an answer. A broken job is set aside; of two with one id and version the last counts.
+    """Read an answer. What is broken is set aside, with an issue; of two jobs with one id and version the last counts.
 
     Raises: InvalidIndex where the answer as a whole is not an index.
     """
-    schema: dict[str, Any] = json.loads(SCHEMA.read_text())
-    problem = _problem(Draft202012Validator(schema), value)
+    problem = best_match(Draft202012Validator(_schema()).iter_errors(value))
     if problem:
-        raise InvalidIndex(problem)
-    job_schema = Draft202012Validator({"$ref": "#/$defs/job", "$defs": schema["$defs"]})
-    jobs: dict[tuple[str, str], JobMetadata] = {}
-    rejected: list[Rejected] = []
-    disabled = 0
-    for number, job in enumerate(value["jobs"]):
-        if broken := _problem(job_schema, job):
-            rejected.append(Rejected(str(job.get("id", f"jobs[{number}]"))[:200], broken))
-        elif job["enabled"]:
-            jobs[job["id"], job["version"]] = _job(job)
+        raise InvalidIndex(f"{problem.json_path}: {problem.message[:300]}")
+    data: dict[str, Sequence[Any]] = {name: value.get(name, []) for name in LISTS}
+    issues: list[str] = []
+    enabled = [job for job in data["jobs"] if job.get("enabled") is not False]
+    jobs = {(each["id"], each["version"]): _job(each) for each in _sound("Job", "job", enabled, issues)}
+    rejected = len(issues)
+    return EndpointOffer(
+        jobs=tuple(jobs.values()),
+        triggers=_dynamic("Dynamic trigger", data["dynamicTriggers"], issues),
+        schedules=_dynamic("Dynamic schedule", data["dynamicSchedules"], issues),
+        disabled=len(data["jobs"]) - len(enabled),
+        rejected=rejected,
+        issues=tuple(issues),
+        listed_jobs=_ids(enabled),
+        listed_triggers=_ids(data["dynamicTriggers"]),
+        listed_schedules=_ids(data["dynamicSchedules"]),
+        data=data,
+    )
+
+
+def issue(kind: str, id: object, problem: str, path: str = "") -> str:
+    """Say what is wrong with something of an index: `Job "a": 5 is not of type 'string' at "version"`."""
+    place = f' at "{path}"' if path else ""
+    return f'{kind} "{str(id)[:200]}": {problem[:300]}{place}'
+
+
+@cache
+def _schema() -> dict[str, Any]:
+    schema: dict[str, Any] = json.loads(SCHEMA.read_text())
+    return schema
+
+
+def _sound(kind: str, definition: str, items: Sequence[Any], issues: list[str]) -> Iterator[Mapping[str, Any]]:
+    """Yield the items that have the shape; say of each other what is wrong with it."""
+    validator = Draft202012Validator({"$ref": f"#/$defs/{definition}", "$defs": _schema()["$defs"]})
+    for number, item in enumerate(items, 1):
+        problem: ValidationError | None = best_match(validator.iter_errors(item))
+        if problem is None:
+            yield item
         else:
-            disabled += 1
-    data = {name: value.get(name, []) for name in LISTS}
-    return EndpointOffer(tuple(jobs.values()), disabled, tuple(rejected), data)
+            path = ".".join(str(step) for step in problem.absolute_path)
+            issues.append(issue(kind, item.get("id", f"number {number}"), problem.message, path))
 
 
-def _problem(validator: Draft202012Validator, value: Any) -> str | None:
-    error = best_match(validator.iter_errors(value))
-    return error and f"{error.json_path}: {error.message[:300]}"
+def _ids(items: Sequence[Mapping[str, Any]]) -> frozenset[str]:
+    return frozenset(item["id"] for item in items if isinstance(item.get("id"), str))
+
+
+def _dynamic(kind: str, items: Sequence[Any], issues: list[str]) -> tuple[DynamicMetadata, ...]:
+    return tuple(
+        DynamicMetadata(item["id"], tuple(job["id"] for job in item["jobs"]))
+        for item in _sound(kind, "dynamic", items, issues)
+    )
 
 
 def _job(job: Mapping[str, Any]) -> JobMetadata:
     event = job["event"]
+    queue, max_jobs = _queue(job)
     return JobMetadata(
         id=job["id"],
         name=job["name"],
@@ -110,10 +161,32 @@ def _job(job: Mapping[str, Any]) -> JobMetadata:
         internal=job.get("internal", False),
         start_position=job["startPosition"],
         preprocess_runs=job["preprocessRuns"],
+        queue=queue,
+        max_jobs=max_jobs,
         event={key: item for key, item in event.items() if key != "examples"},
         examples=tuple(
             EventExampleMetadata(example["id"], example["name"], example.get("icon"), example.get("payload"))
             for example in event.get("examples", [])
         ),
         trigger=job["trigger"],
+        integrations=tuple(
+            IntegrationMetadata(key, each["id"], each.get("metadata", {}).get("name") or each["id"], each["authSource"])
+            for key, each in job.get("integrations", {}).items()
+        ),
     )
+
+
+def _queue(job: Mapping[str, Any]) -> tuple[str, int]:
+    """Return the queue of a job and its limit: a `queue` that it shares by name, or a `concurrencyLimit`, which is its
+    own, or that of a group.
+    """
+    queue, limit = job.get("queue"), job.get("concurrencyLimit")
+    if isinstance(queue, str):
+        return queue, DEFAULT_MAX_JOBS
+    if queue is not None:
+        return queue["name"], queue.get("maxConcurrent", DEFAULT_MAX_JOBS)
+    if isinstance(limit, int):
+        return f"job:{job['id']}", limit
+    if limit is not None:
+        return f"group:{limit['id']}", limit["limit"]
+    return DEFAULT_QUEUE, DEFAULT_MAX_JOBS

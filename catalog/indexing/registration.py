@@ -2,131 +2,119 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from itertools import chain
 from typing import Any
 
-from sqlalchemy import delete, insert, select
-from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy import select, update
+from sqlalchemy.exc import DataError, IntegrityError
 
-from catalog.app.database import put
 from catalog.app.endpoints import KnownEndpoint
 from catalog.app.models import (
-    Endpoint,
+    DynamicTriggerType,
     EndpointIndex,
     EventDispatcher,
-    EventExample,
-    JobAlias,
-    JobQueue,
     JobVersion,
+    Project,
     RegisteredJob,
+    ScheduleSource,
+    VersionStatus,
 )
-from catalog.indexing.index import EndpointOffer, EventExampleMetadata, JobMetadata
+from catalog.app.work import Dequeue, Work
+from catalog.eventing.schedules import stop_schedule
+from catalog.eventing.slots import InvalidSchedule
+from catalog.indexing.dynamic import register_dynamic, retire_dynamic
+from catalog.indexing.index import EndpointOffer, issue
+from catalog.indexing.jobs import point_latest, register_job
 
-DEFAULT_MAX_JOBS = 100
-"""Runs at once of a queue that names no limit: as in Trigger.dev 2.0."""
-
-SCHEDULED_EVENT = "dev.trigger.scheduled"
-"""What a schedule's dispatcher listens for; it is fired by name only."""
+MAX_ISSUES = 100
+"""How many issues an index keeps."""
 
 
 async def store_index(
-    session: AsyncSession, endpoint: KnownEndpoint, offer: EndpointOffer, *, source: str, **about: Any
-) -> str:
-    """Register every job that is offered, keep the answer, and return the id of the new index.
+    work: Work, dequeue: Dequeue, endpoint: KnownEndpoint, offer: EndpointOffer, *, source: str, **about: Any
+) -> EndpointIndex:
+    """Register what is offered, disable what is not any more, keep the answer, and return the new index.
 
-    `about` are `reason` and `source_data`. Two indexings of one endpoint take turns.
+    What cannot be registered costs nothing else; `stats["issues"]` names it. `about` are `reason` and `source_data`.
+    Two indexings of one project take turns: they may offer the same jobs.
     """
-    await session.execute(select(Endpoint.id).where(Endpoint.id == endpoint.id).with_for_update())
+    # Not `for update`, which would also keep out whoever adds a row that refers to it.
+    await work.session.execute(
+        select(Project.id).where(Project.id == endpoint.project_id).with_for_update(key_share=True)
+    )
+    issues = {kind: list[str]() for kind in ("Job", "Dynamic trigger", "Dynamic schedule")}
     for job in offer.jobs:
-        await _register(session, endpoint, job)
-    added = await session.execute(
-        insert(EndpointIndex)
-        .values(endpoint_id=endpoint.id, source=source, stats=offer.stats, data=dict(offer.data), **about)
-        .returning(EndpointIndex.id)
+        async with _set_aside(work, issues, "Job", job.id):
+            await register_job(work, dequeue, endpoint, job)
+    for trigger in offer.triggers:
+        async with _set_aside(work, issues, "Dynamic trigger", trigger.id):
+            await register_dynamic(work, endpoint, DynamicTriggerType.EVENT, trigger)
+    for schedule in offer.schedules:
+        async with _set_aside(work, issues, "Dynamic schedule", schedule.id):
+            await register_dynamic(work, endpoint, DynamicTriggerType.SCHEDULE, schedule)
+    await _retire_jobs(work, dequeue, endpoint, offer.listed_jobs)
+    await retire_dynamic(work, dequeue, endpoint, DynamicTriggerType.EVENT, offer.listed_triggers)
+    await retire_dynamic(work, dequeue, endpoint, DynamicTriggerType.SCHEDULE, offer.listed_schedules)
+
+    stats = {
+        "jobs": len(offer.jobs) - len(issues["Job"]),
+        "disabledJobs": offer.disabled,
+        "rejectedJobs": offer.rejected + len(issues["Job"]),
+        "sources": len(offer.data["sources"]),
+        "dynamicTriggers": len(offer.triggers) - len(issues["Dynamic trigger"]),
+        "dynamicSchedules": len(offer.schedules) - len(issues["Dynamic schedule"]),
+        "issues": [*offer.issues, *chain.from_iterable(issues.values())][:MAX_ISSUES],
+    }
+    index = EndpointIndex(endpoint_id=endpoint.id, source=source, stats=stats, data=dict(offer.data), **about)
+    work.session.add(index)
+    await work.session.flush()
+    return index
+
+
+@asynccontextmanager
+async def _set_aside(work: Work, issues: dict[str, list[str]], kind: str, id: str) -> AsyncIterator[None]:
+    """Let the block register one thing. Where that cannot be, nothing of it is written, and an issue says why."""
+    try:
+        async with work.session.begin_nested():
+            yield
+    except InvalidSchedule as problem:
+        issues[kind].append(issue(kind, id, str(problem), "trigger.schedule"))
+    except (IntegrityError, DataError) as problem:
+        issues[kind].append(issue(kind, id, f"the database refuses it: {problem.orig}"))
+
+
+async def _retire_jobs(work: Work, dequeue: Dequeue, endpoint: KnownEndpoint, listed: frozenset[str]) -> None:
+    """Disable the jobs that the endpoint has offered and does not list as enabled any more: their versions, and what
+    starts these.
+    """
+    session = work.session
+    active = await session.execute(
+        select(JobVersion.id, JobVersion.job_id, RegisteredJob.slug)
+        .join(RegisteredJob, RegisteredJob.id == JobVersion.job_id)
+        .where(JobVersion.endpoint_id == endpoint.id, JobVersion.status == VersionStatus.ACTIVE)
+        .order_by(JobVersion.job_id)
     )
-    return added.scalar_one()
-
-
-async def _register(session: AsyncSession, endpoint: KnownEndpoint, job: JobMetadata) -> None:
-    environment = endpoint.environment_id
-    job_id = await put(
-        session,
-        RegisteredJob,
-        {"project_id": endpoint.project_id, "slug": job.id},
-        title=job.name,
-        internal=job.internal,
-    )
-    queue_id = await put(
-        session, JobQueue, {"environment_id": environment, "name": "default"}, max_jobs=DEFAULT_MAX_JOBS
-    )
-    version_id = await put(
-        session,
-        JobVersion,
-        {"job_id": job_id, "version": job.version, "environment_id": environment},
-        endpoint_id=endpoint.id,
-        queue_id=queue_id,
-        event_specification=dict(job.event),
-        trigger=dict(job.trigger),
-        start_position=job.start_position.upper(),
-        preprocess_runs=job.preprocess_runs,
-    )
-    await _put_examples(session, version_id, job.examples)
-    await _point_latest(session, job_id, environment)
-    await _put_dispatcher(session, environment, job_id, version_id, job.trigger)
-
-
-async def _put_examples(session: AsyncSession, version_id: str, examples: Sequence[EventExampleMetadata]) -> None:
-    """Make the version's examples exactly these."""
-    slugs = [example.id for example in examples]
-    await session.execute(
-        delete(EventExample).where(EventExample.version_id == version_id, EventExample.slug.not_in(slugs))
-    )
-    for example in examples:
-        key = {"version_id": version_id, "slug": example.id}
-        await put(session, EventExample, key, name=example.name, icon=example.icon, payload=example.payload)
-
-
-async def _point_latest(session: AsyncSession, job_id: str, environment: str) -> None:
-    """Point the alias `latest` at the highest version of the job in this environment."""
-    versions = await session.execute(
-        select(JobVersion.version, JobVersion.id).where(
-            JobVersion.job_id == job_id, JobVersion.environment_id == environment
+    gone: dict[str, set[str]] = {}
+    for row in active:
+        if row.slug not in listed:
+            gone.setdefault(row.job_id, set()).add(row.id)
+    for job_id, versions in gone.items():
+        await session.execute(
+            update(JobVersion).where(JobVersion.id.in_(versions)).values(status=VersionStatus.DISABLED)
         )
-    )
-    latest = max(versions, key=lambda row: version_order(row.version))
-    key = {"job_id": job_id, "environment_id": environment, "name": "latest"}
-    await put(session, JobAlias, key, version_id=latest.id, value=latest.version)
+        await point_latest(session, job_id, endpoint.environment_id)
+        await _disable_dispatcher(work, dequeue, endpoint.environment_id, job_id, versions)
 
 
-async def _put_dispatcher(session: AsyncSession, environment: str, job_id: str, version_id: str, trigger: Any) -> None:
-    """Say which events start the job. A dynamic trigger and an invoked job listen for none of their own."""
-    if trigger["type"] == "static":
-        rule = trigger["rule"]
-        events = [rule["event"]] if isinstance(rule["event"], str) else rule["event"]
-        listens: dict[str, Any] = {
-            "events": events,
-            "source": rule["source"],
-            "payload_filter": rule.get("payload"),
-            "context_filter": rule.get("context"),
-            "manual": False,
-        }
-    elif trigger["type"] == "scheduled":
-        listens = {
-            "events": [SCHEDULED_EVENT],
-            "source": "trigger.dev",
-            "payload_filter": {},
-            "context_filter": {},
-            "manual": True,
-        }
-    else:
-        return
+async def _disable_dispatcher(work: Work, dequeue: Dequeue, environment: str, job_id: str, versions: set[str]) -> None:
+    """Disable what starts one of these versions of a job. Another endpoint may offer one that it starts instead."""
     key = {"dispatchable_id": job_id, "environment_id": environment}
-    await put(session, EventDispatcher, key, dispatchable={"type": "JOB_VERSION", "id": version_id}, **listens)
-
-
-def version_order(version: str) -> tuple[tuple[int, ...], bool, str]:
-    """Return what versions are compared by: 10.0.0 is above 9.0.0, and 1.0.0-beta is below 1.0.0."""
-    numbers, _, prerelease = version.partition("-")
-    parts = numbers.split(".")
-    known = tuple(int(part) for part in parts) if all(part.isascii() and part.isdigit() for part in parts) else ()
-    return known, not prerelease, version
+    dispatcher = (await work.session.scalars(select(EventDispatcher).filter_by(**key))).one_or_none()
+    if dispatcher is None or dispatcher.dispatchable.get("id") not in versions:
+        return
+    dispatcher.enabled = False
+    await work.session.flush()
+    for source in await work.session.scalars(select(ScheduleSource).filter_by(dispatcher_id=dispatcher.id)):
+        await stop_schedule(work, source, dequeue)

@@ -23,7 +23,7 @@ from tests.catalog.fake_job import FakeJob
 from tests.catalog.index_answer import shop_index
 from tests.catalog.servers import http_endpoint
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("database")]
 
 KEY = "tr_prod_0123456789"
 
@@ -47,7 +47,7 @@ async def index(endpoint_id, **payload):
 async def dispatcher(slug):
     job_id = select(RegisteredJob.id).where(RegisteredJob.slug == slug).scalar_subquery()
     async with begin() as session:
-        found = await session.execute(select(EventDispatcher).where(EventDispatcher.dispatchable_id == job_id))
+        found = await session.scalars(select(EventDispatcher).where(EventDispatcher.dispatchable_id == job_id))
         return found.one_or_none()
 
 
@@ -145,7 +145,7 @@ async def test_an_example_that_is_gone_is_deleted_and_a_changed_one_updated():
     assert await rows(EventExample.slug, EventExample.name, EventExample.payload) == [("gold", "Renamed", None)]
 
 
-async def test_a_new_version_becomes_latest_and_an_older_endpoint_does_not_take_it_back():
+async def test_a_new_version_becomes_latest_and_an_older_one_does_not_take_it_back():
     async with http_endpoint() as endpoint:
         shop = await register(endpoint.url)
         for version in ("9.0.0", "10.0.0", "9.5.0"):
@@ -177,8 +177,10 @@ async def test_a_broken_job_is_named_in_the_log_and_the_others_are_registered(ca
         endpoint.says(answer)
         result = await index(await register(endpoint.url))
 
-    assert (result["stats"]["jobs"], result["stats"]["rejectedJobs"]) == (10, 1)
-    assert "the job 'print-label' is broken" in caplog.text
+    stats = result["stats"]
+    assert (stats["jobs"], stats["rejectedJobs"]) == (10, 1)
+    assert stats["issues"] == ['Job "print-label": 5 is not of type \'string\' at "version"']
+    assert f"not registered: {stats['issues'][0]}" in caplog.text
 
 
 async def test_an_unknown_endpoint_is_given_up():

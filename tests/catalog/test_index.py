@@ -1,9 +1,11 @@
 """Reading an index: what is registered, what is skipped, what is broken, and what is no index at all."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from catalog.indexing.index import InvalidIndex, read_index
-from catalog.indexing.registration import version_order
+from catalog.indexing.versions import version_order
 from tests.catalog.index_answer import job, on, shop_index
 
 
@@ -12,14 +14,8 @@ def test_disabled_jobs_are_skipped_and_not_counted():
 
     assert len(offer.jobs) == 11
     assert "old-newsletter" not in {job.id for job in offer.jobs}
-    assert offer.stats == {
-        "jobs": 11,
-        "disabledJobs": 1,
-        "rejectedJobs": 0,
-        "sources": 1,
-        "dynamicTriggers": 1,
-        "dynamicSchedules": 0,
-    }
+    assert "old-newsletter" not in offer.listed_jobs
+    assert (offer.disabled, offer.rejected, offer.issues) == (1, 0, ())
 
 
 def test_examples_are_taken_out_of_the_event_specification():
@@ -32,10 +28,16 @@ def test_examples_are_taken_out_of_the_event_specification():
 @pytest.mark.parametrize(
     ("change", "problem"),
     [
-        ({"version": None}, "$.version: None is not of type 'string'"),
-        ({"trigger": {"type": "static"}}, "$.trigger: 'rule' is a required property"),
-        ({"trigger": {"type": "sometimes"}}, "$.trigger.type: 'sometimes' is not one of"),
-        ({"startPosition": "middle"}, "$.startPosition: 'middle' is not one of"),
+        ({"version": None}, "None is not of type 'string' at \"version\""),
+        ({"trigger": {"type": "static"}}, "'rule' is a required property at \"trigger\""),
+        ({"trigger": {"type": "scheduled"}}, "'schedule' is a required property at \"trigger\""),
+        ({"trigger": {"type": "sometimes"}}, "'sometimes' is not one of "),
+        ({"startPosition": "middle"}, "'middle' is not one of "),
+        ({"queue": {"maxConcurrent": 5}}, "'name' is a required property at \"queue\""),
+        ({"queue": {"name": "slow", "maxConcurrent": 0}}, '0 is less than the minimum of 1 at "queue.maxConcurrent"'),
+        ({"concurrencyLimit": 0}, '0 is less than the minimum of 1 at "concurrencyLimit"'),
+        ({"integrations": {"mail": {"id": "resend"}}}, "'authSource' is a required property at \"integrations.mail\""),
+        ({"enabled": None}, "None is not of type 'boolean' at \"enabled\""),
     ],
 )
 def test_one_broken_job_is_set_aside_and_costs_no_other(change, problem):
@@ -44,16 +46,51 @@ def test_one_broken_job_is_set_aside_and_costs_no_other(change, problem):
 
     offer = read_index(index)
 
-    assert (len(offer.jobs), offer.stats["rejectedJobs"]) == (10, 1)
-    assert offer.rejected[0].id == "print-label"
-    assert offer.rejected[0].problem.startswith(problem)
+    assert (len(offer.jobs), offer.rejected) == (10, 1)
+    assert offer.issues[0].startswith(f'Job "print-label": {problem}')
+    assert "print-label" in offer.listed_jobs
 
 
-def test_a_broken_job_without_an_id_is_named_by_its_place():
+def test_a_broken_job_without_an_id_is_named_by_its_number():
     index = shop_index()
     del index["jobs"][3]["id"]
 
-    assert read_index(index).rejected[0].id == "jobs[3]"
+    assert read_index(index).issues == ("Job \"number 4\": 'id' is a required property",)
+
+
+def test_a_broken_dynamic_trigger_is_set_aside_and_named():
+    offer = read_index(
+        {"jobs": [], "dynamicTriggers": [{"id": "a"}, {"id": "b", "jobs": [{"id": "j", "version": "1"}]}]}
+    )
+
+    assert [(trigger.id, trigger.jobs) for trigger in offer.triggers] == [("b", ("j",))]
+    assert offer.issues == ("Dynamic trigger \"a\": 'jobs' is a required property",)
+    assert offer.listed_triggers == {"a", "b"}
+
+
+@pytest.mark.parametrize(
+    ("says", "queue", "limit"),
+    [
+        ({}, "default", 100),
+        ({"queue": "slow"}, "slow", 100),
+        ({"queue": {"name": "slow"}}, "slow", 100),
+        ({"queue": {"name": "slow", "maxConcurrent": 2}}, "slow", 2),
+        ({"concurrencyLimit": 3}, "job:a", 3),
+        ({"concurrencyLimit": {"id": "mail", "limit": 4}}, "group:mail", 4),
+    ],
+)
+def test_a_job_says_its_queue_or_its_limit(says, queue, limit):
+    (offered,) = read_index({"jobs": [job("a", on("x"), **says)]}).jobs
+
+    assert (offered.queue, offered.max_jobs) == (queue, limit)
+
+
+def test_an_integration_is_read_by_its_key():
+    says = {"mail": {"id": "resend", "metadata": {"id": "resend", "name": "Resend"}, "authSource": "LOCAL"}}
+    (offered,) = read_index({"jobs": [job("a", on("x"), integrations=says)]}).jobs
+
+    ((key, id, title, source),) = [(each.key, each.id, each.title, each.auth_source) for each in offered.integrations]
+    assert (key, id, title, source) == ("mail", "resend", "Resend", "LOCAL")
 
 
 def test_of_two_jobs_with_one_id_and_version_the_last_counts():
@@ -75,7 +112,21 @@ def test_what_is_no_index_is_refused(value):
         read_index(value)
 
 
-def test_versions_are_ordered_by_their_numbers():
-    versions = ["10.0.0", "1.0.0", "next", "1.0.0-beta", "9.0.0", "0.9.0", "1.0.1"]
+def test_versions_are_ordered_as_semantic_versions_are():
+    ordered = [
+        *("next", "v1"),  # no semantic versions
+        *("0.9.0", "1.0.0-1", "1.0.0-alpha", "1.0.0-alpha.1", "1.0.0-alpha.beta", "1.0.0-beta"),
+        *("1.0.0-beta.2", "1.0.0-beta.11", "1.0.0-rc.1", "1.0.0", "1.0.1", "9.0.0", "10.0.0"),
+    ]
 
-    assert sorted(versions, key=version_order) == ["next", "0.9.0", "1.0.0-beta", "1.0.0", "1.0.1", "9.0.0", "10.0.0"]
+    assert sorted(set(ordered), key=version_order) == ordered
+
+
+def test_what_was_built_does_not_count():
+    assert version_order("1.0.0+build.9") == version_order("1.0.0+build.10") == version_order("1.0.0")
+    assert version_order("1.0.0-rc.1+9") == version_order("1.0.0-rc.1")
+
+
+@given(one=st.text(), other=st.text())
+def test_any_two_texts_can_be_compared_as_versions(one, other):
+    assert version_order(one) <= version_order(other) or version_order(other) < version_order(one)
