@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from functools import cache
 from pathlib import Path
+from weakref import WeakSet
 
-from sqlalchemy import Connection, inspect, text
+from sqlalchemy import Connection, Engine, inspect, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from catalog.app.models import SCHEMA
@@ -15,8 +16,8 @@ VERSION_TABLE = "app_version"
 LOCK = 1_095_782_432
 """A number for PostgreSQL's advisory locks: "APP "."""
 
-_ready: set[str] = set()
-"""URLs of the PostgreSQL databases whose tables were seen to be there by this process."""
+_ready: WeakSet[Engine] = WeakSet()
+"""Engines of PostgreSQL databases whose tables were seen to be there. Not their URLs: KongFlow's name no database."""
 
 
 class TablesMissing(Exception):
@@ -28,13 +29,13 @@ async def need_tables(connection: AsyncConnection, *, migrate: bool = False) -> 
 
     Where they are not, they are created or migrated on SQLite, and elsewhere with `migrate`. Raises: TablesMissing.
     """
-    url = connection.engine.url.render_as_string()
+    engine = connection.sync_engine
     if connection.dialect.name == "sqlite":
         await connection.execution_options(schema_translate_map={SCHEMA: None})
-    elif url in _ready and not migrate:
+    elif engine in _ready and not migrate:
         return
     if await connection.run_sync(_revision) == _head():
-        _ready.add(url)
+        _ready.add(engine)
     elif migrate or connection.dialect.name == "sqlite":
         await connection.run_sync(_upgrade)
     else:

@@ -16,6 +16,7 @@ from catalog.app.database import begin
 from catalog.app.endpoints import load_endpoint
 from catalog.app.migrate import VERSION_TABLE, TablesMissing
 from catalog.app.models import SCHEMA, Model
+from catalog.app.work import transaction
 from kongflow import KongFlow
 from kongflow.testing import drain, enqueued
 from tests.postgres import DIALECTS, Server
@@ -125,3 +126,22 @@ async def test_a_task_that_misses_the_tables_says_so_and_succeeds_when_they_are_
             "purgeOldIndexings": None,
             "deliverEvent": "gave_up",
         }
+
+
+async def open_a_transaction() -> None:
+    async with KongFlow.from_config(PROJECT / "kongflow.yaml") as flow, transaction(flow):
+        pass
+
+
+@on_postgres
+async def test_a_process_that_has_seen_the_tables_of_one_database_misses_those_of_another(
+    bare: str, server: Server, app_database: str, monkeypatch: pytest.MonkeyPatch
+):
+    other = server.create(template=app_database)
+    with monkeypatch.context() as there:
+        there.setenv("KONGFLOW_DATABASE_URL", server.url(other))
+        await open_a_transaction()
+    server.drop(other)
+
+    with pytest.raises(TablesMissing):
+        await open_a_transaction()
