@@ -17,7 +17,7 @@ LOCK = 1_095_782_432
 """A number for PostgreSQL's advisory locks: "APP "."""
 
 _ready: WeakSet[Engine] = WeakSet()
-"""Engines on PostgreSQL databases whose tables this process has seen."""
+"""Engines of PostgreSQL databases whose tables were seen to be there. Not their URLs: KongFlow's name no database."""
 
 
 class TablesMissing(Exception):

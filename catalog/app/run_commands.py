@@ -16,7 +16,8 @@ from catalog.app.work import Work, transaction
 from catalog.running.endings import cancel_run
 from catalog.running.restart import Refused, Where, continue_run, re_run, test_job
 from catalog.running.show import list_runs, show_run
-from kongflow import KongFlow
+from catalog.wire.body import InvalidJson, read_json
+from kongflow import KongFlow, KongFlowError
 
 
 @click.group("runs")
@@ -90,9 +91,9 @@ def rerun(run: str) -> None:
 def test(slug: str, payload: str, project: str | None, environment: str | None) -> None:
     """Run the latest version of the job SLUG for a sample event."""
     try:
-        value = json.loads(payload)
-    except ValueError as error:
-        raise click.UsageError(f"--payload is no JSON: {error}") from None
+        value = read_json(payload)
+    except InvalidJson as problem:
+        raise click.UsageError(f"--payload: {problem}") from None
     where = Where(project, EnvironmentType(environment) if environment else None)
     _do(lambda work: test_job(work, slug, value, where))
 
@@ -107,7 +108,7 @@ def _do(service: Callable[[Work], Awaitable[JobRun]]) -> None:
 
     try:
         click.echo(asyncio.run(done()))
-    except Refused as problem:
+    except (Refused, KongFlowError) as problem:
         raise click.ClickException(str(problem)) from None
 
 

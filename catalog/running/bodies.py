@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from catalog.app.models import JobRun, JobRunExecution, Task, TaskStatus
 from catalog.app.models.base import now
+from catalog.wire.times import write_time
 
 CACHED_BYTES = 3_500_000
 """Of tasks in one call. What is left out the endpoint asks for again, one by one, and gets as it was."""
@@ -47,7 +48,7 @@ def preprocess_body(run: JobRun) -> dict[str, Any]:
 async def execute_body(session: AsyncSession, run: JobRun, execution: JobRunExecution) -> dict[str, Any]:
     """Return the body of EXECUTE_JOB."""
     body = preprocess_body(run)
-    body["run"] |= {"isRetry": execution.is_retry, "startedAt": _iso(run.started_at or now())}
+    body["run"] |= {"isRetry": execution.is_retry, "startedAt": write_time(run.started_at or now())}
     project = run.environment.project
     body["project"] = {"id": project.id, "slug": project.slug, "name": project.name}
     if run.event.source_context is not None:
@@ -68,10 +69,10 @@ def _event(run: JobRun) -> dict[str, Any]:
         "name": event.name,
         "payload": event.payload,
         "context": event.context,
-        "timestamp": _iso(event.timestamp),
-        "deliverAt": _iso(event.deliver_at),
-        "deliveredAt": _iso(event.delivered_at),
-        "cancelledAt": _iso(event.cancelled_at),
+        "timestamp": write_time(event.timestamp),
+        "deliverAt": write_time(event.deliver_at),
+        "deliveredAt": _time(event.delivered_at),
+        "cancelledAt": _time(event.cancelled_at),
     }
 
 
@@ -123,8 +124,5 @@ def _cached(task: Task) -> dict[str, Any]:
     }
 
 
-def _iso(instant: datetime | None) -> str | None:
-    """Return an instant as JavaScript writes it."""
-    if instant is None:
-        return None
-    return f"{instant:%Y-%m-%dT%H:%M:%S}.{instant.microsecond // 1000:03}Z"
+def _time(instant: datetime | None) -> str | None:
+    return None if instant is None else write_time(instant)

@@ -32,7 +32,6 @@ from catalog.wire.request import Answer, Limits, NoAnswer
 LIMITS = Limits(timeout=300.0)
 """Of a call; the task's own time limit leaves room for the rest."""
 
-
 ACTIONS = {ExecutionReason.PREPROCESS: "PREPROCESS_RUN", ExecutionReason.EXECUTE_JOB: "EXECUTE_JOB"}
 
 

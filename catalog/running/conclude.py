@@ -7,14 +7,12 @@ from collections.abc import Mapping
 from sqlalchemy import select
 
 from catalog.app.models import (
-    AttemptStatus,
     ExecutionReason,
     ExecutionStatus,
     JobRun,
     JobRunExecution,
     RunStatus,
     Task,
-    TaskAttempt,
     TaskStatus,
 )
 from catalog.app.models.base import now
@@ -35,6 +33,7 @@ from catalog.running.steps import (
     Together,
     TryAgain,
 )
+from catalog.running.tasks import complete_task, fail_task, find_task, retry_task
 
 MAX_YIELDS = 100
 """Times that a job itself may give way in one run: as in Trigger.dev 2.3."""
@@ -56,9 +55,12 @@ async def conclude(work: Work, call: Call, step: Step) -> None:
     except _Stranger as stranger:
         step, tasks = Fail({"message": f"Endpoint named a task that the run does not have: {stranger}"}), {}
     if isinstance(step, TryAgain):
-        if await try_again(work, execution, step.output):
+        if step.late and await _got_on(work, run, execution):
+            step = GiveWay()
+        elif await try_again(work, execution, step.output):
             return
-        step = Fail(step.output)
+        else:
+            step = Fail(step.output, RunStatus.TIMED_OUT if step.late else RunStatus.FAILURE)
     if isinstance(step, Fail):
         await _fail(work, run, execution, step, tasks)
         return
@@ -67,14 +69,20 @@ async def conclude(work: Work, call: Call, step: Step) -> None:
     await _go_on(work, run, step, tasks)
 
 
+async def _got_on(work: Work, run: JobRun, execution: JobRunExecution) -> bool:
+    """Say whether the run has done something new since the call began: then the next call gets further."""
+    new = select(Task.id).where(Task.run_id == run.id, Task.created_at >= execution.started_at).limit(1)
+    return (await work.session.scalars(new)).first() is not None
+
+
 async def _fail(work: Work, run: JobRun, execution: JobRunExecution, step: Fail, tasks: Mapping[str, Task]) -> None:
     """Fail the execution and its run; a run that could not be preprocessed starts all the same."""
     close_execution(execution, ExecutionStatus.FAILURE, step.output)
-    if execution.reason is ExecutionReason.PREPROCESS and step.status is RunStatus.FAILURE:
+    if execution.reason is ExecutionReason.PREPROCESS and step.status is not RunStatus.ABORTED:
         await _start(work, run)
         return
     if step.task_id is not None and (task := tasks.get(step.task_id)) is not None:
-        task.status, task.completed_at, task.output = TaskStatus.ERRORED, now(), step.output
+        fail_task(task, step.output)
     await end_run(work, run, step.status, step.output)
 
 
@@ -111,30 +119,17 @@ async def _go_on_with(work: Work, run: JobRun, step: Resume | RetryTask | Comple
             if not step.elsewhere:
                 await resume(work, run.id, task.id, step.at)
         case RetryTask():
-            await _retry_task(work, run, task, step)
+            retry_task(task, step.error, step.at)
+            task.status = TaskStatus.WAITING
+            await resume(work, run.id, task.id, step.at)
         case CompleteTask():
-            if not task.status.is_final:
-                task.status, task.completed_at = TaskStatus.COMPLETED, now()
-                task.output, task.output_properties = step.output, step.properties
+            complete_task(task, step.output, step.properties)
             await resume(work, run.id)
 
 
 def _note_properties(task: Task, step: Resume | Together) -> None:
     if step.output_properties is not None:
         task.output_properties = step.output_properties
-
-
-async def _retry_task(work: Work, run: JobRun, task: Task, step: RetryTask) -> None:
-    """Count a failed attempt of a task, and let the run go on with the next."""
-    attempts = select(TaskAttempt).filter_by(task_id=task.id).order_by(TaskAttempt.number.desc()).limit(1)
-    last = (await work.session.scalars(attempts)).one_or_none()
-    if last is not None and last.status is AttemptStatus.PENDING:
-        last.status, last.error = AttemptStatus.ERRORED, step.error
-    number = last.number + 1 if last is not None else 1
-    work.session.add(TaskAttempt(task_id=task.id, number=number, run_at=step.at))
-    task.status = TaskStatus.WAITING
-    await work.session.flush()
-    await resume(work, run.id, task.id, step.at)
 
 
 async def _give_way(work: Work, run: JobRun, step: GiveWay) -> None:
@@ -151,8 +146,8 @@ async def _named_tasks(work: Work, run: JobRun, step: Step) -> dict[str, Task]:
     """Return the tasks that a step names, by id. A failure counts, whatever task it names. Raises: _Stranger."""
     tasks: dict[str, Task] = {}
     for id in sorted(_ids(step)):
-        task = await work.session.get(Task, id, populate_existing=True, with_for_update={"key_share": True})
-        if task is not None and task.run_id == run.id:
+        task = await find_task(work.session, run, id)
+        if task is not None:
             tasks[id] = task
         elif not isinstance(step, Fail):
             raise _Stranger(id)

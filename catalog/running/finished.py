@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from jsonschema import Draft202012Validator
 from catalog.app.models import JobRun, RunStatus
 from catalog.app.work import Work
 from catalog.eventing.ingest import RawEvent, SendOptions, ingest
+from catalog.wire.times import read_time
 
 SCHEMA = Path(__file__).parent / "events.schema.json"
 
@@ -36,7 +37,7 @@ def events_of(output: Any) -> tuple[list[RawEvent], SendOptions | None]:
         return [], None
     try:
         return [_event(each) for each in output["events"]], _options(output.get("options") or {})
-    except (ValueError, OverflowError):  # it looks like an instant, and is none
+    except ValueError:  # a text that is no instant
         return [], None
 
 
@@ -51,8 +52,8 @@ def _options(value: Mapping[str, Any]) -> SendOptions:
     return SendOptions(_instant(value.get("deliverAt")), value.get("deliverAfter"), value.get("accountId"))
 
 
-def _instant(text: str | None) -> datetime | None:
-    return None if text is None else datetime.fromisoformat(text).astimezone(UTC)
+def _instant(value: str | float | None) -> datetime | None:
+    return None if value is None else read_time(value)
 
 
 @cache

@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from catalog.eventing.filters import MAX_DEPTH, OPERATORS, InvalidFilter, check_filter, matches
@@ -186,6 +186,7 @@ def test_a_filter_that_is_too_deep_is_none():
         check_filter(deep)
 
 
+@settings(deadline=None)
 @given(filter=filters | anything, value=anything)
 def test_no_json_at_all_makes_it_crash(filter, value):
     try:
@@ -195,6 +196,7 @@ def test_no_json_at_all_makes_it_crash(filter, value):
     assert passes in (True, False)
 
 
+@settings(deadline=None)
 @given(value=st.dictionaries(names, st.booleans() | st.integers() | st.text(), min_size=1))
 def test_a_value_passes_the_filter_that_names_its_fields_and_not_one_that_excludes_one_of_them(value):
     assert matches({name: [item] for name, item in value.items()}, value)

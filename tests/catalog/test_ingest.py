@@ -5,13 +5,12 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 
 import pytest
-from sqlalchemy import text
 
-from catalog.app.database import begin
 from catalog.app.models import EventRecord, ExternalAccount
 from catalog.app.work import transaction
 from catalog.eventing.ingest import RawEvent, SendOptions, cancel_event, ingest, lock_event
 from kongflow.testing import enqueued
+from tests.catalog.locks import until_somebody_waits
 from tests.catalog.stage import every, one, set_stage
 
 pytestmark = pytest.mark.anyio
@@ -91,21 +90,13 @@ async def test_another_environment_may_use_the_same_id(flow):
     assert len(await every(EventRecord)) == 2
 
 
-async def somebody_waits_for_a_lock():
-    waiting = "select count(*) from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'"
-    async with begin() as session:
-        return (await session.execute(text(waiting))).scalar_one() == 1
-
-
 @pytest.mark.only_on("postgres")
 async def test_of_two_at_once_with_the_same_id_the_second_gets_the_event_of_the_first(flow):
     stage = await set_stage()
     async with transaction(flow) as work:
         first = (await ingest(work, stage.environment, ORDER)).id
         second = asyncio.create_task(send(flow, stage))
-        async with asyncio.timeout(60):
-            while not await somebody_waits_for_a_lock():
-                await asyncio.sleep(0.01)
+        await until_somebody_waits()
 
     assert await second == first
     assert len(await every(EventRecord)) == 1

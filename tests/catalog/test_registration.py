@@ -1,6 +1,8 @@
 """What an index means for the tables: queues, integrations, schedules, dynamic triggers, and what is gone."""
 
+import json
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from sqlalchemy import select, text, update
@@ -63,6 +65,25 @@ async def dispatcher(slug):
 
 async def version_statuses():
     return {version.version: version.status for version in await every(JobVersion)}
+
+
+async def test_what_an_endpoint_with_the_sdk_2_3_18_listed_is_registered():
+    recorded = json.loads((Path(__file__).parent / "recorded_index.json").read_text())
+
+    stats, _ = await index(await endpoint(), *recorded["jobs"])
+
+    assert (stats["jobs"], stats["disabledJobs"], stats["issues"]) == (11, 1, [])
+    orders = await dispatcher("io-job")
+    assert (orders.events, orders.source, orders.manual) == (["order.paid", "order.refunded"], "shop", False)
+    assert (await dispatcher("no-io-job")).payload_filter == {"plan": ["pro"]}
+    for scheduled in ("cron-job", "interval-job"):
+        manual = await dispatcher(scheduled)
+        assert (manual.manual, (await one(ScheduleSource, dispatcher_id=manual.id)).active) == (True, True)
+    assert await dispatcher("disabled-job") is None
+    assert sorted((alias.name, alias.value) for alias in await every(JobAlias)) == (
+        [("latest", "0.1.0")] + [("latest", "1.0.0")] * 10
+    )
+    assert {queue.name: queue.max_jobs for queue in await every(JobQueue)} == {"default": 100, "job:io-job": 3}
 
 
 # --- a job ---

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from catalog.eventing.slots import InvalidSchedule, next_slot
@@ -74,6 +74,7 @@ def test_a_schedule_without_slots_is_refused_in_words(schedule, problem):
 fields = st.text("0123456789*/,-LW#MON?²", max_size=8) | st.text(max_size=5)
 
 
+@settings(deadline=None)
 @given(line=st.lists(fields, min_size=5, max_size=5).map(" ".join))
 def test_no_cron_line_makes_it_crash(line):
     try:
@@ -83,6 +84,7 @@ def test_no_cron_line_makes_it_crash(line):
     assert slot > NOON
 
 
+@settings(deadline=None)
 @given(seconds=st.integers(20, 2_592_000), last=st.integers(-(10**9), 10**3))
 def test_the_next_slot_of_an_interval_is_in_the_future_and_at_most_one_interval_away(seconds, last):
     slot = next_slot(interval(seconds), NOON + timedelta(seconds=last), NOON)

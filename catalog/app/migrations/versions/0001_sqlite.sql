@@ -1,14 +1,14 @@
 -- Purpose: the application's tables, for SQLite. Caller: 0001_first_tables.py.
 
 create table organizations (
-    id varchar primary key,
+    id varchar primary key not null,
     slug varchar not null,
     title varchar not null,
     constraint organizations_slug_key unique (slug)
 );
 
 create table integrations (
-    id varchar primary key,
+    id varchar primary key not null,
     slug varchar not null,
     title varchar not null,
     auth_source varchar(30) not null,
@@ -19,7 +19,7 @@ create table integrations (
 );
 
 create table projects (
-    id varchar primary key,
+    id varchar primary key not null,
     slug varchar not null,
     name varchar not null,
     organization_id varchar not null,
@@ -29,7 +29,7 @@ create table projects (
 );
 
 create table jobs (
-    id varchar primary key,
+    id varchar primary key not null,
     slug varchar not null,
     title varchar not null,
     internal boolean not null,
@@ -40,7 +40,7 @@ create table jobs (
 );
 
 create table missing_connections (
-    id varchar primary key,
+    id varchar primary key not null,
     type varchar(30) not null,
     account_identifier varchar not null,
     resolved boolean not null,
@@ -52,7 +52,7 @@ create table missing_connections (
 );
 
 create table runtime_environments (
-    id varchar primary key,
+    id varchar primary key not null,
     slug varchar not null,
     type varchar(30) not null,
     api_key varchar not null,
@@ -63,7 +63,7 @@ create table runtime_environments (
 );
 
 create table endpoints (
-    id varchar primary key,
+    id varchar primary key not null,
     slug varchar not null,
     url varchar not null,
     indexing_hook varchar not null,
@@ -74,7 +74,7 @@ create table endpoints (
 );
 
 create table external_accounts (
-    id varchar primary key,
+    id varchar primary key not null,
     identifier varchar not null,
     account_metadata json,
     environment_id varchar not null,
@@ -84,7 +84,7 @@ create table external_accounts (
 );
 
 create table job_queues (
-    id varchar primary key,
+    id varchar primary key not null,
     name varchar not null,
     job_count integer not null,
     max_jobs integer not null,
@@ -96,7 +96,7 @@ create table job_queues (
 );
 
 create table dynamic_triggers (
-    id varchar primary key,
+    id varchar primary key not null,
     type varchar(30) not null,
     slug varchar not null,
     endpoint_id varchar not null,
@@ -105,7 +105,7 @@ create table dynamic_triggers (
 );
 
 create table endpoint_indexes (
-    id varchar primary key,
+    id varchar primary key not null,
     endpoint_id varchar not null,
     source varchar not null,
     source_data json,
@@ -119,7 +119,7 @@ create table endpoint_indexes (
 create index endpoint_indexes_endpoint_id_created_at_ix on endpoint_indexes (endpoint_id, created_at);
 
 create table event_dispatchers (
-    id varchar primary key,
+    id varchar primary key not null,
     events json not null,
     source varchar not null,
     payload_filter json,
@@ -140,7 +140,7 @@ create table event_dispatchers (
 create index event_dispatchers_environment_id_source_ix on event_dispatchers (environment_id, source);
 
 create table event_records (
-    id varchar primary key,
+    id varchar primary key not null,
     event_id varchar not null,
     name varchar not null,
     timestamp datetime not null,
@@ -163,7 +163,7 @@ create table event_records (
 );
 
 create table integration_connections (
-    id varchar primary key,
+    id varchar primary key not null,
     type varchar(30) not null,
     integration_id varchar not null,
     external_account_id varchar,
@@ -176,7 +176,7 @@ create table integration_connections (
 create index integration_connections_integration_id_ix on integration_connections (integration_id);
 
 create table job_versions (
-    id varchar primary key,
+    id varchar primary key not null,
     version varchar not null,
     status varchar(30) not null,
     job_id varchar not null,
@@ -208,7 +208,7 @@ create table dynamic_trigger_jobs (
 );
 
 create table event_examples (
-    id varchar primary key,
+    id varchar primary key not null,
     slug varchar not null,
     name varchar not null,
     icon varchar,
@@ -219,7 +219,7 @@ create table event_examples (
 );
 
 create table job_aliases (
-    id varchar primary key,
+    id varchar primary key not null,
     name varchar not null,
     value varchar not null,
     job_id varchar not null,
@@ -233,7 +233,7 @@ create table job_aliases (
 );
 
 create table job_integrations (
-    id varchar primary key,
+    id varchar primary key not null,
     "key" varchar not null,
     version_id varchar not null,
     integration_id varchar not null,
@@ -244,7 +244,7 @@ create table job_integrations (
 );
 
 create table job_runs (
-    id varchar primary key,
+    id varchar primary key not null,
     number integer not null,
     status varchar(30) not null,
     is_test boolean not null,
@@ -280,7 +280,7 @@ create index job_runs_event_id_ix on job_runs (event_id);
 create index job_runs_queue_id_status_queued_at_ix on job_runs (queue_id, status, queued_at);
 
 create table schedule_sources (
-    id varchar primary key,
+    id varchar primary key not null,
     "key" varchar not null,
     schedule json not null,
     active boolean not null,
@@ -312,7 +312,7 @@ create table missing_connection_runs (
 );
 
 create table run_connections (
-    id varchar primary key,
+    id varchar primary key not null,
     "key" varchar not null,
     run_id varchar not null,
     integration_id varchar not null,
@@ -326,7 +326,7 @@ create table run_connections (
 );
 
 create table run_statuses (
-    id varchar primary key,
+    id varchar primary key not null,
     "key" varchar not null,
     label varchar,
     state varchar,
@@ -340,7 +340,7 @@ create table run_statuses (
 );
 
 create table tasks (
-    id varchar primary key,
+    id varchar primary key not null,
     idempotency_key varchar not null,
     status varchar(30) not null,
     name varchar not null,
@@ -371,7 +371,7 @@ create table tasks (
 );
 
 create table job_run_executions (
-    id varchar primary key,
+    id varchar primary key not null,
     reason varchar(30) not null,
     status varchar(30) not null,
     retry_count integer not null,
@@ -395,7 +395,7 @@ create index job_run_executions_run_id_ix on job_run_executions (run_id);
 create index job_run_executions_status_due_at_ix on job_run_executions (status, due_at);
 
 create table task_attempts (
-    id varchar primary key,
+    id varchar primary key not null,
     number integer not null,
     status varchar(30) not null,
     error varchar,

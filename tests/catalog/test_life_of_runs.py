@@ -1,0 +1,102 @@
+"""Runs from their creation to their end, with everything that lies between, in one runner."""
+
+import asyncio
+
+import pytest
+
+from catalog.app.models import EventRecord, JobQueue, JobRun, JobRunExecution, JobVersion, RunStatus, TaskStatus
+from catalog.app.work import transaction
+from catalog.running.create import create_run
+from catalog.running.endings import cancel_run
+from kongflow.testing import drain
+from tests.catalog import run_answers as said
+from tests.catalog.servers import http_endpoint
+from tests.catalog.stage import add_event, add_task, every, one, set_stage
+
+pytestmark = pytest.mark.anyio
+
+
+async def create(flow, stage, number):
+    event_id = await add_event(stage, f"evt_{number}")
+    async with transaction(flow) as work:
+        version = await work.session.get_one(JobVersion, stage.version)
+        return await create_run(work, version, await work.session.get_one(EventRecord, event_id))
+
+
+@pytest.mark.parametrize("max_jobs", [1, 2])
+async def test_runs_wait_for_a_slot_and_each_has_its_turn(flow, max_jobs):
+    async with http_endpoint() as endpoint:
+        under_way = []
+
+        async def meanwhile():
+            statuses = [run.status for run in await every(JobRun)]
+            under_way.append((statuses.count(RunStatus.STARTED), (await one(JobQueue)).job_count))
+
+        endpoint.meanwhile = meanwhile
+        endpoint.says(said.SUCCESS)
+        stage = await set_stage(endpoint.url, max_jobs=max_jobs)
+        for number in range(5):
+            await create(flow, stage, number)
+        ends = await drain(flow)
+
+    assert {end.outcome for end in ends} == {"succeeded"}
+    assert [run.status for run in await every(JobRun)] == [RunStatus.SUCCESS] * 5
+    assert (await one(JobQueue)).job_count == 0
+    assert len(under_way) == 5
+    assert all(started == count <= max_jobs for started, count in under_way)
+
+
+async def test_a_run_that_fails_gives_its_turn_to_the_next(flow):
+    async with http_endpoint() as endpoint:
+        endpoint.says_first(said.JOB_ERROR, said.INVALID_PAYLOAD)
+        endpoint.says(said.SUCCESS)
+        stage = await set_stage(endpoint.url, max_jobs=1)
+        for number in range(3):
+            await create(flow, stage, number)
+        await drain(flow)
+
+    statuses = sorted(run.status for run in await every(JobRun))
+    assert statuses == [RunStatus.FAILURE, RunStatus.INVALID_PAYLOAD, RunStatus.SUCCESS]
+    assert (await one(JobQueue)).job_count == 0
+
+
+async def test_a_preprocessed_run_that_waits_between_its_tasks_holds_one_slot_all_the_time(flow):
+    async with http_endpoint() as endpoint:
+        counts = []
+
+        async def meanwhile():
+            counts.append((await one(JobQueue)).job_count)
+
+        endpoint.meanwhile = meanwhile
+        stage = await set_stage(endpoint.url, max_jobs=1, preprocess_runs=True)
+        run = await create(flow, stage, 1)
+        task_id = await add_task(run.id, noop=True, status=TaskStatus.WAITING)
+        endpoint.says_first(said.PREPROCESSED, said.resume_with(task_id, noop=True), said.YIELD)
+        endpoint.says(said.SUCCESS)
+        await drain(flow)
+
+    assert counts == [1, 1, 1, 1]
+    assert len(await every(JobRunExecution)) == 4
+    assert (await one(JobRun)).status is RunStatus.SUCCESS
+    assert (await one(JobQueue)).job_count == 0
+
+
+async def test_many_starts_and_cancels_at_once_leave_no_slot_behind(flow):
+    async with http_endpoint() as endpoint:
+        endpoint.says(said.SUCCESS)
+        stage = await set_stage(endpoint.url, max_jobs=3)
+        runs = [await create(flow, stage, number) for number in range(12)]
+
+        async def cancel(run):
+            async with transaction(flow) as work:
+                await cancel_run(work, run.id)
+
+        async with flow.running():
+            for run in runs[::2]:
+                await cancel(run)
+            await asyncio.gather(*(cancel(run) for run in runs[::3]))
+        await drain(flow)
+
+    runs = await every(JobRun)
+    assert {run.status for run in runs} <= {RunStatus.SUCCESS, RunStatus.CANCELED}
+    assert (await one(JobQueue)).job_count == 0
