@@ -56,9 +56,9 @@ async def start_queued_runs(payload: Reference, job: JobContext) -> None:
 
 
 async def recover_executions(_payload: Any, job: JobContext) -> None:
-    """Enqueue anew the calls of executions whose job is gone."""
+    """Enqueue anew the calls of executions whose job is gone, and wake queues that have room for runs that wait."""
     async with job.transaction() as tx, working(tx.connection, tx.enqueue) as work:
-        tx.result({"recovered": await executions.recover(work)})
+        tx.result({"recovered": await executions.recover(work), "woken": await start.wake_queues(work)})
 
 
 async def connection_created(payload: Reference, job: JobContext) -> None:

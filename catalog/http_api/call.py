@@ -7,6 +7,7 @@ import json
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from jsonschema import Draft202012Validator
 from jsonschema.exceptions import best_match
 from starlette.requests import ClientDisconnect, Request
 
+from catalog.app.models.base import now
 from catalog.app.work import Work, transaction
 from catalog.http_api.callers import Caller
 from catalog.http_api.problems import Problem, not_found
@@ -27,6 +29,9 @@ MAX_BODY = 10 << 20
 
 READ_TIMEOUT = 30.0
 """Seconds that the body of a request may take to come in."""
+
+FAR = timedelta(days=99 * 365)
+"""From now; jobs cannot be put off much longer."""
 
 MAX_KEY = 512
 """Characters of a key that an index holds."""
@@ -108,7 +113,7 @@ def parse(body: bytes, shape: str, refused: int) -> Any:
     return value
 
 
-def instant(value: Any, place: str, refused: int) -> Any:
+def instant(value: Any, place: str, refused: int) -> datetime | None:
     """Return a time of a body, or None where there is none. Raises: Problem of the status `refused`."""
     if value is None:
         return None
@@ -116,6 +121,14 @@ def instant(value: Any, place: str, refused: int) -> Any:
         return read_time(value)
     except ValueError as problem:
         raise Problem(refused, f"Invalid request body: {place}: {problem}") from None
+
+
+def due(value: Any, place: str, refused: int) -> datetime | None:
+    """As `instant`, for a time at which something is to happen: within a century, as jobs must be."""
+    at = instant(value, place, refused)
+    if at is not None and abs(at - now()) > FAR:
+        raise Problem(refused, f"Invalid request body: {place}: it is too far away")
+    return at
 
 
 @cache

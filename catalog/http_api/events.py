@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from catalog.app.models import EventRecord, JobRun
 from catalog.eventing.ingest import RawEvent, SendOptions, cancel_event, ingest, lock_event
-from catalog.http_api.call import Call, instant
+from catalog.http_api.call import Call, due, instant
 from catalog.http_api.problems import not_found
 from catalog.http_api.shapes import event_log, event_with_runs
 
@@ -72,7 +72,7 @@ def _event(body: Mapping[str, Any], place: str) -> RawEvent:
 def _options(body: Mapping[str, Any] | None) -> SendOptions:
     said = body or {}
     return SendOptions(
-        deliver_at=instant(said.get("deliverAt"), "$.options.deliverAt", INVALID),
+        deliver_at=due(said.get("deliverAt"), "$.options.deliverAt", INVALID),
         deliver_after=said.get("deliverAfter"),
         account_id=said.get("accountId"),
     )

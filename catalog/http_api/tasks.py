@@ -11,7 +11,7 @@ from sqlalchemy import and_, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from catalog.app.models import JobRun, Task, TaskStatus
-from catalog.http_api.call import Call, Versioned, instant
+from catalog.http_api.call import Call, Versioned, due
 from catalog.http_api.problems import Problem, not_found
 from catalog.http_api.shapes import cached_tasks, server_task, status_record, time
 from catalog.running.endings import lock_run
@@ -130,7 +130,7 @@ def _new_task(key: str, body: dict[str, Any]) -> NewTask:
     }
     return NewTask(
         key=key,
-        delay_until=instant(body.get("delayUntil"), "$.delayUntil", 400),
+        delay_until=due(body.get("delayUntil"), "$.delayUntil", 400),
         properties=_properties(body.get("properties")),
         **{ours: body[theirs] for theirs, ours in names.items() if body.get(theirs) is not None},
     )

@@ -31,11 +31,13 @@ from catalog.running.steps import (
     TryAgain,
 )
 from catalog.wire.body import InvalidJson, read_json
-from catalog.wire.request import Answer, NoAnswer, Unreachable
+from catalog.wire.request import Answer, NoAnswer, Refused, TimedOut, Unreachable
 from catalog.wire.times import read_time
 
 SCHEMA = Path(__file__).parent / "answer.schema.json"
-REQUEST_TIMEOUT = 408
+LATE = (408, 504)
+"""What servers before an endpoint say when it took too long."""
+
 MAX_ERROR = 10_000
 """Characters of a task's error; the whole of it is the run's output when the run fails."""
 
@@ -47,13 +49,22 @@ class _Misunderstood(ValueError):
 def read_execution(answer: Answer | NoAnswer, url: str) -> Step:
     """Return what an answer to EXECUTE_JOB means."""
     if isinstance(answer, NoAnswer):
-        connected = not isinstance(answer, Unreachable)
-        said = f"Endpoint {answer}" if connected else f"Connection could not be established to the endpoint ({url})"
-        return TryAgain({"message": said})
+        return _unanswered(answer, url)
     if not answer.is_success:
-        client_error = 400 <= answer.status < 500 and answer.status != REQUEST_TIMEOUT
-        return (Fail if client_error else TryAgain)(_error_of(answer))
+        output = _error_of(answer)
+        if answer.status in LATE:
+            return TryAgain(output, late=True)
+        return Fail(output) if 400 <= answer.status < 500 else TryAgain(output)
     return _read(answer, _step)
+
+
+def _unanswered(problem: NoAnswer, url: str) -> Step:
+    if isinstance(problem, Unreachable):
+        return TryAgain({"message": f"Connection could not be established to the endpoint ({url})"})
+    if isinstance(problem, Refused):
+        # Where a name of the platform's network leads is nothing that a job should learn.
+        return TryAgain({"message": f"Endpoint {url} may not be called"})
+    return TryAgain({"message": f"Endpoint {problem}"}, late=isinstance(problem, TimedOut))
 
 
 def read_preprocessing(answer: Answer | NoAnswer) -> Step:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from sqlalchemy import select
+
 from catalog.app.models import (
     ExecutionReason,
     ExecutionStatus,
@@ -53,9 +55,12 @@ async def conclude(work: Work, call: Call, step: Step) -> None:
     except _Stranger as stranger:
         step, tasks = Fail({"message": f"Endpoint named a task that the run does not have: {stranger}"}), {}
     if isinstance(step, TryAgain):
-        if await try_again(work, execution, step.output):
+        if step.late and await _got_on(work, run, execution):
+            step = GiveWay()
+        elif await try_again(work, execution, step.output):
             return
-        step = Fail(step.output)
+        else:
+            step = Fail(step.output, RunStatus.TIMED_OUT if step.late else RunStatus.FAILURE)
     if isinstance(step, Fail):
         await _fail(work, run, execution, step, tasks)
         return
@@ -64,10 +69,16 @@ async def conclude(work: Work, call: Call, step: Step) -> None:
     await _go_on(work, run, step, tasks)
 
 
+async def _got_on(work: Work, run: JobRun, execution: JobRunExecution) -> bool:
+    """Say whether the run has done something new since the call began: then the next call gets further."""
+    new = select(Task.id).where(Task.run_id == run.id, Task.created_at >= execution.started_at).limit(1)
+    return (await work.session.scalars(new)).first() is not None
+
+
 async def _fail(work: Work, run: JobRun, execution: JobRunExecution, step: Fail, tasks: Mapping[str, Task]) -> None:
     """Fail the execution and its run; a run that could not be preprocessed starts all the same."""
     close_execution(execution, ExecutionStatus.FAILURE, step.output)
-    if execution.reason is ExecutionReason.PREPROCESS and step.status is RunStatus.FAILURE:
+    if execution.reason is ExecutionReason.PREPROCESS and step.status is not RunStatus.ABORTED:
         await _start(work, run)
         return
     if step.task_id is not None and (task := tasks.get(step.task_id)) is not None:

@@ -16,5 +16,11 @@ async def take_slot(session: AsyncSession, queue_id: str) -> bool:
 
 
 async def free_slot(session: AsyncSession, queue_id: str) -> None:
-    """Give a slot back. That a run does so once is its own status's business."""
-    await session.execute(update(JobQueue).where(JobQueue.id == queue_id).values(job_count=JobQueue.job_count - 1))
+    """Give a slot back. That a run does so once is its status's business.
+
+    A count that was set to 0 by hand keeps no run from its end.
+    """
+    taken = JobQueue.job_count > 0
+    await session.execute(
+        update(JobQueue).where(JobQueue.id == queue_id, taken).values(job_count=JobQueue.job_count - 1)
+    )

@@ -39,6 +39,25 @@ async def start_run(work: Work, run_id: str) -> RunStatus | None:
     return run.status
 
 
+async def wake_queues(work: Work) -> int:
+    """Wake every queue that has a free slot while a run waits, and return how many there are.
+
+    The end of a run wakes its queue; nothing does where its slots became more, or where that job failed.
+    """
+    waiting = (
+        select(JobQueue.id)
+        .join(JobRun, JobRun.queue_id == JobQueue.id)
+        .where(JobRun.status == RunStatus.QUEUED, JobQueue.job_count < JobQueue.max_jobs)
+        .distinct()
+    )
+    queues = (await work.session.scalars(waiting)).all()
+    for queue_id in queues:
+        await work.enqueue(
+            "startQueuedRuns", {"id": queue_id}, job_key=f"wake:{queue_id}", job_key_mode="unsafe_dedupe"
+        )
+    return len(queues)
+
+
 async def start_queued_runs(work: Work, queue_id: str) -> str | None:
     """Enqueue the start of the run that has waited longest, where there is a free slot; return its id.
 

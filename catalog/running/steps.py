@@ -27,9 +27,10 @@ class Fail:
 
 @dataclass(frozen=True, slots=True)
 class TryAgain:
-    """The call came to nothing, and may do better later; `output` says why."""
+    """The call came to nothing, and may do better later; `output` says why. `late`: it only took too long."""
 
     output: Any
+    late: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ from catalog.running.steps import (
     Together,
     TryAgain,
 )
-from catalog.wire.request import Answer, NoAnswer, Unreachable
+from catalog.wire.request import Answer, NoAnswer, Refused, TimedOut, Unreachable
 from tests.catalog import run_answers as said
 
 URL = "https://shop.example/api/trigger"
@@ -124,7 +124,8 @@ def test_what_is_no_json_fails_the_run(body):
         (404, said.JOB_NOT_FOUND, Fail(said.JOB_NOT_FOUND)),
         (400, b"no", Fail({"message": "Endpoint responded with 400 status code"})),
         (401, {"message": 5}, Fail({"message": "Endpoint responded with 401 status code"})),
-        (408, b"", TryAgain({"message": "Endpoint responded with 408 status code"})),
+        (408, b"", TryAgain({"message": "Endpoint responded with 408 status code"}, late=True)),
+        (504, b"", TryAgain({"message": "Endpoint responded with 504 status code"}, late=True)),
         (302, b"", TryAgain({"message": "Endpoint responded with 302 status code"})),
         (500, b"", TryAgain({"message": "Endpoint responded with 500 status code"})),
         (503, {"message": "busy", "name": "E", "more": 1}, TryAgain({"message": "busy", "name": "E"})),
@@ -134,12 +135,23 @@ def test_only_what_is_the_callers_fault_fails_at_once(status, body, step):
     assert read(body, status) == step
 
 
-def test_an_endpoint_that_is_away_is_called_again():
-    away = read_execution(Unreachable("refused"), URL)
-    slow = read_execution(NoAnswer(f"{URL} did not answer within 300 s"), URL)
-
-    assert away == TryAgain({"message": f"Connection could not be established to the endpoint ({URL})"})
-    assert slow == TryAgain({"message": f"Endpoint {URL} did not answer within 300 s"})
+@pytest.mark.parametrize(
+    ("problem", "step"),
+    [
+        (
+            Unreachable("refused"),
+            TryAgain({"message": f"Connection could not be established to the endpoint ({URL})"}),
+        ),
+        (
+            Refused(f"{URL} may not be called: 10.0.0.1 is private"),
+            TryAgain({"message": f"Endpoint {URL} may not be called"}),
+        ),
+        (TimedOut(f"{URL} did not answer"), TryAgain({"message": f"Endpoint {URL} did not answer"}, late=True)),
+        (NoAnswer(f"{URL} said too much"), TryAgain({"message": f"Endpoint {URL} said too much"})),
+    ],
+)
+def test_an_endpoint_without_an_answer_is_called_again(problem, step):
+    assert read_execution(problem, URL) == step
 
 
 @pytest.mark.parametrize(

@@ -12,26 +12,18 @@ from sqlalchemy import update
 
 from catalog import PROJECT, runs
 from catalog.app.database import begin
-from catalog.app.models import ExecutionStatus, JobQueue, JobRun, JobRunExecution, RunStatus
+from catalog.app.models import ExecutionStatus, JobRun, JobRunExecution, RunStatus
 from catalog.app.work import transaction
-from catalog.running.executions import add_execution, recover
+from catalog.running.executions import recover
 from kongflow.testing import enqueued
 from tests.catalog import run_answers as said
+from tests.catalog.calling import begin_run, make_calls, slots
 from tests.catalog.servers import http_endpoint
 from tests.catalog.stage import add_run, one, set_stage
 
 pytestmark = pytest.mark.anyio
 LONG_AGO = datetime(2026, 1, 31, tzinfo=UTC)
-
-
-async def begin_run(flow, url="http://127.0.0.1:9/api/trigger"):
-    run_id = await add_run(await set_stage(url), RunStatus.STARTED)
-    async with transaction(flow) as work:
-        await add_execution(work, run_id)
-
-
-async def make_calls(flow):
-    await flow.run(queues=["runs:*"], until_idle=True)
+NOWHERE = "http://127.0.0.1:9/api/trigger"
 
 
 async def overdue():
@@ -88,7 +80,7 @@ async def test_a_call_whose_process_is_killed_is_made_again_in_the_same_attempt(
     assert (job.state, job.attempt, job.claims) == ("succeeded", 1, 2)
     assert (await one(JobRun)).status is RunStatus.SUCCESS
     assert (await one(JobRunExecution)).retry_count == 0
-    assert (await one(JobQueue)).job_count == 0
+    assert await slots() == 0
     assert len(endpoint.bodies) == 2
 
 
@@ -107,7 +99,7 @@ async def test_a_call_whose_job_has_failed_is_made_again_when_it_is_overdue(flow
         await flow.run(queues=["*"], until_idle=True)
 
     (job,) = await enqueued(flow, "recoverExecutions")
-    assert job.result == {"recovered": 1}
+    assert job.result == {"recovered": 1, "woken": 0}
     assert (await calls(flow)) == ["failed", "succeeded"]
     assert (await one(JobRun)).status is RunStatus.SUCCESS
 
@@ -128,11 +120,11 @@ async def test_a_call_that_always_breaks_its_job_ends_at_the_limit(flow, broken)
     run = await one(JobRun)
     assert run.status is RunStatus.FAILURE
     assert run.output["message"].startswith("The calls of this run broke down each time")
-    assert (await one(JobQueue)).job_count == 0
+    assert await slots() == 0
 
 
 async def test_a_call_that_waits_for_its_time_or_its_queue_keeps_its_job(flow):
-    await begin_run(flow)
+    await begin_run(flow, NOWHERE)
     await overdue()
 
     assert await look(flow) == 0
@@ -157,7 +149,7 @@ async def test_a_call_that_is_under_way_keeps_its_job(flow):
 
 
 async def test_a_call_whose_job_somebody_cancelled_is_made_all_the_same(flow):
-    await begin_run(flow)
+    await begin_run(flow, NOWHERE)
     (job,) = await enqueued(flow, "performRunExecution")
     await flow.cancel(job.id)
     await overdue()
@@ -166,7 +158,7 @@ async def test_a_call_whose_job_somebody_cancelled_is_made_all_the_same(flow):
 
 
 async def test_what_was_looked_at_lets_others_go_first(flow):
-    await begin_run(flow)
+    await begin_run(flow, NOWHERE)
     await overdue()
     await look(flow)
 
@@ -191,3 +183,16 @@ async def test_an_unknown_execution_is_nothing_to_call(flow):
     await make_calls(flow)
 
     assert await calls(flow) == ["succeeded"]
+
+
+async def test_runs_that_wait_though_their_queue_has_room_are_started(flow):
+    stage = await set_stage(max_jobs=1)
+    waits = await add_run(stage, RunStatus.QUEUED, queued_at=LONG_AGO)
+    await set_stage(slug="idle")
+
+    await flow.enqueue("recoverExecutions")
+    await flow.run(queues=["*"], until_idle=True)
+
+    (job,) = await enqueued(flow, "recoverExecutions")
+    assert job.result == {"recovered": 0, "woken": 1}
+    assert (await one(JobRun, id=waits)).status is RunStatus.STARTED

@@ -1,0 +1,187 @@
+"""Events through the HTTP API: taken in once, delivered when it is time, cancelled before."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from catalog.app.models import EventRecord, ExternalAccount, JobRun
+from kongflow.testing import enqueued
+from tests.catalog.api_client import api, key_of
+from tests.catalog.stage import add_run, every, one, set_stage
+
+pytestmark = pytest.mark.anyio
+
+LATER = "2099-01-31T12:00:00.500Z"
+
+
+async def send(client, options=None, **event):
+    return await client.post("/events", json={"event": {"name": "order.paid", **event}, "options": options or {}})
+
+
+async def deliveries(flow):
+    return [(job.payload["id"], job.state) for job in await enqueued(flow, "deliverEvent")]
+
+
+async def test_an_event_is_taken_in_and_answered_as_it_is_kept(flow):
+    await set_stage()
+    async with api(flow) as client:
+        answer = await send(
+            client, id="evt-1", payload={"a": 1}, context={"c": 2}, timestamp="2026-01-31T12:05:00.123Z", source="shop"
+        )
+
+    log = answer.json()
+    assert answer.status_code == 200
+    assert {name: log[name] for name in ("id", "name", "payload", "context", "timestamp")} == {
+        "id": "evt-1",
+        "name": "order.paid",
+        "payload": {"a": 1},
+        "context": {"c": 2},
+        "timestamp": "2026-01-31T12:05:00.123Z",
+    }
+    assert (log["deliveredAt"], log["cancelledAt"]) == (None, None)
+    record = await one(EventRecord)
+    assert record.source == "shop"
+    assert await deliveries(flow) == [(record.id, "ready")]
+
+
+@pytest.mark.parametrize("null", [None, {}])
+async def test_what_is_not_said_is_as_the_sdk_means_it(flow, null):
+    await set_stage()
+    said = {} if null is None else dict.fromkeys(("id", "payload", "context", "timestamp", "source"))
+    async with api(flow) as client:
+        log = (await send(client, **said)).json()
+
+    assert log["id"].startswith("evt_")
+    assert (log["payload"], log["context"]) == ({}, {})
+    assert (await one(EventRecord)).source == "trigger.dev"
+
+
+async def test_an_event_that_is_known_is_answered_and_not_delivered_twice(flow):
+    await set_stage()
+    async with api(flow) as client:
+        first = await send(client, id="evt-1", payload={"a": 1})
+        second = await send(client, id="evt-1", payload={"a": 2})
+
+    assert second.json() == first.json()
+    assert len(await deliveries(flow)) == 1
+
+
+async def test_an_id_is_one_of_its_environment(flow):
+    await set_stage()
+    await set_stage(slug="other")
+    async with api(flow) as ours, api(flow, key_of("other")) as theirs:
+        await send(ours, id="evt-1")
+        await send(theirs, id="evt-1")
+        assert (await theirs.get("/events/evt-1")).status_code == 200
+
+    assert len(await every(EventRecord)) == 2
+
+
+async def test_an_event_for_later_waits_for_its_time(flow):
+    await set_stage()
+    async with api(flow) as client:
+        at = await send(client, {"deliverAt": LATER})
+        after = await send(client, {"deliverAfter": 30})
+
+    assert at.json()["deliverAt"] == LATER
+    wait = datetime.fromisoformat(after.json()["deliverAt"]) - datetime.now(UTC)
+    assert timedelta(0) < wait <= timedelta(seconds=30)
+    assert [state for _, state in await deliveries(flow)] == ["scheduled", "scheduled"]
+
+
+async def test_an_event_may_be_for_an_account(flow):
+    await set_stage()
+    async with api(flow) as client:
+        await send(client, {"accountId": "ada"})
+        await send(client, {"accountId": "ada"})
+
+    account = await one(ExternalAccount)
+    assert account.identifier == "ada"
+    assert {event.external_account_id for event in await every(EventRecord)} == {account.id}
+
+
+async def test_events_come_in_together_or_not_at_all(flow):
+    await set_stage()
+    async with api(flow) as client:
+        good = await client.post("/events/bulk", json={"events": [{"name": "a"}, {"name": "b"}]})
+        bad = await client.post("/events/bulk", json={"events": [{"name": "c"}, {"name": 5}]})
+
+    assert [log["name"] for log in good.json()] == ["a", "b"]
+    assert bad.status_code == 422
+    assert "$.events[1].name: 5" in bad.json()["message"]
+    assert len(await every(EventRecord)) == len(await deliveries(flow)) == 2
+
+
+@pytest.mark.parametrize(
+    ("body", "place"),
+    [
+        ({}, "$: 'event' is a required property"),
+        ({"event": {}}, "$.event: 'name' is a required property"),
+        ({"event": {"name": None}}, "$.event.name"),
+        ({"event": {"name": "a", "id": 5}}, "$.event.id"),
+        ({"event": {"name": "a", "id": ""}}, "$.event.id"),
+        ({"event": {"name": "a", "id": "x" * 513}}, "$.event.id"),
+        ({"event": {"name": "a", "timestamp": "soon"}}, "$.event.timestamp: 'soon' is no time"),
+        ({"event": {"name": "a", "timestamp": True}}, "$.event.timestamp"),
+        ({"event": {"name": "a"}, "options": {"deliverAfter": 1.5}}, "$.options.deliverAfter"),
+        ({"event": {"name": "a"}, "options": {"deliverAfter": 10**12}}, "$.options.deliverAfter"),
+        ({"event": {"name": "a"}, "options": {"deliverAt": "soon"}}, "$.options.deliverAt"),
+        (
+            {"event": {"name": "a"}, "options": {"deliverAt": "2999-01-01T00:00:00Z"}},
+            "$.options.deliverAt: it is too far",
+        ),
+        (
+            {"event": {"name": "a"}, "options": {"deliverAt": "1800-01-01T00:00:00Z"}},
+            "$.options.deliverAt: it is too far",
+        ),
+        ({"event": {"name": "a"}, "options": {"accountId": 5}}, "$.options.accountId"),
+        ([], "$: [] is not of type 'object'"),
+    ],
+)
+async def test_an_event_that_is_none_is_refused_with_the_place(flow, body, place):
+    await set_stage()
+    async with api(flow) as client:
+        answer = await client.post("/events", json=body)
+
+    assert answer.status_code == 422
+    assert place in answer.json()["message"]
+    assert await every(EventRecord) == []
+    assert await deliveries(flow) == []
+
+
+@pytest.mark.parametrize("version", ["/api/v1", "/api/v2"])
+async def test_an_event_is_shown_with_its_runs(flow, version):
+    stage = await set_stage()
+    run = await add_run(stage)
+    event = await one(EventRecord)
+    async with api(flow) as client:
+        shown = (await client.get(f"http://api.invalid{version}/events/{event.event_id}")).json()
+
+    assert (shown["id"], shown["name"]) == (event.event_id, "order.paid")
+    assert shown["createdAt"] == shown["updatedAt"] != None  # noqa: E711
+    assert shown["runs"] == [{"id": run, "status": "PENDING", "startedAt": None, "completedAt": None}]
+
+
+async def test_an_event_that_is_cancelled_is_not_delivered(flow):
+    await set_stage()
+    async with api(flow) as client:
+        await send(client, {"deliverAt": LATER}, id="evt-1")
+        cancelled = (await client.post("/events/evt-1/cancel")).json()
+        again = (await client.post("/events/evt-1/cancel")).json()
+
+    assert cancelled["cancelledAt"] is not None
+    assert again == cancelled
+    assert [state for _, state in await deliveries(flow)] == ["cancelled"]
+
+
+@pytest.mark.parametrize(("method", "path"), [("GET", "/events/evt-1"), ("POST", "/events/evt-1/cancel")])
+async def test_an_event_of_another_environment_is_not_there(flow, method, path):
+    await set_stage()
+    await set_stage(slug="other")
+    async with api(flow) as ours, api(flow, key_of("other")) as theirs:
+        await send(theirs, {"deliverAt": LATER}, id="evt-1")
+        answer = await ours.request(method, path)
+
+    assert (answer.status_code, answer.json()["error"]) == (404, "Event not found")
+    assert (await one(EventRecord)).cancelled_at is None
+    assert await every(JobRun) == []
