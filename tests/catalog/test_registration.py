@@ -1,5 +1,6 @@
 """What an index means for the tables: queues, integrations, schedules, dynamic triggers, and what is gone."""
 
+import asyncio
 import json
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -13,10 +14,12 @@ from catalog.app.models import (
     DynamicTrigger,
     EnvironmentType,
     EventDispatcher,
+    EventRecord,
     Integration,
     JobAlias,
     JobIntegration,
     JobQueue,
+    JobRun,
     JobVersion,
     RegisteredJob,
     ScheduleSource,
@@ -25,9 +28,11 @@ from catalog.app.models.events import dynamic_trigger_jobs
 from catalog.app.work import Work
 from catalog.indexing.index import read_index
 from catalog.indexing.registration import MAX_ISSUES, store_index
+from catalog.running.create import create_run
 from tests.catalog.fake_job import FakeTransaction
 from tests.catalog.index_answer import every as each
 from tests.catalog.index_answer import job, on
+from tests.catalog.locks import until_somebody_waits
 from tests.catalog.stage import every, one
 
 pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("database")]
@@ -364,3 +369,38 @@ async def test_a_dispatcher_that_somebody_disabled_stays_so_when_a_new_version_c
     await index(shop, GREET | {"version": "2.0.0"})
 
     assert not (await dispatcher("greet")).enabled
+
+
+@pytest.mark.only_on("postgres")
+async def test_two_indexes_of_one_project_take_turns():
+    first, second = await endpoint("first"), await endpoint("second")
+
+    async with begin() as session:
+        work = Work(session, FakeTransaction(await session.connection()).enqueue)
+        known, offer = await load_endpoint(session, first), read_index({"jobs": [GREET]})
+        await store_index(work, FakeTransaction(await session.connection()).dequeue, known, offer, source="INTERNAL")
+        other = asyncio.create_task(index(second, GREET, CLOSE))
+        await until_somebody_waits()
+
+    stats, _ = await other
+    assert (stats["jobs"], stats["issues"]) == (2, [])
+
+
+@pytest.mark.only_on("postgres")
+async def test_who_adds_a_run_of_another_job_does_not_wait_for_an_index():
+    shop = await endpoint()
+    await index(shop, GREET, CLOSE)
+    greet = await one(RegisteredJob, slug="greet")
+    version = await one(JobVersion, job_id=greet.id)
+
+    async with begin() as session, begin() as beside:
+        transaction = FakeTransaction(await session.connection())
+        known, offer = await load_endpoint(session, shop), read_index({"jobs": [CLOSE]})
+        await store_index(Work(session, transaction.enqueue), transaction.dequeue, known, offer, source="INTERNAL")
+        await beside.execute(text("set local lock_timeout = '30s'"))
+        event = EventRecord(event_id="evt_1", name="customer.created", environment_id=known.environment_id)
+        beside.add(event)
+        await beside.flush()
+        run = await create_run(Work(beside, FakeTransaction(await beside.connection()).enqueue), version, event)
+
+    assert (await one(JobRun)).id == run.id
