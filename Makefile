@@ -19,7 +19,7 @@ check: ## All that CI runs: style, types, imports and tests
 test: ## The tests without style, types and imports; fastest first feedback
 	$(BIN)/pytest -n auto --ignore tests/house
 
-test-slow: ## Storms: random kills, many processes, long runs
+test-slow: ## Storms: random kills, frozen processes, long runs
 	$(BIN)/pytest -m slow
 
 mutants: ## Sow bugs into copies of the package; the tests must catch every one
