@@ -59,19 +59,11 @@ async def blocks_with_a_lock(payload: Any, job: JobContext) -> None:
     time.sleep(3600)
 
 
-async def dies(payload: Any, job: JobContext) -> None:
-    """End the process."""
-    note(f"start {job.id}")
-    os._exit(7)
-
-
 async def main() -> None:
     settings = settings_of(FOLDER)
-    tasks: dict[str, Any] = {
-        name: {"max_attempts": 1} for name in ("waits", "hangs", "blocks", "blocks_with_a_lock", "dies")
-    }
+    tasks: dict[str, Any] = {name: {"max_attempts": 1} for name in ("waits", "hangs", "blocks", "blocks_with_a_lock")}
     catalog = make_catalog(root=FOLDER, url=url_of(FOLDER), runner=settings, **tasks)
-    handlers = make_handlers(waits=waits, hangs=hangs, blocks=blocks, blocks_with_a_lock=blocks_with_a_lock, dies=dies)
+    handlers = make_handlers(waits=waits, hangs=hangs, blocks=blocks, blocks_with_a_lock=blocks_with_a_lock)
     store = open_store(catalog.database, settings.poll_interval)
     await store.open()
     await store.migrate()
