@@ -28,7 +28,7 @@ from tests.builders import QUICK, SHORT_LEASE
 from tests.engine.site import Site, open_site
 from tests.engine.waiting import PATIENCE, until
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.only_on("sqlite")]
 
 
 class Plug:

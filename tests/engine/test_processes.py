@@ -1,4 +1,6 @@
-"""Real processes that are signalled and blocked; those of tests/acceptance are killed and frozen."""
+"""Real processes that drain and that are blocked. Those of cli/test_runner_process get more signals than one; those of
+tests/acceptance are killed and frozen.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +11,6 @@ import pytest
 
 from kongflow.core.job import JobState
 from tests.engine.process import Processes
-from tests.engine.waiting import until
 
 pytestmark = [pytest.mark.anyio, pytest.mark.only_on("sqlite")]
 
@@ -27,40 +28,6 @@ async def test_the_first_signal_drains_and_exits_0(tmp_path: Path, number: signa
         assert (stopping["why"], stopping["running"]) == (number.name, 1)
         assert (await processes.job(added)).state is JobState.SUCCEEDED
         assert (await processes.job(left)).state is JobState.READY
-
-
-async def test_the_second_signal_skips_the_wait_and_releases_without_an_attempt(tmp_path: Path) -> None:
-    async with Processes(tmp_path, shutdown_timeout=3600.0) as processes:
-        added, runner = await processes.add_and_start("waits")
-        runner.process.send_signal(signal.SIGINT)
-        await runner.until_told("runner.stopping")
-        runner.process.send_signal(signal.SIGINT)
-
-        assert await runner.ended() == 0
-        job = await processes.job(added)
-        assert (job.state, job.attempt, job.crashes, job.claims) == (JobState.READY, 0, 0, 1)
-
-
-async def test_the_third_signal_ends_the_process_at_once_with_130(tmp_path: Path) -> None:
-    async with Processes(tmp_path, shutdown_timeout=3600.0) as processes:
-        _, runner = await processes.add_and_start("blocks")
-
-        def sent_and_ended() -> bool:
-            runner.process.send_signal(signal.SIGTERM)  # those that are pending together are one signal
-            return runner.process.poll() is not None
-
-        await until(sent_and_ended)
-        assert await runner.ended() == 130
-
-
-async def test_a_thread_that_hangs_neither_keeps_the_process_nor_loses_its_job(tmp_path: Path) -> None:
-    async with Processes(tmp_path, shutdown_timeout=4.0) as processes:
-        added, runner = await processes.add_and_start("hangs")
-        runner.process.terminate()
-
-        assert await runner.ended() == 0
-        job = await processes.job(added)
-        assert (job.state, job.attempt, job.crashes) == (JobState.READY, 0, 0)
 
 
 async def test_a_blocked_loop_does_not_outlive_its_shutdown_timeout(tmp_path: Path) -> None:

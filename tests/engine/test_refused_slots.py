@@ -27,6 +27,7 @@ async def nothing(payload: Any) -> None: ...
 TASKS = {"work": {"run": nothing}, "refused": {"run": nothing}}
 
 
+@pytest.mark.only_on("sqlite")
 @pytest.mark.parametrize(
     "payload",
     [

@@ -31,7 +31,7 @@ from tests.builders import QUICK, make_handler
 from tests.engine.site import open_site
 from tests.engine.waiting import PATIENCE, until
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.only_on("sqlite")]
 
 
 async def test_coroutines_run_on_the_loop_and_plain_functions_in_threads(tmp_path: Path) -> None:

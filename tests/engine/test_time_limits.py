@@ -22,7 +22,7 @@ from tests.builders import AT_ONCE, QUICK
 from tests.engine.site import open_site
 from tests.engine.waiting import PATIENCE, until, until_async
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.only_on("sqlite")]
 
 
 @pytest.fixture(autouse=True)
