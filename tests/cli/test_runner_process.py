@@ -20,10 +20,12 @@ def runner(project: Path) -> Iterator[subprocess.Popen[str]]:
     """A runner in a process of its own, working."""
     process = subprocess.Popen([*KONGFLOW, "run", "--log-format", "json"], stderr=subprocess.PIPE, text=True)
     assert process.stderr is not None
-    read_until(process.stderr, "runner.started")
-    yield process
-    process.kill()
-    process.communicate()
+    try:
+        read_until(process.stderr, "runner.started")
+        yield process
+    finally:
+        process.kill()
+        process.communicate()
 
 
 def test_sigterm_drains_and_ends_with_0(runner: subprocess.Popen[str]) -> None:
