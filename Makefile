@@ -19,7 +19,7 @@ check: ## All that CI runs: style, types, imports and tests
 test: ## The tests without style, types and imports; fastest first feedback
 	$(BIN)/pytest -n auto --ignore tests/house
 
-test-slow: ## Storms: random kills, many processes, long runs
+test-slow: ## Storms: random kills, frozen processes, long runs
 	$(BIN)/pytest -m slow
 
 test-sdk: ## The reference catalog with the real Trigger.dev SDK, which npm installs (part of test-slow)

@@ -33,6 +33,9 @@ LONG = (
     "catalog/test_recovery.py",
     "engine/test_processes.py",
     "engine/test_child",
+    "engine/test_overlapping_slots.py",
+    "engine/test_maintenance.py",
+    "engine/test_outages.py",
     "store/test_model.py",
     "store/test_contention.py",
     "store/sqlite/test_processes.py",
@@ -44,8 +47,8 @@ LONG = (
 
 
 def pytest_xdist_auto_num_workers() -> int:
-    """One more than there are cores (`-n auto`): a third of the time a test waits for a lease, a poll or a process."""
-    return (os.cpu_count() or 1) + 1
+    """Two a core (`-n auto`): half of the time a test waits for a lease, a poll, a process or the server."""
+    return 2 * (os.cpu_count() or 1)
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -60,6 +60,7 @@ class Line:
         self._drops_options = drops_options
         self._is_cut = False
         self._door = socket.create_server(("127.0.0.1", 0))
+        self._taking = threading.Thread(target=self._take_calls, daemon=True)
         self.calls: list[Call] = []
 
     def url(self, database: str) -> str:
@@ -84,29 +85,43 @@ class Line:
         self._is_cut = False
 
     def start(self) -> None:
-        threading.Thread(target=self._take_calls, daemon=True).start()
+        self._taking.start()
 
     def stop(self) -> None:
+        """Close every connection: those of calls that come just now, too."""
+        self._door.shutdown(socket.SHUT_RDWR)
+        self._taking.join()
         for each in (self._door, *(end for call in self.calls for end in (call.client, call.server))):
             with suppress(OSError):
                 each.shutdown(socket.SHUT_RDWR)
             each.close()
 
     def _take_calls(self) -> None:
-        with suppress(OSError):
-            while True:
+        while True:
+            try:
                 client, _ = self._door.accept()
-                call = Call(client, self._call_server(), silent=self._is_cut)
-                self.calls.append(call)
-                threading.Thread(target=self._carry_over, args=(call,), daemon=True).start()
-                threading.Thread(target=self._carry_back, args=(call,), daemon=True).start()
+            except OSError:
+                return  # stopped
+            try:
+                server = self._call_server()
+            except OSError:
+                client.close()  # the server is away, and the client hears that
+                continue
+            call = Call(client, server, silent=self._is_cut)
+            self.calls.append(call)
+            threading.Thread(target=self._carry_over, args=(call,), daemon=True).start()
+            threading.Thread(target=self._carry_back, args=(call,), daemon=True).start()
 
     def _call_server(self) -> socket.socket:
         host, port = str(self._parts.get("host") or "127.0.0.1"), self._parts.get("port") or 5432
         if not host.startswith("/"):
             return socket.create_connection((host, int(port)))
         server = socket.socket(socket.AF_UNIX)
-        server.connect(f"{host}/.s.PGSQL.{port}")
+        try:
+            server.connect(f"{host}/.s.PGSQL.{port}")
+        except OSError:
+            server.close()
+            raise
         return server
 
     def _carry_over(self, call: Call) -> None:

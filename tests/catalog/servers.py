@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from email import message_from_bytes, policy
 from email.message import EmailMessage
@@ -13,6 +14,8 @@ from ssl import SSLContext
 from typing import Any
 
 from aiosmtpd.smtp import SMTP, Envelope, Session
+
+from tests.engine.waiting import until
 
 
 @dataclass
@@ -37,7 +40,6 @@ class HttpEndpoint:
     meanwhile: Callable[[], Awaitable[object]] | None = None
     requests: list[tuple[str, dict[str, str]]] = field(default_factory=list)
     bodies: list[Any] = field(default_factory=list)
-    writers: list[asyncio.StreamWriter] = field(default_factory=list)
 
     def says(self, value: Any, status: int = 200) -> None:
         self.answer = Answer(status, json.dumps(value).encode())
@@ -47,7 +49,6 @@ class HttpEndpoint:
         self.script += [Answer(200, json.dumps(value).encode()) for value in values]
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self.writers.append(writer)
         try:
             head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
             headers = dict(line.lower().split(": ", 1) if ": " in line else (line, "") for line in head[1:] if line)
@@ -71,37 +72,60 @@ class HttpEndpoint:
             writer.close()
 
 
-async def let_it_accept() -> None:
-    """Return when connections that nobody waits for any more have become streams: a server that is closed while it
-    takes one leaves its socket open.
-    """
-    for _ in range(10):
+class Door(socket.socket):
+    """A listening socket of loopback that remembers every connection it has taken."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.taken: list[socket.socket] = []
+        self.bind(("127.0.0.1", 0))
+
+    @property
+    def port(self) -> int:
+        port: int = self.getsockname()[1]
+        return port
+
+    def accept(self) -> tuple[socket.socket, Any]:
+        connection, address = super().accept()
+        self.taken.append(connection)
+        return connection, address
+
+
+@asynccontextmanager
+async def serving(protocol: Callable[[], asyncio.Protocol], ssl: SSLContext | None = None) -> AsyncIterator[Door]:
+    """Serve on a door, and leave no connection open."""
+    loop, door = asyncio.get_running_loop(), Door()
+    server = await loop.create_server(protocol, sock=door, ssl=ssl)
+    try:
+        yield door
+    finally:
+        # A server that is closed forgets a connection that it has taken and not yet handed to its protocol. It does so
+        # in the next turn of the loop: after that there is none, as no new one is taken.
+        loop.remove_reader(door)
         await asyncio.sleep(0)
+        server.close()
+        for connection in door.taken:
+            with suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
+        await until(lambda: all(connection.fileno() == -1 for connection in door.taken))
 
 
 @asynccontextmanager
 async def http_endpoint(ssl: SSLContext | None = None) -> AsyncIterator[HttpEndpoint]:
-    endpoint = HttpEndpoint()
-    server = await asyncio.start_server(endpoint.serve, "127.0.0.1", 0, ssl=ssl)
-    endpoint.url = f"http{'s' if ssl else ''}://127.0.0.1:{server.sockets[0].getsockname()[1]}/api/trigger"
-    async with server:
+    loop, endpoint = asyncio.get_running_loop(), HttpEndpoint()
+
+    def protocol() -> asyncio.Protocol:
+        return asyncio.StreamReaderProtocol(asyncio.StreamReader(), endpoint.serve, loop)
+
+    async with serving(protocol, ssl) as door:
+        endpoint.url = f"http{'s' if ssl else ''}://127.0.0.1:{door.port}/api/trigger"
         yield endpoint
-        await let_it_accept()
-    for writer in endpoint.writers:
-        writer.close()
-        try:
-            await writer.wait_closed()
-        except ConnectionError:
-            pass  # the caller has gone
 
 
 async def closed_port() -> int:
     """Return a port of loopback that nobody listens on."""
-    server = await asyncio.start_server(lambda _reader, _writer: None, "127.0.0.1", 0)
-    port: int = server.sockets[0].getsockname()[1]
-    server.close()
-    await server.wait_closed()
-    return port
+    with Door() as door:
+        return door.port
 
 
 @dataclass
@@ -135,8 +159,6 @@ class Mailbox:
 async def smtp_server(**options: Any) -> AsyncIterator[Mailbox]:
     mailbox = Mailbox()
     loop = asyncio.get_running_loop()
-    server = await loop.create_server(lambda: SMTP(mailbox, loop=loop, **options), "127.0.0.1", 0)
-    mailbox.port = server.sockets[0].getsockname()[1]
-    async with server:
+    async with serving(lambda: SMTP(mailbox, loop=loop, **options)) as door:
+        mailbox.port = door.port
         yield mailbox
-        await let_it_accept()

@@ -55,10 +55,12 @@ def runner(project: Path) -> Iterator[subprocess.Popen[str]]:
         [*KONGFLOW, "run", "--log-format", "json"], stderr=subprocess.PIPE, text=True, start_new_session=True
     )
     assert process.stderr is not None
-    read_until(process.stderr, "runner.started")
-    yield process
-    process.kill()
-    process.communicate(timeout=DEADLINE)
+    try:
+        read_until(process.stderr, "runner.started")
+        yield process
+    finally:
+        process.kill()
+        process.communicate(timeout=DEADLINE)
 
 
 def pids(project: Path) -> list[int]:

@@ -20,10 +20,12 @@ def runner(project: Path) -> Iterator[subprocess.Popen[str]]:
     """A runner in a process of its own, working."""
     process = subprocess.Popen([*KONGFLOW, "run", "--log-format", "json"], stderr=subprocess.PIPE, text=True)
     assert process.stderr is not None
-    read_until(process.stderr, "runner.started")
-    yield process
-    process.kill()
-    process.communicate()
+    try:
+        read_until(process.stderr, "runner.started")
+        yield process
+    finally:
+        process.kill()
+        process.communicate()
 
 
 def test_sigterm_drains_and_ends_with_0(runner: subprocess.Popen[str]) -> None:
@@ -114,7 +116,7 @@ def test_the_third_signal_ends_the_process_at_once_with_130(runner: subprocess.P
 def test_a_job_that_is_waited_for_prints_its_result_and_its_outcome_is_the_exit_code(
     runner: subprocess.Popen[str], invoke: Invoke
 ) -> None:
-    succeeded = invoke("enqueue", "greet", "--arg", "name=Ada", "--wait", "--timeout", "30s")
+    succeeded = invoke("enqueue", "greet", "--arg", "name=Ada", "--wait", "--timeout", "60s")
     failed = invoke("enqueue", "fail", "--wait", exit_code=10)
     declined = invoke("enqueue", "decline", "--wait", exit_code=11)
 

@@ -28,17 +28,16 @@ def unread(*args: str, stderr_too: bool = False, **env: str) -> tuple[int, bytes
     return done.returncode, done.stderr or b""
 
 
-@pytest.mark.parametrize("args", [["--help"], ["--version"], ["jobs", "--help"], ["explain"], ["config"], ["validate"]])
+@pytest.mark.parametrize("args", [["--help"], ["explain"], ["validate"]])
 def test_a_broken_pipe_is_no_failure(args: list[str]) -> None:
     assert unread(*args) == (0, b"")
 
 
-@pytest.mark.parametrize("form", ["text", "json", "github"])
-def test_a_broken_pipe_keeps_the_exit_code_of_a_failed_validation(form: str, project: Path) -> None:
+def test_a_broken_pipe_keeps_the_exit_code_of_a_failed_validation(project: Path) -> None:
     (project / "kongflow.yaml").write_text(CONFIG.replace("retry: quick", "retry: quik"))
 
-    assert unread("validate", "--format", form) == (1, b"")
-    assert unread("validate", "--format", form, stderr_too=True) == (1, b"")
+    assert unread("validate") == (1, b"")
+    assert unread("validate", "--format", "json", stderr_too=True) == (1, b"")
 
 
 @pytest.mark.parametrize("unbuffered", ["", "1"])

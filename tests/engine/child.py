@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from kongflow.engine.client import Client
-from kongflow.engine.context import JobContext, SyncJobContext
+from kongflow.engine.context import JobContext
 from kongflow.engine.events import Events
 from kongflow.engine.logs import configure_logging, log_event
 from kongflow.engine.runner import Runner
@@ -40,12 +40,6 @@ async def waits(payload: Any, job: JobContext) -> str:
     return f"{os.getpid()}"
 
 
-def hangs(payload: Any, job: SyncJobContext) -> None:
-    """Never return, in a thread."""
-    note(f"start {job.id}")
-    time.sleep(3600)
-
-
 async def blocks(payload: Any, job: JobContext) -> None:
     """Never return, on the loop."""
     note(f"start {job.id}")
@@ -59,19 +53,11 @@ async def blocks_with_a_lock(payload: Any, job: JobContext) -> None:
     time.sleep(3600)
 
 
-async def dies(payload: Any, job: JobContext) -> None:
-    """End the process."""
-    note(f"start {job.id}")
-    os._exit(7)
-
-
 async def main() -> None:
     settings = settings_of(FOLDER)
-    tasks: dict[str, Any] = {
-        name: {"max_attempts": 1} for name in ("waits", "hangs", "blocks", "blocks_with_a_lock", "dies")
-    }
+    tasks: dict[str, Any] = {name: {"max_attempts": 1} for name in ("waits", "blocks", "blocks_with_a_lock")}
     catalog = make_catalog(root=FOLDER, url=url_of(FOLDER), runner=settings, **tasks)
-    handlers = make_handlers(waits=waits, hangs=hangs, blocks=blocks, blocks_with_a_lock=blocks_with_a_lock, dies=dies)
+    handlers = make_handlers(waits=waits, blocks=blocks, blocks_with_a_lock=blocks_with_a_lock)
     store = open_store(catalog.database, settings.poll_interval)
     await store.open()
     await store.migrate()

@@ -7,7 +7,6 @@ import json
 import signal
 import subprocess
 import sys
-import time
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -97,28 +96,18 @@ class Processes:
         """Add a job, start a runner, and return when the job has started."""
         added = await self.add(task)
         child = await self.start()
-        await self.until_noted(f"start {added}")
+        await until(lambda: self.noted(f"start {added}"))
         return added, child
 
     def go(self) -> None:
         """Let waiting handlers end."""
         (self.folder / "go").touch()
 
-    def noted(self, what: str) -> int:
+    def noted(self, what: str) -> bool:
         ledger = self.folder / "ledger"
-        return ledger.read_text().splitlines().count(what) if ledger.exists() else 0
-
-    async def until_noted(self, what: str, times: int = 1) -> None:
-        await until(lambda: self.noted(what) >= times)
+        return ledger.exists() and what in ledger.read_text().splitlines()
 
     async def job(self, id: str) -> Job:
         job = await self.store.get(id)
         assert job is not None
-        return job
-
-    async def ended(self, id: str) -> Job:
-        deadline = time.monotonic() + PATIENCE
-        while not (job := await self.job(id)).state.is_final:
-            assert time.monotonic() < deadline, f"job {id} did not end: {job}"
-            await asyncio.sleep(0.02)
         return job

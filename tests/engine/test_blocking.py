@@ -16,7 +16,7 @@ from kongflow.engine.events import Event, Events, JobStarted, RunnerBlocked
 from tests.engine.site import Site, open_site
 from tests.engine.waiting import PATIENCE, until
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.only_on("sqlite")]
 
 
 class Deaf:

@@ -27,6 +27,9 @@ pytestmark = [pytest.mark.anyio, pytest.mark.only_on("sqlite")]
 HUNG = (child_handlers.sleeps, child_handlers.matches)
 """In a system call, and in C code that holds the interpreter."""
 
+LONG_ENOUGH = 3.0
+"""Seconds: of a timeout that comes when the child is there and has begun."""
+
 
 CRASHES = {
     child_handlers.segfault: "ended by SIGSEGV",
@@ -85,7 +88,7 @@ async def test_an_attempt_that_ends_with_an_outcome_clears_the_record(tmp_path: 
 
 @pytest.mark.parametrize("run", HUNG, ids=["sleep", "regex"])
 async def test_the_timeout_ends_c_code_and_says_where_it_was(tmp_path: Path, run: Any) -> None:
-    tasks = {"hang": in_child(run, timeout=0.3, cancel_grace=0.1)}
+    tasks = {"hang": in_child(run, timeout=LONG_ENOUGH, cancel_grace=0.1)}
     async with open_site(tmp_path, tasks) as site:
         added = await site.enqueue("hang", {"note": str(tmp_path / "note")})
         await site.run_all()
@@ -101,7 +104,10 @@ async def test_the_timeout_ends_c_code_and_says_where_it_was(tmp_path: Path, run
 
 
 async def test_a_handler_that_ends_within_its_grace_is_not_killed(tmp_path: Path) -> None:
-    tasks = {"wait": in_child(child_handlers.waits_until_told, timeout=0.2), "pid": in_child(child_handlers.pid)}
+    tasks = {
+        "wait": in_child(child_handlers.waits_until_told, timeout=LONG_ENOUGH),
+        "pid": in_child(child_handlers.pid),
+    }
     async with open_site(tmp_path, tasks, runner=replace(QUICK, concurrency=1)) as site:
         await site.start()
         late = await site.ended(await site.enqueue("wait", {"note": str(tmp_path / "note"), "returns": "late"}))
@@ -166,7 +172,7 @@ async def test_a_job_that_was_given_to_another_runner_is_killed_soon(tmp_path: P
 
 
 async def test_what_a_handler_has_started_dies_with_its_child(tmp_path: Path) -> None:
-    tasks = {"start": in_child(child_handlers.starts_a_program, timeout=0.3, cancel_grace=0.0)}
+    tasks = {"start": in_child(child_handlers.starts_a_program, timeout=LONG_ENOUGH, cancel_grace=0.0)}
     async with open_site(tmp_path, tasks) as site:
         await site.enqueue("start", {"note": str(tmp_path / "note")})
         await site.run_all()

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from kongflow.core.job import JobState
-from kongflow.engine.events import JobForgotten, JobStarted
+from kongflow.engine.events import JobForgotten, JobStarted, RunnerStopping
 from kongflow.engine.worker import CHAIN_MAX, Worker
 from kongflow.errors import StoreUnavailable
 from kongflow.store.records import Claimed, Renewal, Settled
@@ -22,7 +22,7 @@ from tests.builders import QUICK
 from tests.engine.site import Site, open_site
 from tests.engine.waiting import PATIENCE, until
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.only_on("sqlite")]
 
 SERIAL = {"mail": 1}
 
@@ -244,7 +244,7 @@ async def test_a_job_that_comes_when_the_runner_stops_goes_back_at_once(
             settled: list[Settled] = await settle(*arguments)
             if settled[0].next is not None:
                 site.runner.request_stop("the test says so")
-                await asyncio.sleep(0.05)  # the runner has begun to stop, and waits for this answer
+                await site.until_told(RunnerStopping)  # and it waits for this answer
             return settled
 
         monkeypatch.setattr(site.store, "settle", stops_meanwhile)

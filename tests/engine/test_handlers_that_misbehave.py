@@ -6,7 +6,6 @@ import asyncio
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +15,7 @@ from kongflow.core.job import JobState, Reason
 from kongflow.core.outcome import Snooze
 from kongflow.engine.attempt import Attempt
 from kongflow.engine.events import JobReleased, JobStarted, RunnerStalled
-from tests.builders import QUICK
+from tests.builders import SHORT_LEASE
 from tests.engine.site import open_site
 
 pytestmark = pytest.mark.anyio
@@ -103,10 +102,9 @@ async def test_a_handler_that_blocks_the_loop_costs_neither_its_lease_nor_the_jo
     async def blocks(payload: Any) -> None:
         started.append(time.monotonic())
         if len(started) == 1:
-            time.sleep(1.5)  # longer than the lease
+            time.sleep(1.5 * SHORT_LEASE.lease)
 
-    short = replace(QUICK, lease=0.6, heartbeat=0.1)
-    async with open_site(tmp_path, {"work": {"run": blocks}}, runner=short) as site:
+    async with open_site(tmp_path, {"work": {"run": blocks}}, runner=SHORT_LEASE) as site:
         ids = [await site.enqueue("work") for _ in range(3)]
         await site.run_all()
         jobs = [await site.job(id) for id in ids]

@@ -162,7 +162,7 @@ async def test_whatever_a_renewal_fails_of_it_is_tried_again() -> None:
         return Renewal()
 
     keeper = Keeper(answer)
-    patient = Patient(keeper)
+    patient = Patient(keeper, replace(SETTINGS, lease=PATIENCE))
 
     with patient.alive():
         await patient.heartbeat.start()
@@ -181,13 +181,13 @@ async def test_a_lock_on_the_file_expires_nothing_and_is_no_excuse_for_what_fail
             raise errors[-1]
         return Renewal()
 
-    keeper = Keeper(locked)
-    patient = Patient(keeper)
+    keeper, lease = Keeper(locked), 2.0
+    patient = Patient(keeper, replace(SETTINGS, lease=lease))
 
     with patient.alive():
         await patient.heartbeat.start()
         errors.append(StoreBusy("another transaction holds the file"))
-        until_when = patient.lease.renewed_at + SETTINGS.lease
+        until_when = patient.lease.renewed_at + lease
         await until(lambda: time.monotonic() > until_when)
         assert patient.lease.holds
 
@@ -204,7 +204,7 @@ async def test_after_an_outage_nothing_is_rescued_for_one_lease() -> None:
             raise StoreUnavailable("away")
         return Renewal()
 
-    patient = Patient(Keeper(answer), replace(SETTINGS, lease=1.0))
+    patient = Patient(Keeper(answer), replace(SETTINGS, lease=3.0))
 
     with patient.alive():
         await patient.heartbeat.start()

@@ -28,7 +28,7 @@ from tests.builders import QUICK, SHORT_LEASE
 from tests.engine.site import Site, open_site
 from tests.engine.waiting import PATIENCE, until
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.only_on("sqlite")]
 
 
 class Plug:
@@ -108,8 +108,7 @@ async def test_a_runner_that_cannot_renew_cancels_its_jobs_and_releases_them_lat
             await asyncio.Event().wait()
         return "second"
 
-    short = replace(QUICK, lease=0.5)
-    async with open_site(tmp_path, {"work": {"run": work, "max_attempts": 1}}, runner=short) as site:
+    async with open_site(tmp_path, {"work": {"run": work, "max_attempts": 1}}, runner=SHORT_LEASE) as site:
         plug = Plug(site)
         added = await site.enqueue("work")
         await site.start()

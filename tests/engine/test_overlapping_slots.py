@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -15,12 +16,13 @@ from kongflow.core.schedule import SlotOutcome, slot_text
 from kongflow.engine.context import JobContext
 from kongflow.engine.slot_events import SlotWaits
 from tests.engine.clockwork import make_schedule, open_clockwork
+from tests.engine.waiting import until_async
 from tests.storms.slots import Decided
 
 pytestmark = pytest.mark.anyio
 
 PERIOD = 0.2
-SLOTS = 10
+LONGER = 1.5 * PERIOD
 SOON = RetryPolicy(backoff=Backoff.CONSTANT, initial_delay=PERIOD, jitter=0.0)
 """Retries that begin when a slot comes."""
 LATER = replace(SOON, initial_delay=3600.0)
@@ -59,32 +61,52 @@ class Aftermath:
     waited: set[str]
     """Slots of which a runner said that they wait."""
 
+    def of(self, outcome: SlotOutcome) -> list[Decided]:
+        return [each for each in self.decided if each.outcome is outcome]
+
     def outcomes(self) -> set[SlotOutcome]:
         return {each.outcome for each in self.decided}
 
+    def waited_and_decided(self) -> list[Decided]:
+        return [each for each in self.decided if slot_text(each.slot.at) in self.waited]
+
     def notes(self, outcome: SlotOutcome) -> set[str]:
         """Why, without the numbers of jobs."""
-        notes = (each.note for each in self.decided if each.outcome is outcome)
-        return {"".join(char for char in note if not char.isdigit()) for note in notes}
+        return {"".join(char for char in each.note if not char.isdigit()) for each in self.of(outcome)}
 
 
-async def worked(folder: Path, hall: Hall, overlap: str, retry: RetryPolicy = SOON) -> Aftermath:
-    """Let two runners work on many slots, and drain."""
+def three_were_added(aftermath: Aftermath) -> bool:
+    return len(aftermath.of(SlotOutcome.ADDED)) > 2
+
+
+async def worked(
+    folder: Path,
+    hall: Hall,
+    overlap: str,
+    retry: RetryPolicy = SOON,
+    enough: Callable[[Aftermath], bool] = three_were_added,
+) -> Aftermath:
+    """Let two runners work on slots until it is enough, and drain."""
     often = make_schedule("often", PERIOD, overlap=overlap)
     tasks = {"work": {"run": hall.work, "retry": retry}}
     async with open_clockwork(folder, tasks, often, runners=2) as clockwork:
+
+        async def aftermath() -> Aftermath:
+            waited = {each.slot for site in clockwork.sites for each in site.of(SlotWaits)}
+            return Aftermath(await clockwork.decided(), await clockwork.jobs(), waited)
+
+        async def is_enough() -> bool:
+            return enough(await aftermath())
+
         await clockwork.start()
-        await clockwork.until_decided("often", SLOTS)
+        await until_async(is_enough)
         for site in clockwork.sites:
             await site.stop()
-        waited = {each.slot for site in clockwork.sites for each in site.of(SlotWaits)}
-        aftermath = Aftermath(await clockwork.decided(), await clockwork.jobs(), waited)
-    added = [each for each in aftermath.decided if each.outcome is SlotOutcome.ADDED]
-    assert len(added) > 2
-    assert [(job.id, job.payload["ts"]) for job in aftermath.jobs] == [
-        (each.job, slot_text(each.slot.at)) for each in added
+        found = await aftermath()
+    assert [(job.id, job.payload["ts"]) for job in found.jobs] == [
+        (each.job, slot_text(each.slot.at)) for each in found.of(SlotOutcome.ADDED)
     ]
-    return aftermath
+    return found
 
 
 def one_after_the_other(hall: Hall) -> bool:
@@ -93,16 +115,20 @@ def one_after_the_other(hall: Hall) -> bool:
 
 
 async def test_allow_lets_jobs_run_side_by_side(tmp_path: Path) -> None:
-    hall = Hall(3 * PERIOD)
-    allowed = await worked(tmp_path, hall, "allow")
+    hall = Hall(LONGER)
+    allowed = await worked(tmp_path, hall, "allow", enough=lambda _: hall.most > 1)
 
-    assert hall.most > 1
     assert allowed.outcomes() == {SlotOutcome.ADDED}
 
 
 async def test_skip_leaves_out_the_slots_beside_a_job(tmp_path: Path) -> None:
-    hall = Hall(3 * PERIOD)
-    skipped = await worked(tmp_path, hall, "skip")
+    hall = Hall(LONGER)
+    skipped = await worked(
+        tmp_path,
+        hall,
+        "skip",
+        enough=lambda each: three_were_added(each) and bool(each.of(SlotOutcome.SKIPPED)),
+    )
 
     assert one_after_the_other(hall)
     assert skipped.outcomes() == {SlotOutcome.ADDED, SlotOutcome.SKIPPED}
@@ -111,14 +137,12 @@ async def test_skip_leaves_out_the_slots_beside_a_job(tmp_path: Path) -> None:
 
 
 async def test_queue_adds_the_slot_that_waits_after_the_end(tmp_path: Path) -> None:
-    hall = Hall(3 * PERIOD)
-    queued = await worked(tmp_path, hall, "queue")
+    hall = Hall(LONGER)
+    queued = await worked(tmp_path, hall, "queue", enough=lambda each: len(each.waited_and_decided()) > 2)
 
     assert one_after_the_other(hall)
     assert queued.notes(SlotOutcome.SKIPPED) <= {"an earlier slot waits"}
-    waited = [each for each in queued.decided if slot_text(each.slot.at) in queued.waited]
-    assert len(waited) > 2
-    assert {each.outcome for each in waited[:-1]} == {SlotOutcome.ADDED}
+    assert {each.outcome for each in queued.waited_and_decided()[:-1]} == {SlotOutcome.ADDED}
 
 
 async def test_cancel_running_starts_the_newest_slot_when_the_job_before_has_ended(tmp_path: Path) -> None:

@@ -1,5 +1,5 @@
-"""Real processes that are signalled, killed, frozen and blocked. On PostgreSQL the acceptance tests and the storms do
-the same to theirs.
+"""Real processes that drain and that are blocked. Those of cli/test_runner_process get more signals than one; those of
+tests/acceptance are killed and frozen.
 """
 
 from __future__ import annotations
@@ -10,10 +10,7 @@ from pathlib import Path
 import pytest
 
 from kongflow.core.job import JobState
-from tests.engine.database import url_of
 from tests.engine.process import Processes
-from tests.engine.waiting import until
-from tests.freezing import freeze
 
 pytestmark = [pytest.mark.anyio, pytest.mark.only_on("sqlite")]
 
@@ -31,40 +28,6 @@ async def test_the_first_signal_drains_and_exits_0(tmp_path: Path, number: signa
         assert (stopping["why"], stopping["running"]) == (number.name, 1)
         assert (await processes.job(added)).state is JobState.SUCCEEDED
         assert (await processes.job(left)).state is JobState.READY
-
-
-async def test_the_second_signal_skips_the_wait_and_releases_without_an_attempt(tmp_path: Path) -> None:
-    async with Processes(tmp_path, shutdown_timeout=3600.0) as processes:
-        added, runner = await processes.add_and_start("waits")
-        runner.process.send_signal(signal.SIGINT)
-        await runner.until_told("runner.stopping")
-        runner.process.send_signal(signal.SIGINT)
-
-        assert await runner.ended() == 0
-        job = await processes.job(added)
-        assert (job.state, job.attempt, job.crashes, job.claims) == (JobState.READY, 0, 0, 1)
-
-
-async def test_the_third_signal_ends_the_process_at_once_with_130(tmp_path: Path) -> None:
-    async with Processes(tmp_path, shutdown_timeout=3600.0) as processes:
-        _, runner = await processes.add_and_start("blocks")
-
-        def sent_and_ended() -> bool:
-            runner.process.send_signal(signal.SIGTERM)  # those that are pending together are one signal
-            return runner.process.poll() is not None
-
-        await until(sent_and_ended)
-        assert await runner.ended() == 130
-
-
-async def test_a_thread_that_hangs_neither_keeps_the_process_nor_loses_its_job(tmp_path: Path) -> None:
-    async with Processes(tmp_path, shutdown_timeout=4.0) as processes:
-        added, runner = await processes.add_and_start("hangs")
-        runner.process.terminate()
-
-        assert await runner.ended() == 0
-        job = await processes.job(added)
-        assert (job.state, job.attempt, job.crashes) == (JobState.READY, 0, 0)
 
 
 async def test_a_blocked_loop_does_not_outlive_its_shutdown_timeout(tmp_path: Path) -> None:
@@ -93,47 +56,3 @@ async def test_a_stall_is_noticed_also_while_the_stalled_handler_has_the_file(tm
         _, runner = await processes.add_and_start("blocks_with_a_lock")
 
         assert await runner.ended() == 1
-
-
-async def test_a_killed_runners_job_runs_again_elsewhere_with_its_attempt(tmp_path: Path) -> None:
-    async with Processes(tmp_path, lease=2.0) as processes:
-        added, first = await processes.add_and_start("waits")
-        second = await processes.start()
-        first.process.kill()
-        await processes.until_noted(f"start {added}", times=2)
-        processes.go()
-        job = await processes.ended(added)
-
-    assert (job.state, job.attempt, job.claims) == (JobState.SUCCEEDED, 1, 2)
-    assert job.result == str(second.process.pid)
-    assert second.events("job.rescued")[0]["outcome"] == "released"
-
-
-async def test_a_frozen_runner_cannot_settle_what_was_given_away(tmp_path: Path) -> None:
-    async with Processes(tmp_path, lease=2.0) as processes:
-        added, frozen = await processes.add_and_start("waits")
-        freeze(frozen.process, url_of(tmp_path))
-        second = await processes.start()
-        await processes.until_noted(f"start {added}", times=2)
-        frozen.process.send_signal(signal.SIGCONT)
-        await frozen.until_told("job.lost")
-        processes.go()
-        job = await processes.ended(added)
-
-    assert (job.state, job.attempt, job.claims, job.result) == (JobState.SUCCEEDED, 1, 2, str(second.process.pid))
-    assert frozen.events("job.succeeded") == []
-    assert processes.noted(f"end {added}") == 1, "the frozen one was cancelled when it woke up"
-
-
-async def test_a_job_that_ends_its_process_fails_as_crashed_after_its_third_crash(tmp_path: Path) -> None:
-    async with Processes(tmp_path, lease=0.3) as processes:
-        killer = await processes.add("dies")
-        innocent = await processes.add("waits")
-        processes.go()
-        for _ in range(3):
-            assert await (await processes.start()).ended() == 7
-        await processes.start()
-        crashed, well = await processes.ended(killer), await processes.ended(innocent)
-
-    assert (crashed.state, crashed.reason) == (JobState.FAILED, "crashed")
-    assert well.state is JobState.SUCCEEDED

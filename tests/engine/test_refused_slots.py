@@ -27,6 +27,7 @@ async def nothing(payload: Any) -> None: ...
 TASKS = {"work": {"run": nothing}, "refused": {"run": nothing}}
 
 
+@pytest.mark.only_on("sqlite")
 @pytest.mark.parametrize(
     "payload",
     [
@@ -115,8 +116,8 @@ async def test_two_schedules_of_one_key_share_the_job_that_waits(tmp_path: Path)
 # --- many at once ----------------------------------------------------------------------------------------------------
 
 
-async def test_hundreds_of_schedules_of_one_minute_all_fire(tmp_path: Path) -> None:
-    names = {f"s{n}" for n in range(300)}
+async def test_many_schedules_of_one_minute_all_fire(tmp_path: Path) -> None:
+    names = {f"s{n}" for n in range(150)}
     schedules = [make_schedule(name, 60.0) for name in sorted(names)]
     async with open_clockwork(tmp_path, TASKS, *schedules, runners=2) as clockwork:
         await clockwork.start()

@@ -8,7 +8,6 @@ import signal
 import sqlite3
 import threading
 import time
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +20,7 @@ from kongflow.engine.context import JobContext, SyncJobContext
 from kongflow.engine.events import JobRescued, JobStarted, LeaseExpiring
 from kongflow.engine.job_log import JobFilter
 from kongflow.errors import InvalidConfig, KongFlowError
-from tests.builders import QUICK
+from tests.builders import SHORT_LEASE
 from tests.engine.site import open_site
 from tests.engine.waiting import PATIENCE, until
 
@@ -148,15 +147,14 @@ async def test_a_lock_on_the_file_longer_than_the_lease_costs_no_job(tmp_path: P
         await go_on.wait()
         return "untouched"
 
-    short = replace(QUICK, lease=0.6)
-    async with open_site(tmp_path, {"work": {"run": work, "max_attempts": 1}}, runner=short) as site:
+    async with open_site(tmp_path, {"work": {"run": work, "max_attempts": 1}}, runner=SHORT_LEASE) as site:
         added = await site.enqueue("work")
         await site.start()
         await site.until_told(JobStarted)
         other = sqlite3.connect(tmp_path / "jobs.db", isolation_level=None)
         other.execute("begin immediate")
         locked = time.monotonic()
-        await until(lambda: time.monotonic() - locked > 2.5 * short.lease)
+        await until(lambda: time.monotonic() - locked > 1.5 * SHORT_LEASE.lease)
         go_on.set()
         other.execute("rollback")
         other.close()

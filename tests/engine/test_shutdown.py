@@ -21,7 +21,7 @@ from tests.builders import QUICK
 from tests.engine.site import Site, open_site
 from tests.engine.waiting import PATIENCE
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.only_on("sqlite")]
 
 
 @pytest.fixture

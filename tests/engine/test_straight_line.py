@@ -31,7 +31,7 @@ from tests.builders import QUICK, make_handler
 from tests.engine.site import open_site
 from tests.engine.waiting import PATIENCE, until
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.only_on("sqlite")]
 
 
 async def test_coroutines_run_on_the_loop_and_plain_functions_in_threads(tmp_path: Path) -> None:
@@ -300,7 +300,7 @@ async def test_a_job_that_comes_due_during_a_claim_does_not_wait_for_the_next_po
 
         async def slow(runner: int, limit: int, suspects: int) -> Any:
             if not added:
-                added.append(await site.enqueue("work", run_at=timedelta(seconds=0.5)))
+                added.append(await site.enqueue("work", run_at=timedelta(seconds=2)))
             claimed = await claim(runner, limit, suspects)
             if claimed.next_due is not None:
                 late[0] += 1

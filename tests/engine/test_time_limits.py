@@ -22,7 +22,7 @@ from tests.builders import AT_ONCE, QUICK
 from tests.engine.site import open_site
 from tests.engine.waiting import PATIENCE, until, until_async
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.only_on("sqlite")]
 
 
 @pytest.fixture(autouse=True)
@@ -140,7 +140,7 @@ async def test_overruns_in_half_of_the_slots_end_the_process_with_exit_code_1(
         await asyncio.to_thread(gate.wait, 0.3)
         return "drained"
 
-    four = replace(QUICK, concurrency=4, shutdown_timeout=1.0)
+    four = replace(QUICK, concurrency=4, shutdown_timeout=4.0)
     out_of_grace = {"run": stubborn, "timeout": 0.05, "cancel_grace": 0.1, "max_attempts": 1}
     tasks = {"stubborn": out_of_grace, "patient": {"run": patient}}
     async with open_site(tmp_path, tasks, runner=four) as site:

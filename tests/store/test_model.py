@@ -24,7 +24,7 @@ from kongflow.core.job import ClaimedJob
 from kongflow.core.outcome import Finish, RunAgain, Transition
 from kongflow.store.base import Store
 from kongflow.store.open import open_store
-from kongflow.store.records import Settlement
+from kongflow.store.records import JobFilter, Settlement
 from tests.postgres import DIALECTS
 from tests.store.stage import FAILED, POLL, RELEASED, RETRIED, SUCCEEDED, info, new
 
@@ -192,9 +192,10 @@ class Jobs(RuleBasedStateMachine):
 
     @invariant()
     def every_job_is_there_as_the_model_knows_it(self) -> None:
+        listed = {job.id: job for job in self.wait(self.store.list_jobs(JobFilter(), 1000)).items}
+        assert listed.keys() == self.jobs.keys()
         for known in self.jobs.values():
-            job = self.wait(self.store.get(known.id))
-            assert job is not None, f"job {known.id} is lost"
+            job = listed[known.id]
             assert (job.state.is_final, job.state == "running") == (known.ended, known.holder is not None)
 
     # --- helpers ---

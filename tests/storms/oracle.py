@@ -48,17 +48,26 @@ class Attempt:
 
 
 def attempts_of(ledger: Sequence[Entry], frozen_for: float = math.inf) -> list[Attempt]:
-    """Return every start in the ledger. `frozen_for` are the seconds in which a frozen process keeps its leases."""
+    """Return every start in the ledger that may have had a lease. `frozen_for` are the seconds in which a frozen
+    process keeps its leases: what it had claimed before and starts when it wakes up, after another has started it, has
+    none.
+    """
     given_up = {(each["job"], each["claims"]): each for each in ledger if each["event"] in ("end", "stopped")}
+    stops = [each for each in ledger if each["event"] == "stop"]
     ends_of: dict[int, list[float]] = defaultdict(list)
     for each in ledger:
         if each["event"] == "kill":
             ends_of[each["pid"]].append(each["at"])
-        elif each["event"] == "stop":
-            ends_of[each["pid"]].append(each["at"] + frozen_for)
+    for each in stops:
+        ends_of[each["pid"]].append(each["at"] + frozen_for)
     found = []
+    newest: dict[str, int] = defaultdict(int)
     for each in ledger:
         if each["event"] == "start":
+            woke_up = any(stop["pid"] == each["pid"] and stop["at"] + frozen_for < each["at"] for stop in stops)
+            if woke_up and each["claims"] < newest[each["job"]]:
+                continue
+            newest[each["job"]] = max(newest[each["job"]], each["claims"])
             last = given_up.get((each["job"], each["claims"]))
             over = [end for end in ends_of[each["pid"]] if end >= each["at"]]
             found.append(

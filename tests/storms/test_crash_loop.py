@@ -9,36 +9,38 @@ import pytest
 
 from tests.storms.arena import Arena
 
-TASKS = """\
+YAML = """\
+version: 1
+runner: {concurrency: 10}
 tasks:
   work: {handler: handlers.work, max_attempts: 1}
   poison: {handler: handlers.poison, max_attempts: 1}
 """
-YAML = "version: 1\nrunner: {concurrency: 10}\n" + TASKS
-QUICK = "version: 1\nrunner: {concurrency: 10, poll_interval: 200ms, heartbeat: 300ms, lease: 2s}\n" + TASKS
-
+"""The defaults: a lease of 15 s."""
 PROCESSES, HEALTHY, CRASH_LIMIT = 2, 49, 3
 """CRASH_LIMIT is that of a fresh kongflow.yaml."""
-SECONDS, SHORT_SECONDS = 2.0, 0.2
-"""What a healthy job takes: in the long form, with the default lease of 15 s, and in the form that CI runs."""
+SECONDS = 2.0
+"""What a healthy job takes."""
 PATIENCE = 240.0
 
 
-def storm(arena: Arena, seconds: float) -> None:
-    healthy = [{"task": "work", "payload": {"n": n, "seconds": seconds}} for n in range(HEALTHY)]
+@pytest.mark.slow
+def test_a_crash_loop_fails_its_own_job_and_no_other(arena: Callable[[str], Arena]) -> None:
+    loop = arena(YAML)
+    healthy = [{"task": "work", "payload": {"n": n, "seconds": SECONDS}} for n in range(HEALTHY)]
     poison = {"task": "poison", "payload": {"n": HEALTHY}}
-    arena.enqueue([*healthy[: HEALTHY // 2], poison, *healthy[HEALTHY // 2 :]])
+    loop.enqueue([*healthy[: HEALTHY // 2], poison, *healthy[HEALTHY // 2 :]])
 
-    supervisor = arena.start("--processes", str(PROCESSES))
-    arena.wait_until_done(HEALTHY + 1, PATIENCE)
+    supervisor = loop.start("--processes", str(PROCESSES))
+    loop.wait_until_done(HEALTHY + 1, PATIENCE)
     supervisor.terminate()
-    assert supervisor.wait(PATIENCE) == 0, arena.logs()
+    assert supervisor.wait(PATIENCE) == 0, loop.logs()
 
-    jobs = arena.jobs()
+    jobs = loop.jobs()
     (poisoned,) = [job for job in jobs if job["task"] == "poison"]
     assert (poisoned["state"], poisoned["reason"], poisoned["crashes"]) == ("failed", "crashed", CRASH_LIMIT)
     assert [unharmed(job) for job in jobs if job["task"] == "work"] == [("succeeded", 1)] * HEALTHY
-    assert len(arena.told("process.died")) == CRASH_LIMIT
+    assert len(loop.told("process.died")) == CRASH_LIMIT
     interrupted = {job["id"] for job in jobs if job["claims"] > 1} - {poisoned["id"]}
     print(
         f"\n{CRASH_LIMIT} deaths interrupted {len(interrupted)} of {HEALTHY} healthy jobs; all succeeded at attempt 1"
@@ -47,12 +49,3 @@ def storm(arena: Arena, seconds: float) -> None:
 
 def unharmed(job: dict[str, Any]) -> tuple[str, int]:
     return job["state"], job["attempt"]
-
-
-def test_a_crash_loop_fails_its_own_job_and_no_other(arena: Callable[[str], Arena]) -> None:
-    storm(arena(QUICK), SHORT_SECONDS)
-
-
-@pytest.mark.slow
-def test_a_crash_loop_fails_its_own_job_and_no_other_with_the_defaults(arena: Callable[[str], Arena]) -> None:
-    storm(arena(YAML), SECONDS)

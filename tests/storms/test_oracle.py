@@ -47,6 +47,11 @@ def test_a_job_of_a_frozen_process_may_run_again_when_its_lease_is_over() -> Non
     assert verdict(ledger, ending(claims=2)) == []
 
 
+def test_what_a_process_claimed_before_it_froze_may_start_when_it_wakes_up() -> None:
+    ledger = [FROZEN[1], *ran(3.5, 5.0, pid=2, claims=2), entry("start", 6.0), entry("stopped", 6.1)]
+    assert verdict(ledger, ending(claims=2)) == []
+
+
 def test_a_job_that_was_given_back_may_run_again_at_once() -> None:
     ledger = [entry("start", 0.0), entry("stopped", 1.0), *ran(1.0, 2.0, pid=2, claims=2)]
     assert verdict(ledger, ending(claims=2)) == []

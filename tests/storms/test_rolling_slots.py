@@ -6,6 +6,8 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
+import pytest
+
 from tests.storms.arena import Arena
 from tests.storms.slots import decided_slots, judge_slots, pause_all, scheduled_jobs
 
@@ -48,6 +50,7 @@ def at(job: Any) -> datetime:
     return datetime.fromisoformat(job.payload["ts"])
 
 
+@pytest.mark.slow
 def test_a_rolling_deploy_takes_its_slots_along_and_back(arena: Callable[[str], Arena]) -> None:
     deployed = arena(OLD)
     (deployed.folder / "new.yaml").write_text(f"{NEW}database: {{url: '${{KONGFLOW_DATABASE_URL}}'}}\n")

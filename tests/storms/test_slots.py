@@ -21,6 +21,8 @@ from tests.storms.cluster import clusters
 from tests.storms.slots import decided_slots, judge_slots, pause_all, scheduled_jobs
 from tests.storms.test_clocks import wrong_clock
 
+pytestmark = pytest.mark.slow
+
 SLOT = 'overlap: allow, task: tick, payload: {n: "<< schedule.name >> << schedule.slot >>"}'
 YAML = f"""\
 version: 1
@@ -38,9 +40,8 @@ schedules:
 PERIODS = {"seconds": timedelta(seconds=1), "minutes": timedelta(minutes=1)}
 RUNNERS = 5
 SLOTS, FROZEN_FOR = 90, 20
-"""The long form: how many slots of a second the storm takes, and for how many a runner is frozen."""
-SHORT_SLOTS, SHORT_FROZEN_FOR = 14, 5
-"""The form that CI runs."""
+"""How many slots of a second the storm takes, and for how many a runner is frozen."""
+TERMINATED_SLOTS = 14
 PATIENCE = 180.0
 LEASE = 2.0
 
@@ -90,11 +91,6 @@ def judge(arena: Arena, periods: dict[str, timedelta] = PERIODS) -> None:
 
 
 def test_every_slot_fires_exactly_once_while_runners_freeze_and_die(arena: Callable[[str], Arena]) -> None:
-    storm(arena(YAML), SHORT_SLOTS, SHORT_FROZEN_FOR)
-
-
-@pytest.mark.slow
-def test_every_slot_fires_exactly_once_for_long(arena: Callable[[str], Arena]) -> None:
     storm(arena(YAML), SLOTS, FROZEN_FOR)
 
 
@@ -103,7 +99,6 @@ NEAR = timedelta(seconds=60)
 """How late a job may be by the clock of the server: a tenth of what clocks are off, and a busy machine."""
 
 
-@pytest.mark.slow
 def test_runners_whose_clocks_are_off_fire_by_the_clock_of_the_database(
     tmp_path: Path, fresh_database: Callable[[str], DatabaseSettings]
 ) -> None:
@@ -150,7 +145,7 @@ def test_connections_that_end_at_random_cost_no_slot(
                     "where datname = current_database() and pid <> pg_backend_pid() order by random() limit 2"
                 )
                 time.sleep(TERMINATE_EVERY)
-                return len(arena.told("schedule.fired")) > SHORT_SLOTS
+                return len(arena.told("schedule.fired")) > TERMINATED_SLOTS
 
             arena.wait_for("slots", terminated_long_enough, PATIENCE)
         judge(arena)
@@ -164,7 +159,6 @@ OUTAGE = 8.0
 CAUGHT_UP = f"{YAML}  caught_up: {{every: 1s, grace: 3s, catchup: {{window: 5m, policy: all}}, {SLOT}}}\n"
 
 
-@pytest.mark.slow
 def test_slots_of_an_outage_of_the_database_are_made_up_once(tmp_path: Path) -> None:
     with clusters() as (cluster,):
         cluster.create()

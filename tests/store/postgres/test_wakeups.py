@@ -54,7 +54,7 @@ async def test_another_process_hears_of_a_job(stage: Stage) -> None:
 
 
 async def test_many_additions_are_told_a_few_times(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(wakeups, "MERGED", 0.2)
+    monkeypatch.setattr(wakeups, "MERGED", 1.0)
     other = await stage.another()
     async with listening(other) as heard:
         await asyncio.gather(*(stage.store.insert([new()]) for _ in range(200)))
