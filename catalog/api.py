@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import os
 import signal
 import socket
 from collections.abc import Iterator
@@ -18,6 +19,7 @@ from catalog.app.database import DatabaseUnavailable, begin
 from catalog.app.migrate import TablesMissing
 from catalog.http_api.app import create_app
 from kongflow import KongFlow
+from kongflow.engine.logs import configure_logging
 from kongflow.errors import KongFlowError
 
 MAX_CONNECTIONS = 1000
@@ -36,9 +38,9 @@ def main(host: str, port: int, with_runner: bool) -> None:
 
     Ctrl-C stops it when the calls, and with --with-runner the jobs, that are under way have ended.
     """
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    # Every request of httpx is a line at INFO, with the whole URL.
-    logging.getLogger("httpx").setLevel(logging.WARNING)
+    configure_logging("text")
+    for name in ("httpx", "alembic", "uvicorn"):  # the first tells every URL whole; the others, what nobody asks
+        logging.getLogger(name).setLevel(logging.WARNING)
     asyncio.run(serve(host, port, with_runner=with_runner))
 
 
@@ -96,7 +98,10 @@ def _listen(host: str, port: int) -> socket.socket:
     try:
         return socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
     except OSError as problem:
-        raise CannotListen(f"cannot listen at {host}, port {port}: {problem.strerror or problem}") from None
+        # Python adds the address to the system's words; a name that is none has no number of the system.
+        number = problem.errno or 0
+        why = os.strerror(number) if number > 0 else problem.strerror
+        raise CannotListen(f"cannot listen at {host}, port {port}: {why}") from None
 
 
 if __name__ == "__main__":

@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import logging
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -337,100 +336,3 @@ async def test_an_end_that_comes_after_a_cancel_changes_nothing(flow):
         answer = await client.post(f"/runs/{run}/tasks/{id}/complete", headers=SERIALIZED, json={"output": "1"})
 
     assert answer.json()["status"] == "CANCELED"
-
-
-# --- said ---
-
-
-async def test_what_a_run_says_of_itself_is_kept_with_what_it_said_before(flow):
-    run = await a_run()
-    async with api(flow) as client:
-        first = await client.put(f"/runs/{run}/statuses/st-1", json={"label": "Working", "state": "loading"})
-        second = await client.put(f"/runs/{run}/statuses/st-1", json={"state": "success", "data": {"p": 100}})
-        other = await client.put(f"/runs/{run}/statuses/st-2", json={})
-        shown = await client.get(f"/runs/{run}")
-
-    assert "data" not in first.json()
-    assert second.json()["history"] == [{"label": "Working", "state": "loading"}]
-    assert (second.json()["label"], second.json()["state"]) == ("Working", "success")
-    assert other.json()["label"] == "st-2"
-    assert [status["key"] for status in shown.json()["statuses"]] == ["st-1", "st-2"]
-
-
-async def test_what_many_say_at_once_is_all_kept(flow):
-    run = await a_run()
-    async with api(flow) as client:
-        await asyncio.gather(
-            *(client.put(f"/runs/{run}/statuses/st", json={"label": "l", "data": {"n": n}}) for n in range(6))
-        )
-        last = (await client.put(f"/runs/{run}/statuses/st", json={})).json()
-
-    assert sorted(said["data"]["n"] for said in last["history"]) == list(range(6))
-
-
-@pytest.mark.parametrize("body", [{"state": "done"}, {"data": [1]}, {"label": 5}, []])
-async def test_a_status_that_is_none_is_refused(flow, body):
-    async with api(flow) as client:
-        answer = await client.put(f"/runs/{await a_run()}/statuses/st", json=body)
-
-    assert answer.status_code == 400
-
-
-async def test_a_log_line_is_echoed_and_logged_as_one_line(flow, caplog):
-    caplog.set_level(logging.INFO)
-    said = {"level": "WARN", "message": "a\nERROR faked", "data": {"a": 1}}
-    run = await a_run()
-    async with api(flow) as client:
-        answer = await client.post(f"/runs/{run}/logs", json=said)
-        bad = await client.post(f"/runs/{run}/logs", json={"level": "LOUD", "message": "x"})
-
-    assert answer.json() == said
-    assert bad.status_code == 400
-    (record,) = [each for each in caplog.records if each.name == "catalog.http_api.tasks"]
-    assert record.levelname == "WARNING"
-    assert "\n" not in record.getMessage()
-
-
-# --- belonging ---
-
-
-@pytest.mark.parametrize(
-    ("method", "path", "body"),
-    [
-        ("POST", "/runs/{run}/tasks", {"name": "x"}),
-        ("POST", "/runs/{run}/tasks/{task}/complete", {"output": 1}),
-        ("POST", "/runs/{run}/tasks/{task}/fail", {"error": {"message": "x"}}),
-        ("PUT", "/runs/{run}/statuses/st", {"label": "x"}),
-        ("POST", "/runs/{run}/logs", {"level": "INFO", "message": "x"}),
-        ("GET", "/runs/{run}", None),
-        ("POST", "/runs/{run}/cancel", None),
-    ],
-)
-async def test_a_run_of_another_environment_is_not_there(flow, method, path, body):
-    await set_stage()
-    run = await a_run(slug="other")
-    task = await add_task(run)
-    async with api(flow) as client:
-        theirs = await client.request(
-            method, path.format(run=run, task=task), json=body, headers={"idempotency-key": "new"}
-        )
-        none = await client.request(
-            method, path.format(run="run_none", task=task), json=body, headers={"idempotency-key": "new"}
-        )
-
-    assert (theirs.status_code, theirs.json()) == (none.status_code, none.json()) == (404, theirs.json())
-    assert theirs.json()["message"] == "Run not found"
-    assert (await one(JobRun, id=run)).status is RunStatus.STARTED
-    assert [each.status for each in await every(Task)] == [TaskStatus.RUNNING]
-
-
-@pytest.mark.parametrize("end", ["complete", "fail"])
-async def test_a_task_of_another_run_is_not_there(flow, end):
-    stage = await set_stage()
-    run, other = [await add_run(stage, RunStatus.STARTED) for _ in range(2)]
-    task = await add_task(other)
-    async with api(flow) as client:
-        answer = await client.post(f"/runs/{run}/tasks/{task}/{end}", json={"error": {"message": "x"}})
-
-    assert (answer.status_code, answer.json()["message"]) == (404, "Task not found")
-    assert (await one(Task, id=task)).status is TaskStatus.RUNNING

@@ -1,0 +1,119 @@
+"""`python -m catalog.api`: real processes, from the line that says where they listen to the signal that ends them."""
+
+import asyncio
+import signal
+import sys
+from contextlib import asynccontextmanager
+
+import httpx
+import pytest
+
+from catalog import PROJECT
+from tests.catalog.api_client import key_of
+from tests.catalog.index_answer import shop_index
+from tests.catalog.servers import http_endpoint
+from tests.catalog.stage import set_stage
+from tests.postgres import Server
+
+pytestmark = pytest.mark.anyio
+
+
+async def process(*arguments):
+    command = (sys.executable, "-m", "catalog.api", *arguments)
+    pipe = asyncio.subprocess.PIPE
+    return await asyncio.create_subprocess_exec(*command, cwd=PROJECT, stderr=pipe, stdout=pipe)
+
+
+async def end(api, number):
+    api.send_signal(number)
+    out, _ = await asyncio.wait_for(api.communicate(), 60)
+    return api.returncode, out
+
+
+@asynccontextmanager
+async def serving(*arguments):
+    """Give a process that listens at a free port, and a client of it."""
+    api = await process("--port", "0", *arguments)
+    try:
+        while b"listening at" not in (line := await asyncio.wait_for(api.stderr.readline(), 60)):
+            assert line, "it ended before it listened"
+        url = line.decode().split()[-1]
+        async with httpx.AsyncClient(
+            base_url=f"{url}/api/v1", headers={"authorization": f"Bearer {key_of()}"}
+        ) as client:
+            yield api, client
+    finally:
+        if api.returncode is None:
+            api.kill()
+            await api.communicate()
+
+
+async def test_it_says_where_it_listens_and_ends_by_itself_when_it_is_told_to(database):
+    await set_stage()
+    async with serving() as (api, client):
+        answer = await client.get("/whoami")
+        ended = await end(api, signal.SIGINT)
+
+    assert answer.json()["organization"]["slug"] == "shop"
+    assert "server" not in answer.headers
+    assert ended == (0, b"")
+
+
+async def test_with_a_runner_it_runs_the_jobs_too_and_both_end_in_order(database, flow):
+    async with http_endpoint() as endpoint:
+        endpoint.says(shop_index())
+        await set_stage(endpoint.url)
+        async with serving("--with-runner") as (api, client):
+            answer = await client.post("/endpoints/shop/index", json={})
+            job = await flow.wait(answer.json()["jobId"], 60)
+            ended = await end(api, signal.SIGTERM)
+
+    assert job.state == "succeeded"
+    assert ended == (0, b"")
+
+
+async def refusal(*arguments):
+    api = await process(*arguments)
+    _, err = await asyncio.wait_for(api.communicate(), 60)
+    assert b"Traceback" not in err
+    return api.returncode, err.decode().strip()
+
+
+@pytest.mark.only_on("sqlite")
+async def test_a_port_that_is_taken_is_told(database):
+    async with http_endpoint() as endpoint:
+        port = endpoint.url.split(":")[2].split("/")[0]
+
+        assert await refusal("--port", port) == (
+            1,
+            f"error: cannot listen at 127.0.0.1, port {port}: Address already in use",
+        )
+
+
+@pytest.mark.parametrize("host", ["999.1.1.1", "nothing.invalid"])
+@pytest.mark.only_on("sqlite")
+async def test_an_address_that_is_not_ours_is_told(database, host):
+    code, words = await refusal("--host", host, "--port", "0")
+
+    assert code == 1
+    assert words.startswith(f"error: cannot listen at {host}, port 0: ")
+
+
+async def test_tables_that_are_not_there_are_told_before_anybody_calls(server: Server, monkeypatch):
+    name = server.create()
+    monkeypatch.setenv("KONGFLOW_DATABASE_URL", server.url(name))
+    try:
+        code, words = await refusal("--port", "0")
+    finally:
+        server.drop(name)
+
+    assert code == 1
+    assert "python -m catalog.app create-tables" in words
+
+
+async def test_a_database_that_cannot_be_reached_is_told(monkeypatch):
+    monkeypatch.setenv("KONGFLOW_DATABASE_URL", "postgresql://127.0.0.1:9/none")
+    code, words = await refusal("--port", "0")
+
+    assert code == 1
+    assert words.startswith("error: the database cannot be used: ")
