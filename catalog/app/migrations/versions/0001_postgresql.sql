@@ -118,7 +118,6 @@ create table app.endpoint_indexes (
     constraint endpoint_indexes_endpoint_id_fkey foreign key(endpoint_id)
         references app.endpoints (id) on delete cascade
 );
-
 create index endpoint_indexes_endpoint_id_created_at_ix on app.endpoint_indexes (endpoint_id, created_at);
 
 create table app.event_dispatchers (
@@ -139,7 +138,6 @@ create table app.event_dispatchers (
     constraint event_dispatchers_environment_id_fkey foreign key(environment_id)
         references app.runtime_environments (id) on delete cascade
 );
-
 create index event_dispatchers_environment_id_source_ix on app.event_dispatchers (environment_id, source);
 
 create table app.event_records (
@@ -175,7 +173,6 @@ create table app.integration_connections (
     constraint integration_connections_external_account_id_fkey foreign key(external_account_id)
         references app.external_accounts (id) on delete cascade
 );
-
 create index integration_connections_integration_id_ix on app.integration_connections (integration_id);
 
 create table app.job_versions (
@@ -198,7 +195,6 @@ create table app.job_versions (
     constraint job_versions_endpoint_id_fkey foreign key(endpoint_id) references app.endpoints (id) on delete cascade,
     constraint job_versions_queue_id_fkey foreign key(queue_id) references app.job_queues (id) on delete cascade
 );
-
 create index job_versions_endpoint_id_ix on app.job_versions (endpoint_id);
 
 create table app.dynamic_trigger_jobs (
@@ -278,9 +274,7 @@ create table app.job_runs (
     constraint job_runs_external_account_id_fkey foreign key(external_account_id)
         references app.external_accounts (id) on delete cascade
 );
-
 create index job_runs_event_id_ix on app.job_runs (event_id);
-
 create index job_runs_queue_id_status_queued_at_ix on app.job_runs (queue_id, status, queued_at);
 
 create table app.schedule_sources (
@@ -393,9 +387,7 @@ create table app.job_run_executions (
     constraint job_run_executions_resume_task_id_fkey foreign key(resume_task_id)
         references app.tasks (id) on delete cascade
 );
-
 create index job_run_executions_run_id_ix on app.job_run_executions (run_id);
-
 create index job_run_executions_status_due_at_ix on app.job_run_executions (status, due_at);
 
 create table app.task_attempts (

@@ -115,7 +115,6 @@ create table endpoint_indexes (
     created_at datetime not null,
     constraint endpoint_indexes_endpoint_id_fkey foreign key(endpoint_id) references endpoints (id) on delete cascade
 );
-
 create index endpoint_indexes_endpoint_id_created_at_ix on endpoint_indexes (endpoint_id, created_at);
 
 create table event_dispatchers (
@@ -136,7 +135,6 @@ create table event_dispatchers (
     constraint event_dispatchers_environment_id_fkey foreign key(environment_id)
         references runtime_environments (id) on delete cascade
 );
-
 create index event_dispatchers_environment_id_source_ix on event_dispatchers (environment_id, source);
 
 create table event_records (
@@ -172,7 +170,6 @@ create table integration_connections (
     constraint integration_connections_external_account_id_fkey foreign key(external_account_id)
         references external_accounts (id) on delete cascade
 );
-
 create index integration_connections_integration_id_ix on integration_connections (integration_id);
 
 create table job_versions (
@@ -195,7 +192,6 @@ create table job_versions (
     constraint job_versions_endpoint_id_fkey foreign key(endpoint_id) references endpoints (id) on delete cascade,
     constraint job_versions_queue_id_fkey foreign key(queue_id) references job_queues (id) on delete cascade
 );
-
 create index job_versions_endpoint_id_ix on job_versions (endpoint_id);
 
 create table dynamic_trigger_jobs (
@@ -274,9 +270,7 @@ create table job_runs (
     constraint job_runs_external_account_id_fkey foreign key(external_account_id)
         references external_accounts (id) on delete cascade
 );
-
 create index job_runs_event_id_ix on job_runs (event_id);
-
 create index job_runs_queue_id_status_queued_at_ix on job_runs (queue_id, status, queued_at);
 
 create table schedule_sources (
@@ -389,9 +383,7 @@ create table job_run_executions (
     constraint job_run_executions_resume_task_id_fkey foreign key(resume_task_id)
         references tasks (id) on delete cascade
 );
-
 create index job_run_executions_run_id_ix on job_run_executions (run_id);
-
 create index job_run_executions_status_due_at_ix on job_run_executions (status, due_at);
 
 create table task_attempts (
