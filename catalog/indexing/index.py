@@ -117,9 +117,10 @@ def read_index(value: Any) -> EndpointOffer:
 
 
 def issue(kind: str, id: object, problem: str, path: str = "") -> str:
-    """Say what is wrong with something of an index: `Job "a": 5 is not of type 'string' at "version"`."""
-    place = f' at "{path}"' if path else ""
-    return f'{kind} "{str(id)[:200]}": {problem[:300]}{place}'
+    """Say what is wrong with something of an index, in one line: `Job "a": 5 is not of type 'string' at "version"`."""
+    place = f' at "{path[:200]}"' if path else ""
+    text = f'{kind} "{str(id)[:200]}": {problem[:300]}{place}'
+    return "".join(each if each.isprintable() else " " for each in text)
 
 
 @cache

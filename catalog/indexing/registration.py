@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from itertools import chain
 from typing import Any
@@ -58,7 +58,16 @@ async def store_index(
     await retire_dynamic(work, dequeue, endpoint, DynamicTriggerType.EVENT, offer.listed_triggers)
     await retire_dynamic(work, dequeue, endpoint, DynamicTriggerType.SCHEDULE, offer.listed_schedules)
 
-    stats = {
+    index = EndpointIndex(endpoint_id=endpoint.id, source=source, data=dict(offer.data), **about)
+    index.stats = _stats(offer, issues)
+    work.session.add(index)
+    await work.session.flush()
+    return index
+
+
+def _stats(offer: EndpointOffer, issues: Mapping[str, Sequence[str]]) -> dict[str, Any]:
+    """Count what was registered of each kind, and add what could not be."""
+    return {
         "jobs": len(offer.jobs) - len(issues["Job"]),
         "disabledJobs": offer.disabled,
         "rejectedJobs": offer.rejected + len(issues["Job"]),
@@ -67,10 +76,6 @@ async def store_index(
         "dynamicSchedules": len(offer.schedules) - len(issues["Dynamic schedule"]),
         "issues": [*offer.issues, *chain.from_iterable(issues.values())][:MAX_ISSUES],
     }
-    index = EndpointIndex(endpoint_id=endpoint.id, source=source, stats=stats, data=dict(offer.data), **about)
-    work.session.add(index)
-    await work.session.flush()
-    return index
 
 
 @asynccontextmanager

@@ -58,6 +58,15 @@ def test_a_broken_job_without_an_id_is_named_by_its_number():
     assert read_index(index).issues == ("Job \"number 4\": 'id' is a required property",)
 
 
+def test_an_issue_is_one_printable_line_however_long_the_names_are():
+    broken = {"id": "a\nERROR faked\x1b[31m" + "b" * 5000, "enabled": True}
+
+    (issue,) = read_index({"jobs": [broken]}).issues
+
+    assert issue.startswith('Job "a ERROR faked [31mb')
+    assert len(issue) < 800
+
+
 def test_a_broken_dynamic_trigger_is_set_aside_and_named():
     offer = read_index(
         {"jobs": [], "dynamicTriggers": [{"id": "a"}, {"id": "b", "jobs": [{"id": "j", "version": "1"}]}]}

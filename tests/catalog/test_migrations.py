@@ -2,6 +2,8 @@
 
 import asyncio
 import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -145,3 +147,19 @@ async def test_a_process_that_has_seen_the_tables_of_one_database_misses_those_o
 
     with pytest.raises(TablesMissing):
         await open_a_transaction()
+
+
+@on_postgres
+def test_a_command_that_misses_the_tables_says_which_one_creates_them(bare: str):
+    def app(*arguments: str) -> tuple[int, str]:
+        command = [sys.executable, "-m", "catalog.app", *arguments]
+        done = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, timeout=60)
+        return done.returncode, done.stderr
+
+    assert app("endpoints") == (
+        1,
+        "error: the application's tables are not there, or are those of another release; "
+        "create or migrate them: python -m catalog.app create-tables\n",
+    )
+    assert app("create-tables") == (0, "the application's tables are there\n")
+    assert app("endpoints") == (0, "")
