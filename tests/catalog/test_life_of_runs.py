@@ -3,7 +3,9 @@
 import asyncio
 
 import pytest
+from sqlalchemy import func, select
 
+from catalog.app.database import begin
 from catalog.app.models import EventRecord, JobQueue, JobRun, JobRunExecution, JobVersion, RunStatus, TaskStatus
 from catalog.app.work import transaction
 from catalog.running.create import create_run
@@ -23,14 +25,20 @@ async def create(flow, stage, number):
         return await create_run(work, version, await work.session.get_one(EventRecord, event_id))
 
 
+async def started_and_counted():
+    """How many runs are STARTED and how many their queue counts, at one instant."""
+    started = select(func.count()).select_from(JobRun).where(JobRun.status == RunStatus.STARTED).scalar_subquery()
+    async with begin() as session:
+        return (await session.execute(select(started, JobQueue.job_count))).one()
+
+
 @pytest.mark.parametrize("max_jobs", [1, 2])
 async def test_runs_wait_for_a_slot_and_each_has_its_turn(flow, max_jobs):
     async with http_endpoint() as endpoint:
         under_way = []
 
         async def meanwhile():
-            statuses = [run.status for run in await every(JobRun)]
-            under_way.append((statuses.count(RunStatus.STARTED), (await one(JobQueue)).job_count))
+            under_way.append(await started_and_counted())
 
         endpoint.meanwhile = meanwhile
         endpoint.says(said.SUCCESS)
