@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TypedDict
 
-from catalog.app.database import begin
+from catalog.app.database import look
 from catalog.app.work import working
 from catalog.running.operations import load_operation, perform, resume_run_of, settle
 from kongflow import JobContext
@@ -22,7 +22,7 @@ async def perform_task_operation(payload: Reference, job: JobContext) -> None:
     An address that cannot be reached is tried in every attempt of the job, and costs the task at the last. The request
     may be made twice where the process dies before the commit.
     """
-    async with begin() as session:
+    async with look() as session:
         operation = await load_operation(session, payload["id"])
     outcome = None if operation is None else await perform(operation, last_try=job.attempt >= job.max_attempts)
     async with job.transaction() as tx, working(tx.connection, tx.enqueue) as work:

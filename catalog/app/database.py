@@ -62,6 +62,15 @@ async def begin(*, tables: bool = False) -> AsyncIterator[AsyncSession]:
 
 
 @asynccontextmanager
+async def look() -> AsyncIterator[AsyncSession]:
+    """Open a transaction that only reads. On SQLite it waits for nobody who writes, and nobody waits for it. Raises: as
+    `begin`.
+    """
+    async with _engine(database_url(os.environ), reads=True).connect() as connection, session_on(connection) as session:
+        yield session
+
+
+@asynccontextmanager
 async def session_on(connection: AsyncConnection, *, tables: bool = False) -> AsyncIterator[AsyncSession]:
     """Give a session in somebody's transaction, who commits it; it is flushed at the end. Raises: as `begin`."""
     await need_tables(connection, migrate=tables)
@@ -95,20 +104,24 @@ def _insert(session: AsyncSession, model: type[Model], values: Mapping[str, obje
 
 
 @lru_cache(maxsize=8)
-def _engine(url: URL) -> AsyncEngine:
-    """Return an engine that keeps no connection, and so belongs to no event loop."""
+def _engine(url: URL, *, reads: bool = False) -> AsyncEngine:
+    """Return an engine that keeps no connection, and so belongs to no event loop. With `reads` it takes no lock."""
     if url.get_backend_name() != "sqlite":
         return create_async_engine(url, poolclass=NullPool, hide_parameters=True)
     engine = create_async_engine(url, poolclass=NullPool, connect_args={"timeout": BUSY_TIMEOUT}, hide_parameters=True)
     # sqlite3 begins before a write only, and deferred: what was read before it would not hold. As SQLAlchemy advises:
     # https://docs.sqlalchemy.org/en/20/dialects/sqlite.html#pysqlite-serializable
     event.listen(engine.sync_engine, "connect", _leave_transactions_alone)
-    event.listen(engine.sync_engine, "begin", _begin_immediate)
+    event.listen(engine.sync_engine, "begin", _begin if reads else _begin_immediate)
     return engine
 
 
 def _leave_transactions_alone(connection: Any, _record: Any) -> None:
     connection.isolation_level = None
+
+
+def _begin(connection: Any) -> None:
+    connection.exec_driver_sql("begin")
 
 
 def _begin_immediate(connection: Any) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -9,7 +10,7 @@ from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 
-from catalog.app.database import session_on
+from catalog.app.database import database_url, look, session_on
 from kongflow import Job, KongFlow
 
 Enqueue = Callable[..., Awaitable[Job]]
@@ -46,3 +47,14 @@ async def transaction(flow: KongFlow) -> AsyncIterator[Work]:
 
     async with flow.transaction() as connection, working(connection, enqueue) as work:
         yield work
+
+
+@asynccontextmanager
+async def looking(flow: KongFlow) -> AsyncIterator[AsyncSession]:
+    """Give a session that only reads. On SQLite it takes no lock; elsewhere it comes out of KongFlow's own pool."""
+    if database_url(os.environ).get_backend_name() == "sqlite":
+        async with look() as session:
+            yield session
+    else:
+        async with flow.transaction() as connection, session_on(connection) as session:
+            yield session

@@ -14,7 +14,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from catalog.app.work import transaction
+from catalog.app.work import looking
 from catalog.http_api import endpoints, events, runs, tasks
 from catalog.http_api.call import Call, Versioned, parse, read_body
 from catalog.http_api.callers import Caller, caller_of
@@ -96,8 +96,8 @@ async def _call(flow: KongFlow, entry: Entry, request: Request) -> Call:
     """Read a request; a stranger's body is not read. Raises: Problem."""
     if entry.raw:
         return Call(flow, request, NOBODY, await read_body(request))
-    async with transaction(flow) as work:
-        caller = await caller_of(work.session, request.headers.get("authorization", ""))
+    async with looking(flow) as session:
+        caller = await caller_of(session, request.headers.get("authorization", ""))
     body = None if entry.shape is None else parse(await read_body(request), entry.shape, entry.refused)
     return Call(flow, request, caller, body)
 

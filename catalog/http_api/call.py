@@ -14,10 +14,11 @@ from typing import Any
 
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import best_match
+from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.requests import ClientDisconnect, Request
 
 from catalog.app.models.base import now
-from catalog.app.work import Work, transaction
+from catalog.app.work import Work, looking, transaction
 from catalog.http_api.callers import Caller
 from catalog.http_api.problems import Problem, not_found
 from catalog.wire.body import InvalidJson, read_json
@@ -49,6 +50,10 @@ class Call:
     def transaction(self) -> AbstractAsyncContextManager[Work]:
         """Open the transaction of this call."""
         return transaction(self.flow)
+
+    def look(self) -> AbstractAsyncContextManager[AsyncSession]:
+        """Open a transaction for a call that writes nothing."""
+        return looking(self.flow)
 
     async def dequeue(self, work: Work, key: str) -> Job | None:
         """Cancel the waiting job of a key in the transaction of this call."""

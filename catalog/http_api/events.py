@@ -36,9 +36,9 @@ async def send_all(call: Call) -> Any:
 
 async def show(call: Call) -> Any:
     """Show an event, and the runs that it started."""
-    async with call.transaction() as work:
-        event = await _find(work.session, call)
-        runs = await work.session.scalars(select(JobRun).filter_by(event_id=event.id).order_by(JobRun.created_at))
+    async with call.look() as session:
+        event = await _find(session, call)
+        runs = await session.scalars(select(JobRun).filter_by(event_id=event.id).order_by(JobRun.created_at))
         return event_with_runs(event, runs)
 
 

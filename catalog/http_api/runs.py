@@ -12,7 +12,7 @@ from catalog.app.models import JobRun, StatusRecord, Task
 from catalog.http_api.call import Call
 from catalog.http_api.problems import Problem, not_found
 from catalog.http_api.shapes import run_state, task_tree
-from catalog.http_api.tasks import run_of
+from catalog.http_api.tasks import find_run, run_of
 from catalog.running.endings import cancel_run
 from catalog.running.invoke import KeyTaken, UnknownJob, invoke_job
 
@@ -24,20 +24,20 @@ async def show(call: Call) -> Any:
     """Show a run with its statuses and a page of its tasks."""
     query = call.request.query_params
     take, subtasks = _take(query), _flag(query, "subtasks")
-    async with call.transaction() as work:
-        run = await _find(work.session, call)
+    async with call.look() as session:
+        run = await find_run(session, call)
         tasks = select(Task).filter_by(run_id=run.id)
         if not subtasks:
             tasks = tasks.where(Task.parent_id.is_(None))
         if cursor := query.get("cursor"):
-            first = (await work.session.scalars(select(Task).filter_by(run_id=run.id, id=cursor))).one_or_none()
+            first = (await session.scalars(select(Task).filter_by(run_id=run.id, id=cursor))).one_or_none()
             if first is None:
                 raise Problem(400, "Invalid query parameter cursor: the run has no such task")
             later = and_(Task.created_at == first.created_at, Task.id >= first.id)
             tasks = tasks.where(or_(Task.created_at > first.created_at, later))
-        page = (await work.session.scalars(tasks.order_by(Task.created_at, Task.id).limit(take + 1))).all()
+        page = (await session.scalars(tasks.order_by(Task.created_at, Task.id).limit(take + 1))).all()
         tree = task_tree(page[:take], subtasks=subtasks, details=_flag(query, "taskdetails"))
-        state = run_state(run, await _statuses(work.session, run), tree)
+        state = run_state(run, await _statuses(session, run), tree)
         return state | ({"nextCursor": page[take].id} if len(page) > take else {})
 
 
@@ -71,14 +71,6 @@ async def start(call: Call) -> Any:
         except KeyTaken as problem:
             raise Problem(409, str(problem)) from None
         return {"id": run.id}
-
-
-async def _find(session: AsyncSession, call: Call) -> JobRun:
-    found = select(JobRun).filter_by(id=call.path("run"), environment_id=call.caller.environment_id)
-    run = (await session.scalars(found)).one_or_none()
-    if run is None:
-        raise not_found("Run")
-    return run
 
 
 async def _statuses(session: AsyncSession, run: JobRun) -> list[StatusRecord]:

@@ -78,18 +78,27 @@ async def set_state(call: Call) -> Any:
 async def log(call: Call) -> Any:
     """Log what a run says."""
     said = {name: call.body[name] for name in ("level", "message", "data") if name in call.body}
-    async with call.transaction() as work:
-        run = await run_of(work.session, call)
+    async with call.look() as session:
+        run = await find_run(session, call)
     # As JSON, so that nothing of it can pass for a line of ours.
     level = {"WARN": "WARNING"}.get(said["level"], said["level"])
     logger.log(logging.getLevelNamesMapping()[level], "run %s: %s", run.id, json.dumps(said))
     return said
 
 
+async def find_run(session: AsyncSession, call: Call) -> JobRun:
+    """Return the run of the path. Raises: Problem where it is not the caller's."""
+    found = select(JobRun).filter_by(id=call.path("run"), environment_id=call.caller.environment_id)
+    run = (await session.scalars(found)).one_or_none()
+    if run is None:
+        raise not_found("Run")
+    return run
+
+
 async def run_of(session: AsyncSession, call: Call) -> JobRun:
-    """Return the run of the path, locked. Raises: Problem where it is not the caller's."""
-    run = await lock_run(session, call.path("run"))
-    if run is None or run.environment_id != call.caller.environment_id:
+    """Return the run of the path, locked. Raises: as `find_run`."""
+    run = await lock_run(session, (await find_run(session, call)).id)
+    if run is None:
         raise not_found("Run")
     return run
 

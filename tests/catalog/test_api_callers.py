@@ -4,8 +4,10 @@ import asyncio
 import logging
 
 import pytest
+from sqlalchemy import delete
 from sqlalchemy.exc import OperationalError
 
+from catalog.app.database import begin
 from catalog.app.models import EventRecord, Task
 from catalog.http_api import app, call
 from catalog.http_api.app import ENTRIES, create_app
@@ -123,6 +125,17 @@ async def test_what_has_no_name_is_not_there(flow, path):
 
     assert answer.status_code == 404
     assert set(answer.json()) == {"error", "message"}
+
+
+async def test_whoever_only_looks_waits_for_nobody_who_writes(flow):
+    run = await add_run(await set_stage())
+    async with begin() as session:
+        await session.execute(delete(Task))
+        async with api(flow) as client:
+            shown = await client.get(f"/runs/{run}")
+            said = await client.post(f"/runs/{run}/logs", json={"level": "INFO", "message": "x"})
+
+    assert (shown.status_code, said.status_code) == (200, 200)
 
 
 @pytest.mark.parametrize(("method", "path"), [("GET", "/events"), ("DELETE", "/whoami"), ("POST", "/whoami")])

@@ -52,6 +52,7 @@ async def test_tables_are_created_when_first_used_even_by_many_at_once():
     assert await asyncio.gather(*(use() for _ in range(8))) == [None] * 8
 
 
+@pytest.mark.usefixtures("database")
 async def test_an_exception_rolls_back():
     added = []
 
@@ -67,6 +68,7 @@ async def test_an_exception_rolls_back():
         assert await load_endpoint(session, added[0]) is None
 
 
+@pytest.mark.usefixtures("database")
 async def test_adding_an_endpoint_again_updates_it():
     async with begin() as session:
         first = await add_endpoint(session, NewEndpoint(*NEW))
@@ -99,6 +101,7 @@ def test_an_endpoint_that_could_not_be_called_is_refused(url, key):
     assert "secret" not in str(caught.value)
 
 
+@pytest.mark.usefixtures("database")
 async def test_instants_come_back_as_utc_and_a_naive_one_is_refused():
     at = datetime(2026, 1, 31, 13, 5, tzinfo=timezone(timedelta(hours=1)))
     async with begin() as session:

@@ -1,4 +1,4 @@
-"""What an index means for the tables: queues, integrations, schedules, dynamic triggers, and what is gone."""
+"""What an index means for the tables: queues, integrations, schedules, and who waits for whom."""
 
 import asyncio
 import json
@@ -6,14 +6,11 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from sqlalchemy import select, text, update
+from sqlalchemy import text
 
 from catalog.app.database import begin
-from catalog.app.endpoints import NewEndpoint, add_endpoint, load_endpoint
+from catalog.app.endpoints import load_endpoint
 from catalog.app.models import (
-    DynamicTrigger,
-    EnvironmentType,
-    EventDispatcher,
     EventRecord,
     Integration,
     JobAlias,
@@ -24,7 +21,6 @@ from catalog.app.models import (
     RegisteredJob,
     ScheduleSource,
 )
-from catalog.app.models.events import dynamic_trigger_jobs
 from catalog.app.work import Work
 from catalog.indexing.index import read_index
 from catalog.indexing.registration import MAX_ISSUES, store_index
@@ -32,44 +28,11 @@ from catalog.running.create import create_run
 from tests.catalog.fake_job import FakeTransaction
 from tests.catalog.index_answer import every as each
 from tests.catalog.index_answer import job, on
+from tests.catalog.indexed import CLOSE, GREET, dispatcher, endpoint, index, version_statuses
 from tests.catalog.locks import until_somebody_waits
 from tests.catalog.stage import every, one
 
 pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("database")]
-
-GREET = job("greet", on("customer.created"))
-CLOSE = job("close", each("cron", cron="0 22 * * *"))
-
-
-async def endpoint(slug="shop"):
-    new = NewEndpoint("http://127.0.0.1/api", f"tr_{slug}", slug, EnvironmentType.PRODUCTION, "shop", "acme")
-    async with begin() as session:
-        return await add_endpoint(session, new)
-
-
-async def index(endpoint_id, *jobs, **lists):
-    """Store an index of these jobs; return its stats and what was done with jobs of KongFlow."""
-    async with begin() as session:
-        transaction = FakeTransaction(await session.connection())
-        known = await load_endpoint(session, endpoint_id)
-        stored = await store_index(
-            Work(session, transaction.enqueue),
-            transaction.dequeue,
-            known,
-            read_index({"jobs": list(jobs), **lists}),
-            source="INTERNAL",
-        )
-        return stored.stats, transaction
-
-
-async def dispatcher(slug):
-    async with begin() as session:
-        found = select(EventDispatcher).join(RegisteredJob, RegisteredJob.id == EventDispatcher.dispatchable_id)
-        return (await session.scalars(found.where(RegisteredJob.slug == slug))).one_or_none()
-
-
-async def version_statuses():
-    return {version.version: version.status for version in await every(JobVersion)}
 
 
 async def test_what_an_endpoint_with_the_sdk_2_3_18_listed_is_registered():
@@ -241,134 +204,7 @@ async def test_a_job_that_changes_its_trigger_is_started_by_the_new_one_alone():
     assert ((await dispatcher("close")).manual, (await one(ScheduleSource)).active) == (True, True)
 
 
-# --- what is gone ---
-
-
-@pytest.mark.parametrize("offered", [[], [CLOSE | {"enabled": False}]], ids=["not listed", "disabled"])
-async def test_a_job_that_is_gone_or_disabled_is_disabled_and_enabled_when_it_comes_back(offered):
-    shop = await endpoint()
-    await index(shop, GREET, CLOSE)
-    source = await one(ScheduleSource)
-
-    stats, gone = await index(shop, GREET, *offered)
-
-    assert (stats["jobs"], stats["disabledJobs"]) == (1, len(offered))
-    statuses = {version.trigger["type"]: version.status for version in await every(JobVersion)}
-    assert statuses == {"static": "ACTIVE", "scheduled": "DISABLED"}
-    assert ((await dispatcher("greet")).enabled, (await dispatcher("close")).enabled) == (True, False)
-    stopped = await one(ScheduleSource)
-    assert (stopped.active, stopped.next_event_at) == (False, None)
-    assert gone.dequeued == [f"scheduled:{source.id}"]
-
-    _, back = await index(shop, GREET, CLOSE)
-
-    assert {version.status for version in await every(JobVersion)} == {"ACTIVE"}
-    assert (await dispatcher("close")).enabled
-    assert (await one(ScheduleSource)).active
-    assert [options["job_key_mode"] for _, _, options in back.enqueued] == ["replace"]
-
-
-async def test_a_job_that_comes_back_in_a_new_version_is_enabled_too():
-    shop = await endpoint()
-    await index(shop, GREET)
-    await index(shop)
-
-    await index(shop, GREET | {"version": "2.0.0"})
-
-    assert (await dispatcher("greet")).enabled
-    assert await version_statuses() == {"1.0.0": "DISABLED", "2.0.0": "ACTIVE"}
-    assert (await one(JobAlias)).value == "2.0.0"
-
-
-async def test_a_job_that_another_endpoint_offers_too_goes_on_there():
-    first, second = await endpoint("first"), await endpoint("second")
-    await index(first, GREET | {"version": "2.0.0"})
-    await index(second, GREET)
-    assert (await one(JobAlias)).value == "2.0.0"
-
-    await index(first)
-
-    assert await version_statuses() == {"1.0.0": "ACTIVE", "2.0.0": "DISABLED"}
-    assert (await one(JobAlias)).value == "1.0.0"
-    assert (await dispatcher("greet")).enabled, "it starts the version of the second endpoint"
-
-
-async def test_of_two_versions_that_are_as_high_the_newest_is_latest():
-    shop = await endpoint()
-    for version in ("1.0.0+9", "1.0.0+10", "1.0.0+9"):
-        await index(shop, GREET | {"version": version})
-
-    assert (await one(JobAlias)).value == "1.0.0+9"
-
-
-# --- dynamic triggers and schedules ---
-
-IMPORT = job("import", {"type": "dynamic", "id": "catalogue"})
-LISTED = {"id": "catalogue", "jobs": [{"id": "import", "version": "1.0.0"}, {"id": "none", "version": "1.0.0"}]}
-
-
-async def linked():
-    async with begin() as session:
-        return (await session.execute(select(dynamic_trigger_jobs.c.job_id))).scalars().all()
-
-
-async def test_a_dynamic_trigger_starts_those_of_its_jobs_that_the_endpoint_offers():
-    stats, _ = await index(await endpoint(), IMPORT, GREET, dynamicTriggers=[LISTED], dynamicSchedules=[LISTED])
-
-    assert (stats["dynamicTriggers"], stats["dynamicSchedules"], stats["issues"]) == (1, 1, [])
-    imports = await one(RegisteredJob, slug="import")
-    assert await linked() == [imports.id, imports.id]
-    schedule = await one(DynamicTrigger, type="SCHEDULE")
-    fired = await one(EventDispatcher, dispatchable_id=schedule.id)
-    assert (fired.manual, fired.events) == (True, ["dev.trigger.scheduled"])
-    assert fired.dispatchable == {"type": "DYNAMIC_TRIGGER", "id": schedule.id}
-
-
-async def test_a_dynamic_trigger_unlinks_the_jobs_that_it_does_not_list_any_more():
-    shop = await endpoint()
-    await index(shop, IMPORT, GREET, dynamicTriggers=[LISTED])
-
-    await index(shop, IMPORT, GREET, dynamicTriggers=[{"id": "catalogue", "jobs": [{"id": "greet"}]}])
-
-    assert await linked() == [(await one(RegisteredJob, slug="greet")).id]
-
-
-async def test_a_dynamic_schedule_that_is_gone_starts_nothing_and_goes_on_when_it_comes_back():
-    shop = await endpoint()
-    await index(shop, IMPORT, dynamicSchedules=[LISTED])
-    trigger = await one(DynamicTrigger)
-    fired = await one(EventDispatcher)
-    async with begin() as session:
-        source = ScheduleSource(
-            key="tenant-1",
-            schedule={"type": "interval", "options": {"seconds": 300}},
-            active=True,
-            dispatcher_id=fired.id,
-            dynamic_trigger_id=trigger.id,
-            environment_id=fired.environment_id,
-        )
-        session.add(source)
-
-    _, gone = await index(shop, IMPORT)
-    assert gone.dequeued == [f"scheduled:{source.id}"]
-    assert ((await one(EventDispatcher)).enabled, await linked()) == (False, [])
-    _, gone_still = await index(shop, IMPORT)
-    assert gone_still.dequeued == []
-
-    _, back = await index(shop, IMPORT, dynamicSchedules=[LISTED])
-    assert [payload["id"] for _, payload, _ in back.enqueued] == [source.id]
-    assert ((await one(EventDispatcher)).enabled, len(await linked())) == (True, 1)
-
-
-async def test_a_dispatcher_that_somebody_disabled_stays_so_when_a_new_version_comes():
-    shop = await endpoint()
-    await index(shop, GREET)
-    async with begin() as session:
-        await session.execute(update(EventDispatcher).values(enabled=False))
-
-    await index(shop, GREET | {"version": "2.0.0"})
-
-    assert not (await dispatcher("greet")).enabled
+# --- several at once ---
 
 
 @pytest.mark.only_on("postgres")
