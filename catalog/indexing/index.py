@@ -179,15 +179,15 @@ def _job(job: Mapping[str, Any]) -> JobMetadata:
 
 def _queue(job: Mapping[str, Any]) -> tuple[str, int]:
     """Return the queue of a job and its limit: a `queue` that it shares by name, or a `concurrencyLimit`, which is its
-    own, or that of a group.
+    own, or that of a group. JSON may write a whole number as 3.0.
     """
     queue, limit = job.get("queue"), job.get("concurrencyLimit")
     if isinstance(queue, str):
         return queue, DEFAULT_MAX_JOBS
     if queue is not None:
-        return queue["name"], queue.get("maxConcurrent", DEFAULT_MAX_JOBS)
-    if isinstance(limit, int):
-        return f"job:{job['id']}", limit
+        return queue["name"], int(queue.get("maxConcurrent", DEFAULT_MAX_JOBS))
+    if isinstance(limit, dict):
+        return f"group:{limit['id']}", int(limit["limit"])
     if limit is not None:
-        return f"group:{limit['id']}", limit["limit"]
+        return f"job:{job['id']}", int(limit)
     return DEFAULT_QUEUE, DEFAULT_MAX_JOBS

@@ -1,6 +1,7 @@
 """deliverEvent and events.invokeDispatcher: which dispatchers get an event, and which runs they start."""
 
 import logging
+from datetime import UTC, datetime
 
 import pytest
 
@@ -98,6 +99,16 @@ async def test_an_event_is_delivered_once():
 
     assert len(await deliver(event)) == 1
     assert await deliver(event) == set()
+
+
+async def test_a_cancelled_event_is_not_delivered():
+    stage = await set_stage()
+    await listen(stage, "A")
+    event = await add_event(stage, cancelled_at=datetime(2026, 1, 31, tzinfo=UTC))
+
+    assert await deliver(event) == set()
+
+    assert (await one(EventRecord)).delivered_at is None
 
 
 async def test_an_unknown_event_fails():

@@ -86,12 +86,15 @@ def test_a_broken_dynamic_trigger_is_set_aside_and_named():
         ({"queue": {"name": "slow", "maxConcurrent": 2}}, "slow", 2),
         ({"concurrencyLimit": 3}, "job:a", 3),
         ({"concurrencyLimit": {"id": "mail", "limit": 4}}, "group:mail", 4),
+        ({"concurrencyLimit": 3.0}, "job:a", 3),
+        ({"queue": {"name": "slow", "maxConcurrent": 2.0}}, "slow", 2),
     ],
 )
 def test_a_job_says_its_queue_or_its_limit(says, queue, limit):
     (offered,) = read_index({"jobs": [job("a", on("x"), **says)]}).jobs
 
     assert (offered.queue, offered.max_jobs) == (queue, limit)
+    assert isinstance(offered.max_jobs, int)
 
 
 def test_an_integration_is_read_by_its_key():
@@ -140,3 +143,19 @@ def test_what_was_built_does_not_count():
 @given(one=st.text(), other=st.text())
 def test_any_two_texts_can_be_compared_as_versions(one, other):
     assert version_order(one) <= version_order(other) or version_order(other) < version_order(one)
+
+
+anything = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=8,
+)
+
+
+@settings(deadline=None)
+@given(key=st.sampled_from([*job("a", on("x")), "queue", "concurrencyLimit"]), value=anything)
+def test_whatever_an_endpoint_says_in_a_job_it_is_read_or_set_aside(key, value):
+    offer = read_index({"jobs": [job("a", on("x")) | {key: value}]})
+
+    assert len(offer.jobs) + offer.disabled + offer.rejected == 1
+    assert len(offer.issues) == offer.rejected

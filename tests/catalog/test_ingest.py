@@ -73,11 +73,12 @@ async def test_an_event_waits_as_long_as_it_says(flow):
     assert timedelta(seconds=30) <= second.run_at - before < timedelta(seconds=60)
 
 
-async def test_the_same_id_twice_is_one_event_and_one_job(flow):
+@pytest.mark.parametrize("seconds", [0, 4])
+async def test_the_same_id_twice_is_one_event_and_one_job(flow, seconds):
     stage = await set_stage()
 
-    first = await send(flow, stage)
-    assert await send(flow, stage, RawEvent("order.paid", {"total": 6}, id="evt_1")) == first
+    first = await send(flow, stage, options=SendOptions(deliver_after=seconds))
+    assert await send(flow, stage, RawEvent("order.paid", {"total": 6}, id="evt_1"), LATER) == first
 
     assert (await one(EventRecord)).payload == {"total": 5}
     assert len(await enqueued(flow)) == 1

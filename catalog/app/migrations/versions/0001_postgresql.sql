@@ -6,7 +6,6 @@ create table app.organizations (
     title varchar not null,
     constraint organizations_slug_key unique (slug)
 );
-
 create table app.integrations (
     id varchar primary key,
     slug varchar not null,
@@ -17,7 +16,6 @@ create table app.integrations (
     constraint integrations_organization_id_fkey foreign key(organization_id)
         references app.organizations (id) on delete cascade
 );
-
 create table app.projects (
     id varchar primary key,
     slug varchar not null,
@@ -27,7 +25,6 @@ create table app.projects (
     constraint projects_organization_id_fkey foreign key(organization_id)
         references app.organizations (id) on delete cascade
 );
-
 create table app.jobs (
     id varchar primary key,
     slug varchar not null,
@@ -38,7 +35,6 @@ create table app.jobs (
     constraint jobs_project_id_slug_key unique (project_id, slug),
     constraint jobs_project_id_fkey foreign key(project_id) references app.projects (id) on delete cascade
 );
-
 create table app.missing_connections (
     id varchar primary key,
     type varchar(30) not null,
@@ -50,7 +46,6 @@ create table app.missing_connections (
     constraint missing_connections_integration_id_fkey foreign key(integration_id)
         references app.integrations (id) on delete cascade
 );
-
 create table app.runtime_environments (
     id varchar primary key,
     slug varchar not null,
@@ -62,7 +57,6 @@ create table app.runtime_environments (
     constraint runtime_environments_project_id_fkey foreign key(project_id)
         references app.projects (id) on delete cascade
 );
-
 create table app.endpoints (
     id varchar primary key,
     slug varchar not null,
@@ -73,7 +67,6 @@ create table app.endpoints (
     constraint endpoints_environment_id_fkey foreign key(environment_id)
         references app.runtime_environments (id) on delete cascade
 );
-
 create table app.external_accounts (
     id varchar primary key,
     identifier varchar not null,
@@ -83,7 +76,6 @@ create table app.external_accounts (
     constraint external_accounts_environment_id_fkey foreign key(environment_id)
         references app.runtime_environments (id) on delete cascade
 );
-
 create table app.job_queues (
     id varchar primary key,
     name varchar not null,
@@ -95,7 +87,6 @@ create table app.job_queues (
     constraint job_queues_environment_id_fkey foreign key(environment_id)
         references app.runtime_environments (id) on delete cascade
 );
-
 create table app.dynamic_triggers (
     id varchar primary key,
     type varchar(30) not null,
@@ -105,7 +96,6 @@ create table app.dynamic_triggers (
     constraint dynamic_triggers_endpoint_id_fkey foreign key(endpoint_id)
         references app.endpoints (id) on delete cascade
 );
-
 create table app.endpoint_indexes (
     id varchar primary key,
     endpoint_id varchar not null,
@@ -118,9 +108,7 @@ create table app.endpoint_indexes (
     constraint endpoint_indexes_endpoint_id_fkey foreign key(endpoint_id)
         references app.endpoints (id) on delete cascade
 );
-
 create index endpoint_indexes_endpoint_id_created_at_ix on app.endpoint_indexes (endpoint_id, created_at);
-
 create table app.event_dispatchers (
     id varchar primary key,
     events json not null,
@@ -139,9 +127,7 @@ create table app.event_dispatchers (
     constraint event_dispatchers_environment_id_fkey foreign key(environment_id)
         references app.runtime_environments (id) on delete cascade
 );
-
 create index event_dispatchers_environment_id_source_ix on app.event_dispatchers (environment_id, source);
-
 create table app.event_records (
     id varchar primary key,
     event_id varchar not null,
@@ -164,7 +150,6 @@ create table app.event_records (
     constraint event_records_environment_id_fkey foreign key(environment_id)
         references app.runtime_environments (id) on delete cascade
 );
-
 create table app.integration_connections (
     id varchar primary key,
     type varchar(30) not null,
@@ -175,9 +160,7 @@ create table app.integration_connections (
     constraint integration_connections_external_account_id_fkey foreign key(external_account_id)
         references app.external_accounts (id) on delete cascade
 );
-
 create index integration_connections_integration_id_ix on app.integration_connections (integration_id);
-
 create table app.job_versions (
     id varchar primary key,
     version varchar not null,
@@ -198,9 +181,7 @@ create table app.job_versions (
     constraint job_versions_endpoint_id_fkey foreign key(endpoint_id) references app.endpoints (id) on delete cascade,
     constraint job_versions_queue_id_fkey foreign key(queue_id) references app.job_queues (id) on delete cascade
 );
-
 create index job_versions_endpoint_id_ix on app.job_versions (endpoint_id);
-
 create table app.dynamic_trigger_jobs (
     dynamic_trigger_id varchar not null,
     job_id varchar not null,
@@ -209,7 +190,6 @@ create table app.dynamic_trigger_jobs (
         references app.dynamic_triggers (id) on delete cascade,
     constraint dynamic_trigger_jobs_job_id_fkey foreign key(job_id) references app.jobs (id) on delete cascade
 );
-
 create table app.event_examples (
     id varchar primary key,
     slug varchar not null,
@@ -220,7 +200,6 @@ create table app.event_examples (
     constraint event_examples_version_id_slug_key unique (version_id, slug),
     constraint event_examples_version_id_fkey foreign key(version_id) references app.job_versions (id) on delete cascade
 );
-
 create table app.job_aliases (
     id varchar primary key,
     name varchar not null,
@@ -234,7 +213,6 @@ create table app.job_aliases (
         references app.runtime_environments (id) on delete cascade,
     constraint job_aliases_version_id_fkey foreign key(version_id) references app.job_versions (id) on delete cascade
 );
-
 create table app.job_integrations (
     id varchar primary key,
     key varchar not null,
@@ -246,7 +224,6 @@ create table app.job_integrations (
     constraint job_integrations_integration_id_fkey foreign key(integration_id)
         references app.integrations (id) on delete cascade
 );
-
 create table app.job_runs (
     id varchar primary key,
     number integer not null,
@@ -278,11 +255,8 @@ create table app.job_runs (
     constraint job_runs_external_account_id_fkey foreign key(external_account_id)
         references app.external_accounts (id) on delete cascade
 );
-
 create index job_runs_event_id_ix on app.job_runs (event_id);
-
 create index job_runs_queue_id_status_queued_at_ix on app.job_runs (queue_id, status, queued_at);
-
 create table app.schedule_sources (
     id varchar primary key,
     key varchar not null,
@@ -305,7 +279,6 @@ create table app.schedule_sources (
     constraint schedule_sources_environment_id_fkey foreign key(environment_id)
         references app.runtime_environments (id) on delete cascade
 );
-
 create table app.missing_connection_runs (
     missing_connection_id varchar not null,
     run_id varchar not null,
@@ -314,7 +287,6 @@ create table app.missing_connection_runs (
         references app.missing_connections (id) on delete cascade,
     constraint missing_connection_runs_run_id_fkey foreign key(run_id) references app.job_runs (id) on delete cascade
 );
-
 create table app.run_connections (
     id varchar primary key,
     key varchar not null,
@@ -328,7 +300,6 @@ create table app.run_connections (
     constraint run_connections_connection_id_fkey foreign key(connection_id)
         references app.integration_connections (id) on delete cascade
 );
-
 create table app.run_statuses (
     id varchar primary key,
     key varchar not null,
@@ -342,7 +313,6 @@ create table app.run_statuses (
     constraint run_statuses_run_id_key_key unique (run_id, key),
     constraint run_statuses_run_id_fkey foreign key(run_id) references app.job_runs (id) on delete cascade
 );
-
 create table app.tasks (
     id varchar primary key,
     idempotency_key varchar not null,
@@ -373,7 +343,6 @@ create table app.tasks (
     constraint tasks_run_id_fkey foreign key(run_id) references app.job_runs (id) on delete cascade,
     constraint tasks_parent_id_fkey foreign key(parent_id) references app.tasks (id) on delete cascade
 );
-
 create table app.job_run_executions (
     id varchar primary key,
     reason varchar(30) not null,
@@ -393,11 +362,8 @@ create table app.job_run_executions (
     constraint job_run_executions_resume_task_id_fkey foreign key(resume_task_id)
         references app.tasks (id) on delete cascade
 );
-
 create index job_run_executions_run_id_ix on app.job_run_executions (run_id);
-
 create index job_run_executions_status_due_at_ix on app.job_run_executions (status, due_at);
-
 create table app.task_attempts (
     id varchar primary key,
     number integer not null,

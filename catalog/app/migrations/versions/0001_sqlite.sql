@@ -6,7 +6,6 @@ create table organizations (
     title varchar not null,
     constraint organizations_slug_key unique (slug)
 );
-
 create table integrations (
     id varchar primary key not null,
     slug varchar not null,
@@ -17,7 +16,6 @@ create table integrations (
     constraint integrations_organization_id_fkey foreign key(organization_id)
         references organizations (id) on delete cascade
 );
-
 create table projects (
     id varchar primary key not null,
     slug varchar not null,
@@ -27,7 +25,6 @@ create table projects (
     constraint projects_organization_id_fkey foreign key(organization_id)
         references organizations (id) on delete cascade
 );
-
 create table jobs (
     id varchar primary key not null,
     slug varchar not null,
@@ -38,7 +35,6 @@ create table jobs (
     constraint jobs_project_id_slug_key unique (project_id, slug),
     constraint jobs_project_id_fkey foreign key(project_id) references projects (id) on delete cascade
 );
-
 create table missing_connections (
     id varchar primary key not null,
     type varchar(30) not null,
@@ -50,7 +46,6 @@ create table missing_connections (
     constraint missing_connections_integration_id_fkey foreign key(integration_id)
         references integrations (id) on delete cascade
 );
-
 create table runtime_environments (
     id varchar primary key not null,
     slug varchar not null,
@@ -61,7 +56,6 @@ create table runtime_environments (
     constraint runtime_environments_api_key_key unique (api_key),
     constraint runtime_environments_project_id_fkey foreign key(project_id) references projects (id) on delete cascade
 );
-
 create table endpoints (
     id varchar primary key not null,
     slug varchar not null,
@@ -72,7 +66,6 @@ create table endpoints (
     constraint endpoints_environment_id_fkey foreign key(environment_id)
         references runtime_environments (id) on delete cascade
 );
-
 create table external_accounts (
     id varchar primary key not null,
     identifier varchar not null,
@@ -82,7 +75,6 @@ create table external_accounts (
     constraint external_accounts_environment_id_fkey foreign key(environment_id)
         references runtime_environments (id) on delete cascade
 );
-
 create table job_queues (
     id varchar primary key not null,
     name varchar not null,
@@ -94,7 +86,6 @@ create table job_queues (
     constraint job_queues_environment_id_fkey foreign key(environment_id)
         references runtime_environments (id) on delete cascade
 );
-
 create table dynamic_triggers (
     id varchar primary key not null,
     type varchar(30) not null,
@@ -103,7 +94,6 @@ create table dynamic_triggers (
     constraint dynamic_triggers_endpoint_id_slug_type_key unique (endpoint_id, slug, type),
     constraint dynamic_triggers_endpoint_id_fkey foreign key(endpoint_id) references endpoints (id) on delete cascade
 );
-
 create table endpoint_indexes (
     id varchar primary key not null,
     endpoint_id varchar not null,
@@ -115,9 +105,7 @@ create table endpoint_indexes (
     created_at datetime not null,
     constraint endpoint_indexes_endpoint_id_fkey foreign key(endpoint_id) references endpoints (id) on delete cascade
 );
-
 create index endpoint_indexes_endpoint_id_created_at_ix on endpoint_indexes (endpoint_id, created_at);
-
 create table event_dispatchers (
     id varchar primary key not null,
     events json not null,
@@ -136,9 +124,7 @@ create table event_dispatchers (
     constraint event_dispatchers_environment_id_fkey foreign key(environment_id)
         references runtime_environments (id) on delete cascade
 );
-
 create index event_dispatchers_environment_id_source_ix on event_dispatchers (environment_id, source);
-
 create table event_records (
     id varchar primary key not null,
     event_id varchar not null,
@@ -161,7 +147,6 @@ create table event_records (
     constraint event_records_environment_id_fkey foreign key(environment_id)
         references runtime_environments (id) on delete cascade
 );
-
 create table integration_connections (
     id varchar primary key not null,
     type varchar(30) not null,
@@ -172,9 +157,7 @@ create table integration_connections (
     constraint integration_connections_external_account_id_fkey foreign key(external_account_id)
         references external_accounts (id) on delete cascade
 );
-
 create index integration_connections_integration_id_ix on integration_connections (integration_id);
-
 create table job_versions (
     id varchar primary key not null,
     version varchar not null,
@@ -195,9 +178,7 @@ create table job_versions (
     constraint job_versions_endpoint_id_fkey foreign key(endpoint_id) references endpoints (id) on delete cascade,
     constraint job_versions_queue_id_fkey foreign key(queue_id) references job_queues (id) on delete cascade
 );
-
 create index job_versions_endpoint_id_ix on job_versions (endpoint_id);
-
 create table dynamic_trigger_jobs (
     dynamic_trigger_id varchar not null,
     job_id varchar not null,
@@ -206,7 +187,6 @@ create table dynamic_trigger_jobs (
         references dynamic_triggers (id) on delete cascade,
     constraint dynamic_trigger_jobs_job_id_fkey foreign key(job_id) references jobs (id) on delete cascade
 );
-
 create table event_examples (
     id varchar primary key not null,
     slug varchar not null,
@@ -217,7 +197,6 @@ create table event_examples (
     constraint event_examples_version_id_slug_key unique (version_id, slug),
     constraint event_examples_version_id_fkey foreign key(version_id) references job_versions (id) on delete cascade
 );
-
 create table job_aliases (
     id varchar primary key not null,
     name varchar not null,
@@ -231,7 +210,6 @@ create table job_aliases (
         references runtime_environments (id) on delete cascade,
     constraint job_aliases_version_id_fkey foreign key(version_id) references job_versions (id) on delete cascade
 );
-
 create table job_integrations (
     id varchar primary key not null,
     "key" varchar not null,
@@ -242,7 +220,6 @@ create table job_integrations (
     constraint job_integrations_integration_id_fkey foreign key(integration_id)
         references integrations (id) on delete cascade
 );
-
 create table job_runs (
     id varchar primary key not null,
     number integer not null,
@@ -274,11 +251,8 @@ create table job_runs (
     constraint job_runs_external_account_id_fkey foreign key(external_account_id)
         references external_accounts (id) on delete cascade
 );
-
 create index job_runs_event_id_ix on job_runs (event_id);
-
 create index job_runs_queue_id_status_queued_at_ix on job_runs (queue_id, status, queued_at);
-
 create table schedule_sources (
     id varchar primary key not null,
     "key" varchar not null,
@@ -301,7 +275,6 @@ create table schedule_sources (
     constraint schedule_sources_environment_id_fkey foreign key(environment_id)
         references runtime_environments (id) on delete cascade
 );
-
 create table missing_connection_runs (
     missing_connection_id varchar not null,
     run_id varchar not null,
@@ -310,7 +283,6 @@ create table missing_connection_runs (
         references missing_connections (id) on delete cascade,
     constraint missing_connection_runs_run_id_fkey foreign key(run_id) references job_runs (id) on delete cascade
 );
-
 create table run_connections (
     id varchar primary key not null,
     "key" varchar not null,
@@ -324,7 +296,6 @@ create table run_connections (
     constraint run_connections_connection_id_fkey foreign key(connection_id)
         references integration_connections (id) on delete cascade
 );
-
 create table run_statuses (
     id varchar primary key not null,
     "key" varchar not null,
@@ -338,7 +309,6 @@ create table run_statuses (
     constraint run_statuses_run_id_key_key unique (run_id, "key"),
     constraint run_statuses_run_id_fkey foreign key(run_id) references job_runs (id) on delete cascade
 );
-
 create table tasks (
     id varchar primary key not null,
     idempotency_key varchar not null,
@@ -369,7 +339,6 @@ create table tasks (
     constraint tasks_run_id_fkey foreign key(run_id) references job_runs (id) on delete cascade,
     constraint tasks_parent_id_fkey foreign key(parent_id) references tasks (id) on delete cascade
 );
-
 create table job_run_executions (
     id varchar primary key not null,
     reason varchar(30) not null,
@@ -389,11 +358,8 @@ create table job_run_executions (
     constraint job_run_executions_resume_task_id_fkey foreign key(resume_task_id)
         references tasks (id) on delete cascade
 );
-
 create index job_run_executions_run_id_ix on job_run_executions (run_id);
-
 create index job_run_executions_status_due_at_ix on job_run_executions (status, due_at);
-
 create table task_attempts (
     id varchar primary key not null,
     number integer not null,
