@@ -17,6 +17,7 @@ from jsonschema import Draft202012Validator
 from jsonschema.exceptions import best_match
 
 from catalog.app.models import RunStatus
+from catalog.app.models.base import now
 from catalog.running.steps import (
     CompleteTask,
     Fail,
@@ -32,7 +33,7 @@ from catalog.running.steps import (
 )
 from catalog.wire.body import InvalidJson, read_json
 from catalog.wire.request import Answer, NoAnswer, Refused, TimedOut, Unreachable
-from catalog.wire.times import read_time
+from catalog.wire.times import read_due
 
 SCHEMA = Path(__file__).parent / "answer.schema.json"
 LATE = (408, 504)
@@ -158,7 +159,7 @@ _STEPS: Mapping[str, Callable[[Mapping[str, Any]], Step]] = {
 
 def _instant(value: str | float) -> datetime:
     try:
-        return read_time(value)
+        return read_due(value, now())
     except ValueError as problem:
         raise _Misunderstood(str(problem)) from None
 

@@ -174,3 +174,9 @@ def test_retries_wait_half_as_long_again_each_time():
     assert [retry_delay_ms(retry) for retry in range(1, 11)] == [
         *(500, 750, 1125, 1688, 2531, 3797, 5695, 8543, 12814, 19222),
     ]
+
+
+@pytest.mark.parametrize("far", ["9999-12-31T23:59:59.000Z", "1026-01-01T00:00:00.000Z", 10**15])
+def test_a_time_that_no_job_can_wait_for_ends_the_run(far):
+    for value in (said.resume_with("t", delayUntil=far), said.retry_with("t", far)):
+        assert isinstance(read(value), Fail)
