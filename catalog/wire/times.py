@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 FAR = timedelta(days=99 * 365)
-"""A job is due within a century."""
+"""A job is due within a century; one whose time has passed, however long ago, is due."""
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -18,7 +18,7 @@ def write_time(instant: datetime) -> str:
 def read_due(value: str | float, at: datetime) -> datetime:
     """As `read_time`, for a time at which something is to happen. Raises: ValueError, also where it is too far away."""
     due = read_time(value)
-    if abs(due - at) > FAR:
+    if due - at > FAR:
         raise ValueError(f"{str(value)[:50]!r} is too far away")
     return due
 

@@ -176,7 +176,7 @@ def test_retries_wait_half_as_long_again_each_time():
     ]
 
 
-@pytest.mark.parametrize("far", ["9999-12-31T23:59:59.000Z", "1026-01-01T00:00:00.000Z", 10**15])
+@pytest.mark.parametrize("far", ["9999-12-31T23:59:59.000Z", 253402300799999, 10**15])
 def test_a_time_that_no_job_can_wait_for_ends_the_run(far):
     for value in (said.resume_with("t", delayUntil=far), said.retry_with("t", far)):
         assert isinstance(read(value), Fail)
