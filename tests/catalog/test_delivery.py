@@ -249,13 +249,12 @@ async def test_a_dynamic_trigger_starts_what_is_latest_in_its_own_environment():
     stage = await set_stage()
     job, version = await add_job(stage, "import")
     await add(RuntimeEnvironment(id="env_2", slug="x", type="STAGING", api_key="tr_x", project_id=stage.project))
-    elsewhere = {"job_id": job, "environment_id": "env_2", "version_id": stage.version}
-    await add(JobAlias(name="latest", value="9.0.0", **elsewhere))
+    older = await one(JobVersion, job_id=job, version="1.0.0")
+    async with begin() as session:
+        (await session.get_one(JobVersion, older.id)).environment_id = "env_2"
+    await add(JobAlias(name="latest", value="1.0.0", job_id=job, environment_id="env_2", version_id=older.id))
     trigger = await add_trigger(stage, job)
     dispatcher = await listen(stage, trigger, dispatchable={"type": "DYNAMIC_TRIGGER", "id": trigger})
-    async with begin() as session:
-        moved = await session.get_one(JobVersion, stage.version)
-        moved.job_id, moved.version, moved.environment_id = job, "9.0.0", "env_2"
 
     await invoke(dispatcher, await add_event(stage))
 
