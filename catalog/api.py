@@ -39,7 +39,7 @@ def main(host: str, port: int, with_runner: bool) -> None:
     Ctrl-C stops it when the calls, and with --with-runner the jobs, that are under way have ended.
     """
     configure_logging("text")
-    for name in ("httpx", "alembic", "uvicorn"):  # the first tells every URL whole; the others, what nobody asks
+    for name in ("alembic", "uvicorn"):  # they tell what nobody asks
         logging.getLogger(name).setLevel(logging.WARNING)
     asyncio.run(serve(host, port, with_runner=with_runner))
 

@@ -17,6 +17,9 @@ from catalog.app.work import Work
 
 NORMAL = {"style": "normal"}
 
+MAX_HISTORY = 100
+"""Earlier words of a run under one key: each of them is written anew with each new one."""
+
 
 class UnknownParent(ValueError):
     """A task is to belong to one that its run does not have; the text says which."""
@@ -125,7 +128,8 @@ async def set_status(session: AsyncSession, run: JobRun, key: str, said: Mapping
         session.add(record)
     else:
         before = {"label": record.label, "state": record.state, "data": record.data}
-        record.history = [*record.history, {name: value for name, value in before.items() if value is not None}]
+        known = {name: value for name, value in before.items() if value is not None}
+        record.history = [*record.history, known][-MAX_HISTORY:]
         for name, value in said.items():
             setattr(record, name, value)
         record.updated_at = now()

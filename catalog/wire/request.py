@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import re
 import ssl
@@ -15,6 +16,9 @@ import httpx
 
 from catalog.wire.addresses import AddressRefused, Policy, resolve
 from catalog.wire.body import InvalidJson, read_json
+
+# It logs every URL whole, and queries are often secrets.
+logging.getLogger("httpx").setLevel(logging.WARNING)
 
 __all__ = ["Answer", "InvalidJson", "Limits", "NoAnswer", "Refused", "TimedOut", "Unreachable", "printable_url", "send"]
 

@@ -3,7 +3,7 @@
 import asyncio
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import func, select, text
 
 from catalog.app.database import begin
 from catalog.app.models import EventRecord, JobQueue, JobRun, JobRunExecution, JobVersion, RunStatus, TaskStatus
@@ -13,7 +13,8 @@ from catalog.running.endings import cancel_run
 from kongflow.testing import drain
 from tests.catalog import run_answers as said
 from tests.catalog.servers import http_endpoint
-from tests.catalog.stage import add_event, add_task, every, one, set_stage
+from tests.catalog.stage import add_event, add_run, add_task, every, one, set_stage
+from tests.engine.waiting import until_async
 
 pytestmark = pytest.mark.anyio
 
@@ -108,3 +109,28 @@ async def test_many_starts_and_cancels_at_once_leave_no_slot_behind(flow):
     runs = await every(JobRun)
     assert {run.status for run in runs} <= {RunStatus.SUCCESS, RunStatus.CANCELED}
     assert (await one(JobQueue)).job_count == 0
+
+
+@pytest.mark.only_on("postgres")
+async def test_two_who_cancel_a_run_at_once_give_its_slot_back_once(flow):
+    stage = await set_stage()
+    run_id, _other = await add_run(stage, RunStatus.STARTED), await add_run(stage, RunStatus.STARTED)
+
+    async def cancel():
+        async with transaction(flow) as work:
+            await cancel_run(work, run_id)
+
+    async def waits():
+        async with begin() as session:
+            waiting = (
+                "select count(*) from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()"
+            )
+            return (await session.execute(text(waiting))).scalar_one() > 0
+
+    async with transaction(flow) as work:
+        await cancel_run(work, run_id)
+        second = asyncio.create_task(cancel())
+        await until_async(waits)
+    await second
+
+    assert (await one(JobQueue)).job_count == 1

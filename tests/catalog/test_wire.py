@@ -260,6 +260,15 @@ async def test_the_key_stands_in_no_error_and_no_log(caplog):
         problem = problem.__cause__ or problem.__context__
 
 
+async def test_what_a_url_says_behind_its_path_stands_in_no_error_and_no_log(caplog):
+    caplog.set_level(logging.DEBUG)
+    async with http_endpoint() as endpoint:
+        await send("GET", f"{endpoint.url}?token=t0ken", headers={})
+    text = await refusal(f"http://127.0.0.1:{await closed_port()}/x?token=t0ken#t0ken")
+
+    assert "t0ken" not in text + caplog.text
+
+
 @pytest.mark.parametrize("key", ["", " ", "tr_prod_ü", "tr_prod\r\nx-evil: 1", "tr_prod\t"])
 async def test_a_key_that_no_header_can_carry_is_not_sent_and_not_shown(key):
     async with http_endpoint() as endpoint:
