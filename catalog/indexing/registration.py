@@ -14,19 +14,17 @@ from catalog.app.endpoints import KnownEndpoint
 from catalog.app.models import (
     DynamicTriggerType,
     EndpointIndex,
-    EventDispatcher,
     JobVersion,
     Project,
     RegisteredJob,
-    ScheduleSource,
     VersionStatus,
 )
 from catalog.app.work import Dequeue, Work
-from catalog.eventing.schedules import stop_schedule
 from catalog.eventing.slots import InvalidSchedule
 from catalog.indexing.dynamic import register_dynamic, retire_dynamic
 from catalog.indexing.index import EndpointOffer, issue
 from catalog.indexing.jobs import point_latest, register_job
+from catalog.indexing.triggers import retire_trigger
 
 MAX_ISSUES = 100
 """How many issues an index keeps."""
@@ -91,8 +89,8 @@ async def _set_aside(work: Work, issues: dict[str, list[str]], kind: str, id: st
 
 
 async def _retire_jobs(work: Work, dequeue: Dequeue, endpoint: KnownEndpoint, listed: frozenset[str]) -> None:
-    """Disable the jobs that the endpoint has offered and does not list as enabled any more: their versions, and what
-    starts these.
+    """Disable the versions of jobs that the endpoint has offered and does not list as enabled any more. What starts
+    one of them starts what another endpoint still offers, or nothing.
     """
     session = work.session
     active = await session.execute(
@@ -109,17 +107,5 @@ async def _retire_jobs(work: Work, dequeue: Dequeue, endpoint: KnownEndpoint, li
         await session.execute(
             update(JobVersion).where(JobVersion.id.in_(versions)).values(status=VersionStatus.DISABLED)
         )
-        await point_latest(session, job_id, endpoint.environment_id)
-        await _disable_dispatcher(work, dequeue, endpoint.environment_id, job_id, versions)
-
-
-async def _disable_dispatcher(work: Work, dequeue: Dequeue, environment: str, job_id: str, versions: set[str]) -> None:
-    """Disable what starts one of these versions of a job. Another endpoint may offer one that it starts instead."""
-    key = {"dispatchable_id": job_id, "environment_id": environment}
-    dispatcher = (await work.session.scalars(select(EventDispatcher).filter_by(**key))).one_or_none()
-    if dispatcher is None or dispatcher.dispatchable.get("id") not in versions:
-        return
-    dispatcher.enabled = False
-    await work.session.flush()
-    for source in await work.session.scalars(select(ScheduleSource).filter_by(dispatcher_id=dispatcher.id)):
-        await stop_schedule(work, source, dequeue)
+        latest = await point_latest(session, job_id, endpoint.environment_id)
+        await retire_trigger(work, dequeue, endpoint.environment_id, job_id, versions, latest)
