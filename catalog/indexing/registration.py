@@ -7,15 +7,18 @@ from contextlib import asynccontextmanager
 from itertools import chain
 from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import and_, select, update
 from sqlalchemy.exc import DataError, IntegrityError
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from catalog.app.endpoints import KnownEndpoint
 from catalog.app.models import (
     DynamicTriggerType,
     EndpointIndex,
+    Integration,
+    JobQueue,
     JobVersion,
-    Project,
+    Organization,
     RegisteredJob,
     VersionStatus,
 )
@@ -36,12 +39,9 @@ async def store_index(
     """Register what is offered, disable what is not any more, keep the answer, and return the new index.
 
     What cannot be registered costs nothing else; `stats["issues"]` names it. `about` are `reason` and `source_data`.
-    Two indexings of one project take turns: they may offer the same jobs.
+    Two indexings of one organization take turns: they may offer the same jobs, or the same integrations.
     """
-    # Not `for update`, which would also keep out whoever adds a row that refers to it.
-    await work.session.execute(
-        select(Project.id).where(Project.id == endpoint.project_id).with_for_update(key_share=True)
-    )
+    await _hold_shared(work.session, endpoint, offer)
     issues = {kind: list[str]() for kind in ("Job", "Dynamic trigger", "Dynamic schedule")}
     for job in offer.jobs:
         async with _set_aside(work, issues, "Job", job.id):
@@ -61,6 +61,23 @@ async def store_index(
     work.session.add(index)
     await work.session.flush()
     return index
+
+
+async def _hold_shared(session: AsyncSession, endpoint: KnownEndpoint, offer: EndpointOffer) -> None:
+    """Lock what others lock too before anything is written, in their order: integrations, as the start of a run does,
+    then queues, then jobs by their ids, as who adds runs of several does. What is new nobody else holds.
+    """
+    organization = endpoint.organization_id
+    integrations = {integration.id for job in offer.jobs for integration in job.integrations}
+    queues, jobs = {job.queue for job in offer.jobs}, {job.id for job in offer.jobs}
+    for model, shared in (
+        (Organization, Organization.id == organization),
+        (Integration, and_(Integration.organization_id == organization, Integration.slug.in_(integrations))),
+        (JobQueue, and_(JobQueue.environment_id == endpoint.environment_id, JobQueue.name.in_(queues))),
+        (RegisteredJob, and_(RegisteredJob.project_id == endpoint.project_id, RegisteredJob.slug.in_(jobs))),
+    ):
+        # Not `for update`, which would also keep out whoever adds a row that refers to it.
+        await session.execute(select(model.id).where(shared).order_by(model.id).with_for_update(key_share=True))
 
 
 def _stats(offer: EndpointOffer, issues: Mapping[str, Sequence[str]]) -> dict[str, Any]:
