@@ -8,7 +8,7 @@ from itertools import chain
 from typing import Any
 
 from sqlalchemy import and_, select, update
-from sqlalchemy.exc import DataError, IntegrityError
+from sqlalchemy.exc import DataError, IntegrityError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from catalog.app.endpoints import KnownEndpoint
@@ -101,8 +101,15 @@ async def _set_aside(work: Work, issues: dict[str, list[str]], kind: str, id: st
             yield
     except InvalidSchedule as problem:
         issues[kind].append(issue(kind, id, str(problem), "trigger.schedule"))
-    except (IntegrityError, DataError) as problem:
+    except (IntegrityError, DataError, OperationalError) as problem:
+        if isinstance(problem, OperationalError) and not _is_too_much(problem):
+            raise
         issues[kind].append(issue(kind, id, f"the database refuses it: {problem.orig}"))
+
+
+def _is_too_much(error: OperationalError) -> bool:
+    """Tell what is beyond a limit of PostgreSQL (class 54) from a lock, a connection or a disk that was not there."""
+    return str(getattr(error.orig, "sqlstate", None)).startswith("54")
 
 
 async def _retire_jobs(work: Work, dequeue: Dequeue, endpoint: KnownEndpoint, listed: frozenset[str]) -> None:

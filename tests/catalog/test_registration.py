@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import random
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -113,6 +114,20 @@ async def test_a_job_that_the_database_refuses_is_named_and_costs_no_other():
     (issue,) = stats["issues"]
     assert issue.startswith('Job "bad": the database refuses it: ')
     assert [each.slug for each in await every(RegisteredJob)] == ["greet"], "nothing of the other is there"
+
+
+@pytest.mark.only_on("postgres")
+async def test_a_job_that_is_too_much_for_an_index_of_the_database_costs_no_other():
+    async with begin() as session:
+        await session.execute(text("create index on app.jobs (title)"))
+    # What is random cannot be made smaller.
+    title = random.Random(1).randbytes(9000).hex()
+
+    stats, _ = await index(await endpoint(), job("bad", on("x"), name=title), GREET)
+
+    assert (stats["jobs"], stats["rejectedJobs"]) == (1, 1)
+    assert stats["issues"][0].startswith('Job "bad": the database refuses it: index row ')
+    assert [each.slug for each in await every(RegisteredJob)] == ["greet"]
 
 
 async def test_an_index_keeps_only_so_many_issues():
