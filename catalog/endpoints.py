@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import UTC, datetime, timedelta
 from typing import Any, NotRequired, TypedDict
 
@@ -11,6 +12,7 @@ from catalog.app.work import working
 from catalog.indexing.client import EndpointError, request_index
 from catalog.indexing.index import InvalidIndex, read_index
 from catalog.indexing.registration import store_index
+from catalog.wire.request import printable_url
 from kongflow import GiveUp, JobContext
 
 DUE_AFTER = timedelta(minutes=10)
@@ -39,9 +41,11 @@ async def index_endpoint(payload: IndexRequest, job: JobContext) -> None:
 
     answer = await request_index(endpoint.target)
     try:
-        offer = read_index(answer)
+        # A large one takes seconds, in which other jobs go on.
+        offer = await asyncio.to_thread(read_index, answer)
     except InvalidIndex as problem:
-        raise EndpointError(f"Endpoint {endpoint.url} answered with something that is no index: {problem}") from None
+        shown = printable_url(endpoint.url)
+        raise EndpointError(f"Endpoint {shown} answered with something that is no index: {problem}") from None
 
     async with job.transaction() as tx, working(tx.connection, tx.enqueue) as work:
         index = await store_index(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -76,6 +76,17 @@ async def ingest(
     if added or _may_change(record):
         await _deliver_as(work, record, said)
     return record
+
+
+async def ingest_all(
+    work: Work, environment_id: str, events: Sequence[RawEvent], options: SendOptions | None = None
+) -> list[EventRecord]:
+    """As `ingest`, for several events. They are taken in the order of their ids, so that two who send the same ones
+    wait for each other one way only.
+    """
+    numbers = sorted(range(len(events)), key=lambda number: events[number].id or "")
+    records = {number: await ingest(work, environment_id, events[number], options) for number in numbers}
+    return [records[number] for number in range(len(events))]
 
 
 async def lock_event(session: AsyncSession, **key: object) -> EventRecord:

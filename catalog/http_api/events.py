@@ -10,7 +10,7 @@ from sqlalchemy.exc import NoResultFound
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from catalog.app.models import EventRecord, JobRun
-from catalog.eventing.ingest import RawEvent, SendOptions, cancel_event, ingest, lock_event
+from catalog.eventing.ingest import RawEvent, SendOptions, cancel_event, ingest, ingest_all, lock_event
 from catalog.http_api.call import Call, due, instant
 from catalog.http_api.problems import not_found
 from catalog.http_api.shapes import event_log, event_with_runs
@@ -31,7 +31,7 @@ async def send_all(call: Call) -> Any:
     events = [_event(each, f"$.events[{number}]") for number, each in enumerate(call.body["events"])]
     options = _options(call.body.get("options"))
     async with call.transaction() as work:
-        return [event_log(await ingest(work, call.caller.environment_id, event, options)) for event in events]
+        return [event_log(each) for each in await ingest_all(work, call.caller.environment_id, events, options)]
 
 
 async def show(call: Call) -> Any:

@@ -19,7 +19,7 @@ from catalog.app.models.events import dynamic_trigger_jobs
 from catalog.app.work import Dequeue, Work
 from catalog.eventing.schedules import hold_schedule, start_schedule
 from catalog.indexing.index import DynamicMetadata
-from catalog.indexing.jobs import manual_dispatcher
+from catalog.indexing.triggers import manual_dispatcher
 
 
 async def register_dynamic(

@@ -9,8 +9,9 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from jsonschema import Draft202012Validator, ValidationError
-from jsonschema.exceptions import best_match
+from jsonschema import Draft202012Validator
+
+from catalog.wire.shape import first_error, problem_of
 
 SCHEMA = Path(__file__).parent / "index.schema.json"
 LISTS = ("jobs", "sources", "webhooks", "dynamicTriggers", "dynamicSchedules", "httpEndpoints")
@@ -94,9 +95,9 @@ def read_index(value: Any) -> EndpointOffer:
 
     Raises: InvalidIndex where the answer as a whole is not an index.
     """
-    problem = best_match(Draft202012Validator(_schema()).iter_errors(value))
-    if problem:
-        raise InvalidIndex(f"{problem.json_path}: {problem.message[:300]}")
+    error = first_error(Draft202012Validator(_schema()), value)
+    if error is not None:
+        raise InvalidIndex(f"{error.json_path}: {problem_of(error)}")
     data: dict[str, Sequence[Any]] = {name: value.get(name, []) for name in LISTS}
     issues: list[str] = []
     enabled = [job for job in data["jobs"] if job.get("enabled") is not False]
@@ -119,7 +120,7 @@ def read_index(value: Any) -> EndpointOffer:
 def issue(kind: str, id: object, problem: str, path: str = "") -> str:
     """Say what is wrong with something of an index, in one line: `Job "a": 5 is not of type 'string' at "version"`."""
     place = f' at "{path[:200]}"' if path else ""
-    text = f'{kind} "{str(id)[:200]}": {problem[:300]}{place}'
+    text = f'{kind} "{str(id)[:200]}": {problem[:400]}{place}'
     return "".join(each if each.isprintable() else " " for each in text)
 
 
@@ -133,12 +134,12 @@ def _sound(kind: str, definition: str, items: Sequence[Any], issues: list[str]) 
     """Yield the items that have the shape; say of each other what is wrong with it."""
     validator = Draft202012Validator({"$ref": f"#/$defs/{definition}", "$defs": _schema()["$defs"]})
     for number, item in enumerate(items, 1):
-        problem: ValidationError | None = best_match(validator.iter_errors(item))
-        if problem is None:
+        error = first_error(validator, item)
+        if error is None:
             yield item
         else:
-            path = ".".join(str(step) for step in problem.absolute_path)
-            issues.append(issue(kind, item.get("id", f"number {number}"), problem.message, path))
+            path = ".".join(str(step) for step in error.absolute_path)
+            issues.append(issue(kind, item.get("id", f"number {number}"), problem_of(error), path))
 
 
 def _ids(items: Sequence[Mapping[str, Any]]) -> frozenset[str]:

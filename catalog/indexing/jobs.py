@@ -1,9 +1,8 @@
-"""A job of an index → its rows: job, queue, version, examples, integrations, alias, dispatcher, schedule."""
+"""A job of an index → its rows: job, queue, version, examples, integrations, alias, and what starts it."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from sqlalchemy import delete, select
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -11,7 +10,6 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from catalog.app.database import put
 from catalog.app.endpoints import KnownEndpoint
 from catalog.app.models import (
-    EventDispatcher,
     EventExample,
     Integration,
     JobAlias,
@@ -19,12 +17,11 @@ from catalog.app.models import (
     JobQueue,
     JobVersion,
     RegisteredJob,
-    ScheduleSource,
     VersionStatus,
 )
 from catalog.app.work import Dequeue, Work
-from catalog.eventing.schedules import SCHEDULED_EVENT, start_schedule, stop_schedule
 from catalog.indexing.index import EventExampleMetadata, IntegrationMetadata, JobMetadata
+from catalog.indexing.triggers import put_trigger
 from catalog.indexing.versions import version_order
 
 
@@ -43,12 +40,14 @@ async def register_job(work: Work, dequeue: Dequeue, endpoint: KnownEndpoint, jo
     await _put_examples(session, version_id, job.examples)
     await _put_integrations(session, endpoint.organization_id, version_id, job.integrations)
     await point_latest(session, job_id, environment, newest=version_id)
-    await _put_trigger(work, dequeue, environment, job_id, version_id, job.trigger, enable=comes_back)
+    await put_trigger(work, dequeue, environment, job_id, version_id, job.trigger, enable=comes_back)
 
 
-async def point_latest(session: AsyncSession, job_id: str, environment: str, *, newest: str | None = None) -> None:
+async def point_latest(
+    session: AsyncSession, job_id: str, environment: str, *, newest: str | None = None
+) -> str | None:
     """Point the alias `latest` at the highest version of the job that is offered in this environment, and of two that
-    are as high at `newest`. Where none is offered it stays.
+    are as high at `newest`; return the version's id. Where none is offered it stays.
     """
     versions = (
         await session.execute(
@@ -57,10 +56,12 @@ async def point_latest(session: AsyncSession, job_id: str, environment: str, *, 
             .order_by(JobVersion.id)
         )
     ).all()
-    if versions:
-        latest = max(versions, key=lambda row: (version_order(row.version), row.id == newest))
-        key = {"job_id": job_id, "environment_id": environment, "name": "latest"}
-        await put(session, JobAlias, key, version_id=latest.id, value=latest.version)
+    if not versions:
+        return None
+    latest = max(versions, key=lambda row: (version_order(row.version), row.id == newest))
+    key = {"job_id": job_id, "environment_id": environment, "name": "latest"}
+    await put(session, JobAlias, key, version_id=latest.id, value=latest.version)
+    return str(latest.id)
 
 
 async def _is_disabled(session: AsyncSession, job_id: str, environment: str) -> bool:
@@ -112,65 +113,3 @@ async def _put_integrations(
         slug = {"organization_id": organization, "slug": each.id}
         id = await put(session, Integration, slug, title=each.title, auth_source=each.auth_source)
         await put(session, JobIntegration, {"version_id": version_id, "key": each.key}, integration_id=id)
-
-
-# --- what starts it ---
-
-
-async def _put_trigger(
-    work: Work, dequeue: Dequeue, environment: str, job_id: str, version_id: str, trigger: Any, *, enable: bool
-) -> None:
-    """Say what starts the job: events, a schedule, or, where it is dynamic or invoked, nothing of its own.
-
-    `enable`: also where its dispatcher is disabled.
-    """
-    listens = _listens(trigger)
-    dispatcher_id = None
-    if listens is not None:
-        if enable:
-            listens["enabled"] = True
-        listens["dispatchable"] = {"type": "JOB_VERSION", "id": version_id}
-        key = {"dispatchable_id": job_id, "environment_id": environment}
-        dispatcher_id = await put(work.session, EventDispatcher, key, **listens)
-    found = select(ScheduleSource).filter_by(key=job_id, environment_id=environment)
-    source = (await work.session.scalars(found)).one_or_none()
-    if trigger["type"] == "scheduled":
-        if source is None:
-            source = ScheduleSource(key=job_id, environment_id=environment, schedule={}, dispatcher_id=dispatcher_id)
-            work.session.add(source)
-        await start_schedule(work, source, trigger["schedule"])
-    elif source is not None:
-        await stop_schedule(work, source, dequeue)
-        await work.session.delete(source)
-        await work.session.flush()
-    if listens is None:
-        await work.session.execute(
-            delete(EventDispatcher).filter_by(dispatchable_id=job_id, environment_id=environment)
-        )
-
-
-def _listens(trigger: Any) -> dict[str, Any] | None:
-    """Return what a job's dispatcher listens for, or None where the job has no use for one."""
-    if trigger["type"] == "static":
-        rule = trigger["rule"]
-        return {
-            "events": [rule["event"]] if isinstance(rule["event"], str) else rule["event"],
-            "source": rule["source"],
-            "payload_filter": rule.get("payload"),
-            "context_filter": rule.get("context"),
-            "manual": False,
-        }
-    if trigger["type"] == "scheduled":
-        return manual_dispatcher()
-    return None
-
-
-def manual_dispatcher() -> dict[str, Any]:
-    """Return what the dispatcher of schedules says: it is fired by name only."""
-    return {
-        "events": [SCHEDULED_EVENT],
-        "source": "trigger.dev",
-        "payload_filter": {},
-        "context_filter": {},
-        "manual": True,
-    }

@@ -7,26 +7,27 @@ from contextlib import asynccontextmanager
 from itertools import chain
 from typing import Any
 
-from sqlalchemy import select, update
-from sqlalchemy.exc import DataError, IntegrityError
+from sqlalchemy import and_, select, update
+from sqlalchemy.exc import DataError, IntegrityError, OperationalError
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from catalog.app.endpoints import KnownEndpoint
 from catalog.app.models import (
     DynamicTriggerType,
     EndpointIndex,
-    EventDispatcher,
+    Integration,
+    JobQueue,
     JobVersion,
-    Project,
+    Organization,
     RegisteredJob,
-    ScheduleSource,
     VersionStatus,
 )
 from catalog.app.work import Dequeue, Work
-from catalog.eventing.schedules import stop_schedule
 from catalog.eventing.slots import InvalidSchedule
 from catalog.indexing.dynamic import register_dynamic, retire_dynamic
 from catalog.indexing.index import EndpointOffer, issue
 from catalog.indexing.jobs import point_latest, register_job
+from catalog.indexing.triggers import retire_trigger
 
 MAX_ISSUES = 100
 """How many issues an index keeps."""
@@ -38,12 +39,9 @@ async def store_index(
     """Register what is offered, disable what is not any more, keep the answer, and return the new index.
 
     What cannot be registered costs nothing else; `stats["issues"]` names it. `about` are `reason` and `source_data`.
-    Two indexings of one project take turns: they may offer the same jobs.
+    Two indexings of one organization take turns: they may offer the same jobs, or the same integrations.
     """
-    # Not `for update`, which would also keep out whoever adds a row that refers to it.
-    await work.session.execute(
-        select(Project.id).where(Project.id == endpoint.project_id).with_for_update(key_share=True)
-    )
+    await _hold_shared(work.session, endpoint, offer)
     issues = {kind: list[str]() for kind in ("Job", "Dynamic trigger", "Dynamic schedule")}
     for job in offer.jobs:
         async with _set_aside(work, issues, "Job", job.id):
@@ -63,6 +61,23 @@ async def store_index(
     work.session.add(index)
     await work.session.flush()
     return index
+
+
+async def _hold_shared(session: AsyncSession, endpoint: KnownEndpoint, offer: EndpointOffer) -> None:
+    """Lock what others lock too before anything is written, in their order: integrations, as the start of a run does,
+    then queues, then jobs by their ids, as who adds runs of several does. What is new nobody else holds.
+    """
+    organization = endpoint.organization_id
+    integrations = {integration.id for job in offer.jobs for integration in job.integrations}
+    queues, jobs = {job.queue for job in offer.jobs}, {job.id for job in offer.jobs}
+    for model, shared in (
+        (Organization, Organization.id == organization),
+        (Integration, and_(Integration.organization_id == organization, Integration.slug.in_(integrations))),
+        (JobQueue, and_(JobQueue.environment_id == endpoint.environment_id, JobQueue.name.in_(queues))),
+        (RegisteredJob, and_(RegisteredJob.project_id == endpoint.project_id, RegisteredJob.slug.in_(jobs))),
+    ):
+        # Not `for update`, which would also keep out whoever adds a row that refers to it.
+        await session.execute(select(model.id).where(shared).order_by(model.id).with_for_update(key_share=True))
 
 
 def _stats(offer: EndpointOffer, issues: Mapping[str, Sequence[str]]) -> dict[str, Any]:
@@ -86,13 +101,20 @@ async def _set_aside(work: Work, issues: dict[str, list[str]], kind: str, id: st
             yield
     except InvalidSchedule as problem:
         issues[kind].append(issue(kind, id, str(problem), "trigger.schedule"))
-    except (IntegrityError, DataError) as problem:
+    except (IntegrityError, DataError, OperationalError) as problem:
+        if isinstance(problem, OperationalError) and not _is_too_much(problem):
+            raise
         issues[kind].append(issue(kind, id, f"the database refuses it: {problem.orig}"))
 
 
+def _is_too_much(error: OperationalError) -> bool:
+    """Tell what is beyond a limit of PostgreSQL (class 54) from a lock, a connection or a disk that was not there."""
+    return str(getattr(error.orig, "sqlstate", None)).startswith("54")
+
+
 async def _retire_jobs(work: Work, dequeue: Dequeue, endpoint: KnownEndpoint, listed: frozenset[str]) -> None:
-    """Disable the jobs that the endpoint has offered and does not list as enabled any more: their versions, and what
-    starts these.
+    """Disable the versions of jobs that the endpoint has offered and does not list as enabled any more. What starts
+    one of them starts what another endpoint still offers, or nothing.
     """
     session = work.session
     active = await session.execute(
@@ -109,17 +131,5 @@ async def _retire_jobs(work: Work, dequeue: Dequeue, endpoint: KnownEndpoint, li
         await session.execute(
             update(JobVersion).where(JobVersion.id.in_(versions)).values(status=VersionStatus.DISABLED)
         )
-        await point_latest(session, job_id, endpoint.environment_id)
-        await _disable_dispatcher(work, dequeue, endpoint.environment_id, job_id, versions)
-
-
-async def _disable_dispatcher(work: Work, dequeue: Dequeue, environment: str, job_id: str, versions: set[str]) -> None:
-    """Disable what starts one of these versions of a job. Another endpoint may offer one that it starts instead."""
-    key = {"dispatchable_id": job_id, "environment_id": environment}
-    dispatcher = (await work.session.scalars(select(EventDispatcher).filter_by(**key))).one_or_none()
-    if dispatcher is None or dispatcher.dispatchable.get("id") not in versions:
-        return
-    dispatcher.enabled = False
-    await work.session.flush()
-    for source in await work.session.scalars(select(ScheduleSource).filter_by(dispatcher_id=dispatcher.id)):
-        await stop_schedule(work, source, dequeue)
+        latest = await point_latest(session, job_id, endpoint.environment_id)
+        await retire_trigger(work, dequeue, endpoint.environment_id, job_id, versions, latest)

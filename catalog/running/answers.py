@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 from jsonschema import Draft202012Validator
-from jsonschema.exceptions import best_match
 
 from catalog.app.models import RunStatus
 from catalog.app.models.base import now
@@ -33,6 +32,7 @@ from catalog.running.steps import (
 )
 from catalog.wire.body import InvalidJson, read_json
 from catalog.wire.request import Answer, NoAnswer, Refused, TimedOut, Unreachable
+from catalog.wire.shape import first_error, problem_of
 from catalog.wire.times import read_due
 
 SCHEMA = Path(__file__).parent / "answer.schema.json"
@@ -165,9 +165,9 @@ def _instant(value: str | float) -> datetime:
 
 
 def _check(name: str | None, value: Any) -> None:
-    error = best_match(_validator(name).iter_errors(value))
+    error = first_error(_validator(name), value)
     if error is not None:
-        raise _Misunderstood(f"{error.json_path}: {error.message[:300]}")
+        raise _Misunderstood(f"{error.json_path}: {problem_of(error)}")
 
 
 @cache

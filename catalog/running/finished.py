@@ -14,7 +14,7 @@ from jsonschema import Draft202012Validator
 from catalog.app.models import JobRun, RunStatus
 from catalog.app.models.base import now
 from catalog.app.work import Work
-from catalog.eventing.ingest import RawEvent, SendOptions, ingest
+from catalog.eventing.ingest import RawEvent, SendOptions, ingest_all
 from catalog.wire.times import read_due, read_time
 
 SCHEMA = Path(__file__).parent / "events.schema.json"
@@ -27,8 +27,7 @@ async def run_finished(work: Work, run_id: str) -> int | None:
         return None
     await work.enqueue("startQueuedRuns", {"id": run.queue_id})
     events, options = events_of(run.output) if run.status is RunStatus.SUCCESS else ([], None)
-    for event in events:
-        await ingest(work, run.environment_id, event, options)
+    await ingest_all(work, run.environment_id, events, options)
     return len(events)
 
 

@@ -22,8 +22,8 @@ GREET = job("greet", on("customer.created"))
 CLOSE = job("close", each("cron", cron="0 22 * * *"))
 
 
-async def endpoint(slug="shop"):
-    new = NewEndpoint("http://127.0.0.1/api", f"tr_{slug}", slug, EnvironmentType.PRODUCTION, "shop", "acme")
+async def endpoint(slug="shop", project="shop"):
+    new = NewEndpoint("http://127.0.0.1/api", f"tr_{slug}", slug, EnvironmentType.PRODUCTION, project, "acme")
     async with begin() as session:
         return await add_endpoint(session, new)
 

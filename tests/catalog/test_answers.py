@@ -180,3 +180,18 @@ def test_retries_wait_half_as_long_again_each_time():
 def test_a_time_that_no_job_can_wait_for_ends_the_run(far):
     for value in (said.resume_with("t", delayUntil=far), said.retry_with("t", far)):
         assert isinstance(read(value), Fail)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        {"status": "INVALID_PAYLOAD", "errors": [1] * 100_000},
+        {"status": "RESUME_WITH_TASK", "task": {"id": "t", "outputProperties": [1] * 100_000}},
+        {"status": "RESUME_WITH_PARALLEL_TASK", "task": {"id": "t"}, "childErrors": [1] * 100_000},
+    ],
+)
+def test_what_a_long_answer_has_wrong_is_said_once_and_in_few_words(value):
+    step = read(value)
+
+    assert isinstance(step, Fail)
+    assert len(step.output["message"]) < 500

@@ -121,6 +121,26 @@ async def test_more_events_than_one_transaction_should_hold_are_refused(flow):
     assert "$.events" in answer.json()["message"]
 
 
+async def test_events_are_answered_in_the_order_of_the_call_whatever_their_ids(flow):
+    await set_stage()
+    events = [{"name": "1", "id": "c"}, {"name": "2"}, {"name": "3", "id": "a"}, {"name": "4", "id": "b"}]
+    async with api(flow) as client:
+        answer = await client.post("/events/bulk", json={"events": events})
+
+    assert [log["name"] for log in answer.json()] == ["1", "2", "3", "4"]
+
+
+async def test_of_two_events_of_one_call_with_one_id_the_last_says_what_is_kept(flow):
+    await set_stage()
+    events = [{"name": "a", "id": "1", "payload": {"n": n}} for n in range(2)]
+    async with api(flow) as client:
+        answer = await client.post("/events/bulk", json={"events": events, "options": {"deliverAt": LATER}})
+
+    assert [log["payload"] for log in answer.json()] == [{"n": 1}, {"n": 1}]
+    assert (await one(EventRecord)).payload == {"n": 1}
+    assert len(await deliveries(flow)) == 1
+
+
 @pytest.mark.parametrize(
     ("body", "place"),
     [

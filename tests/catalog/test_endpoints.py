@@ -1,6 +1,8 @@
 """indexEndpoint and its housekeeping, against a real endpoint and real tables."""
 
+import asyncio
 import logging
+import threading
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -18,10 +20,12 @@ from catalog.app.models import (
 )
 from catalog.endpoints import auto_index_production_endpoints, index_endpoint, purge_old_indexings
 from catalog.indexing.client import EndpointError
+from catalog.indexing.index import read_index
 from kongflow import GiveUp
 from tests.catalog.fake_job import FakeJob
 from tests.catalog.index_answer import shop_index
 from tests.catalog.servers import http_endpoint
+from tests.engine.waiting import PATIENCE, until
 
 pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("database")]
 
@@ -181,6 +185,37 @@ async def test_a_broken_job_is_named_in_the_log_and_the_others_are_registered(ca
     assert (stats["jobs"], stats["rejectedJobs"]) == (10, 1)
     assert stats["issues"] == ['Job "print-label": 5 is not of type \'string\' at "version"']
     assert f"not registered: {stats['issues'][0]}" in caplog.text
+
+
+@pytest.mark.only_on("sqlite")
+async def test_other_jobs_go_on_while_a_large_index_is_read(monkeypatch):
+    begun, others_went_on = threading.Event(), threading.Event()
+
+    def read_slowly(answer):
+        begun.set()
+        assert others_went_on.wait(PATIENCE)
+        return read_index(answer)
+
+    monkeypatch.setattr("catalog.endpoints.read_index", read_slowly)
+    async with http_endpoint() as endpoint:
+        endpoint.says(shop_index())
+        indexing = asyncio.create_task(index(await register(endpoint.url)))
+        await until(begun.is_set)
+        others_went_on.set()
+
+        assert (await indexing)["stats"]["jobs"] == 11
+
+
+@pytest.mark.only_on("sqlite")
+async def test_the_query_of_an_endpoints_url_is_in_no_error():
+    async with http_endpoint() as endpoint:
+        endpoint.says({"jobs": 5})
+        shop = await register(f"{endpoint.url}?bypass=s3cret")
+
+        with pytest.raises(EndpointError) as caught:
+            await index(shop)
+
+    assert str(caught.value).startswith(f"Endpoint {endpoint.url} answered with something that is no index")
 
 
 async def test_an_unknown_endpoint_is_given_up():

@@ -1,5 +1,7 @@
 """Reading an index: what is registered, what is skipped, what is broken, and what is no index at all."""
 
+from contextlib import suppress
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -38,6 +40,12 @@ def test_examples_are_taken_out_of_the_event_specification():
         ({"concurrencyLimit": 0}, '0 is less than the minimum of 1 at "concurrencyLimit"'),
         ({"integrations": {"mail": {"id": "resend"}}}, "'authSource' is a required property at \"integrations.mail\""),
         ({"enabled": None}, "None is not of type 'boolean' at \"enabled\""),
+        ({"trigger": on("x", "s" * 201)}, f"'{'s' * 201}' is too long at \"trigger.rule.source\""),
+        ({"trigger": on(["x"] * 101)}, "['x', 'x', "),
+        ({"trigger": on([""])}, "'' should be non-empty at \"trigger.rule.event.0\""),
+        ({"trigger": on(5)}, "5 is not of type 'string', 'array' at \"trigger.rule.event\""),
+        ({"integrations": {f"k{n}": {"id": "a", "authSource": "LOCAL"} for n in range(101)}}, "{'k0': "),
+        ({"event": {"name": "x", "source": "s", "examples": [{"id": "a", "name": "A"}] * 101}}, "[{'id': 'a', "),
     ],
 )
 def test_one_broken_job_is_set_aside_and_costs_no_other(change, problem):
@@ -64,6 +72,14 @@ def test_an_issue_is_one_printable_line_however_long_the_names_are():
     (issue,) = read_index({"jobs": [broken]}).issues
 
     assert issue.startswith('Job "a ERROR faked [31mb')
+    assert len(issue) < 800
+
+
+def test_an_issue_says_what_is_wrong_however_long_that_is_which_is():
+    (issue,) = read_index({"jobs": [job("a", on(["x" * 50] * 101))]}).issues
+
+    assert issue.startswith("""Job "a": ['xxxxxxx""")
+    assert issue.endswith(' is too long at "event.name"')
     assert len(issue) < 800
 
 
@@ -122,6 +138,33 @@ def test_lists_that_an_older_endpoint_does_not_send_are_empty_and_unknown_ones_a
 def test_what_is_no_index_is_refused(value):
     with pytest.raises(InvalidIndex, match=r"^\$"):
         read_index(value)
+
+
+@pytest.mark.parametrize("name", ["jobs", "dynamicTriggers", "webhooks"])
+def test_an_index_lists_at_most_1000_of_a_kind(name):
+    assert len(read_index({"jobs": [], name: [{"id": "a"}] * 1000}).data[name]) == 1000
+
+    with pytest.raises(InvalidIndex, match=rf"^\$\.{name}: .* is too long$"):
+        read_index({"jobs": [], name: [{"id": "a"}] * 1001})
+
+
+class Told(int):
+    """A number that counts how often somebody writes it down."""
+
+    times = 0
+
+    def __repr__(self):
+        Told.times += 1
+        return "5"
+
+
+@pytest.mark.parametrize("within", [list, lambda wrong: [{"id": "a", "jobs": wrong}]], ids=["a list", "a part"])
+def test_of_a_list_in_which_everything_is_wrong_the_first_is_told_and_no_other_looked_at(within):
+    Told.times = 0
+    with suppress(InvalidIndex):
+        assert read_index({"jobs": [], "dynamicTriggers": within([Told()] * 100)}).issues
+
+    assert Told.times == 1
 
 
 def test_versions_are_ordered_as_semantic_versions_are():

@@ -6,12 +6,14 @@ from functools import partial
 
 import pytest
 
-from catalog.app.models import EventRecord, ExternalAccount
+from catalog.app.models import EventRecord, ExternalAccount, RunStatus
 from catalog.app.work import transaction
 from catalog.eventing.ingest import RawEvent, SendOptions, cancel_event, ingest, lock_event
+from catalog.running.finished import run_finished
 from kongflow.testing import enqueued
+from tests.catalog.api_client import api
 from tests.catalog.locks import until_somebody_waits
-from tests.catalog.stage import every, one, set_stage
+from tests.catalog.stage import add_run, every, one, set_stage
 
 pytestmark = pytest.mark.anyio
 
@@ -102,6 +104,33 @@ async def test_of_two_at_once_with_the_same_id_the_second_gets_the_event_of_the_
     assert await second == first
     assert len(await every(EventRecord)) == 1
     assert len(await enqueued(flow)) == 1
+
+
+async def post(flow, _stage, *ids):
+    async with api(flow) as client:
+        answer = await client.post("/events/bulk", json={"events": [{"name": "a", "id": id} for id in ids]})
+    assert answer.status_code == 200
+
+
+async def put_out(flow, stage, *ids):
+    run_id = await add_run(stage, RunStatus.SUCCESS, output={"events": [{"name": "a", "id": id} for id in ids]})
+    async with transaction(flow) as work:
+        await run_finished(work, run_id)
+
+
+@pytest.mark.only_on("postgres")
+@pytest.mark.parametrize("send_all", [post, put_out], ids=["in one call", "as an output"])
+async def test_two_who_send_the_same_events_in_another_order_wait_one_way_only(flow, send_all):
+    stage = await set_stage()
+    async with transaction(flow) as work:
+        await ingest(work, stage.environment, RawEvent("a", id="evt_a"))
+        other = asyncio.create_task(send_all(flow, stage, "evt_b", "evt_a"))
+        await until_somebody_waits()
+        await ingest(work, stage.environment, RawEvent("a", id="evt_b"))
+    await other
+
+    assert {event.event_id for event in await every(EventRecord, name="a")} == {"evt_a", "evt_b"}
+    assert len(await enqueued(flow, "deliverEvent")) == 2
 
 
 async def test_many_at_once_with_the_same_id_are_one_event(flow):

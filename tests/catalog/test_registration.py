@@ -2,11 +2,12 @@
 
 import asyncio
 import json
+import random
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import select, text
 
 from catalog.app.database import begin
 from catalog.app.endpoints import load_endpoint
@@ -19,12 +20,14 @@ from catalog.app.models import (
     JobRun,
     JobVersion,
     RegisteredJob,
+    RuntimeEnvironment,
     ScheduleSource,
 )
 from catalog.app.work import Work
 from catalog.indexing.index import read_index
 from catalog.indexing.registration import MAX_ISSUES, store_index
 from catalog.running.create import create_run
+from catalog.running.slots import take_slot
 from tests.catalog.fake_job import FakeTransaction
 from tests.catalog.index_answer import every as each
 from tests.catalog.index_answer import job, on
@@ -111,6 +114,20 @@ async def test_a_job_that_the_database_refuses_is_named_and_costs_no_other():
     (issue,) = stats["issues"]
     assert issue.startswith('Job "bad": the database refuses it: ')
     assert [each.slug for each in await every(RegisteredJob)] == ["greet"], "nothing of the other is there"
+
+
+@pytest.mark.only_on("postgres")
+async def test_a_job_that_is_too_much_for_an_index_of_the_database_costs_no_other():
+    async with begin() as session:
+        await session.execute(text("create index on app.jobs (title)"))
+    # What is random cannot be made smaller.
+    title = random.Random(1).randbytes(9000).hex()
+
+    stats, _ = await index(await endpoint(), job("bad", on("x"), name=title), GREET)
+
+    assert (stats["jobs"], stats["rejectedJobs"]) == (1, 1)
+    assert stats["issues"][0].startswith('Job "bad": the database refuses it: index row ')
+    assert [each.slug for each in await every(RegisteredJob)] == ["greet"]
 
 
 async def test_an_index_keeps_only_so_many_issues():
@@ -208,8 +225,8 @@ async def test_a_job_that_changes_its_trigger_is_started_by_the_new_one_alone():
 
 
 @pytest.mark.only_on("postgres")
-async def test_two_indexes_of_one_project_take_turns():
-    first, second = await endpoint("first"), await endpoint("second")
+async def test_two_indexes_of_one_organization_take_turns():
+    first, second = await endpoint("first"), await endpoint("second", project="warehouse")
 
     async with begin() as session:
         work = Work(session, FakeTransaction(await session.connection()).enqueue)
@@ -240,3 +257,42 @@ async def test_who_adds_a_run_of_another_job_does_not_wait_for_an_index():
         run = await create_run(Work(beside, FakeTransaction(await beside.connection()).enqueue), version, event)
 
     assert (await one(JobRun)).id == run.id
+
+
+@pytest.mark.only_on("postgres")
+async def test_who_adds_runs_of_several_jobs_and_an_index_of_them_wait_one_way_only():
+    shop = await endpoint()
+    offered = {slug: job(slug, {"type": "dynamic", "id": "catalogue"}) for slug in ("a", "b")}
+    await index(shop, *offered.values())
+    first, last = await every(RegisteredJob)
+
+    async with begin() as session:
+        work = Work(session, FakeTransaction(await session.connection()).enqueue)
+        event = EventRecord(event_id="evt_1", name="x", environment_id=(await one(RuntimeEnvironment)).id)
+        session.add(event)
+        await session.flush()
+        await create_run(work, await one(JobVersion, job_id=first.id), event)
+        other = asyncio.create_task(index(shop, offered[last.slug], offered[first.slug]))
+        await until_somebody_waits()
+        await create_run(work, await one(JobVersion, job_id=last.id), event)
+
+    stats, _ = await other
+    assert (stats["jobs"], len(await every(JobRun))) == (2, 2)
+
+
+@pytest.mark.only_on("postgres")
+async def test_who_holds_an_integration_and_takes_a_slot_then_never_waits_for_an_index_that_waits_for_him():
+    shop = await endpoint()
+    chat = {"chat": {"id": "slack", "authSource": "HOSTED"}}
+    offered = [job("a", on("x"), queue="first", integrations=chat), job("b", on("x"), queue="second")]
+    await index(shop, *offered)
+    slack, queue = await one(Integration), await one(JobQueue, name="second")
+
+    async with begin() as session:
+        await session.execute(select(Integration.id).where(Integration.id == slack.id).with_for_update())
+        other = asyncio.create_task(index(shop, *reversed(offered)))
+        await until_somebody_waits()
+        assert await take_slot(session, queue.id)
+
+    stats, _ = await other
+    assert (stats["jobs"], (await one(JobQueue, name="second")).job_count) == (2, 1)

@@ -13,7 +13,8 @@ from catalog.app.models import (
     ScheduleSource,
 )
 from catalog.app.models.events import dynamic_trigger_jobs
-from tests.catalog.index_answer import job
+from tests.catalog.index_answer import every as each
+from tests.catalog.index_answer import job, on
 from tests.catalog.indexed import CLOSE, GREET, dispatcher, endpoint, index, version_statuses
 from tests.catalog.stage import every, one
 
@@ -69,6 +70,58 @@ async def test_a_job_that_another_endpoint_offers_too_goes_on_there():
     assert await version_statuses() == {"1.0.0": "ACTIVE", "2.0.0": "DISABLED"}
     assert (await one(JobAlias)).value == "1.0.0"
     assert (await dispatcher("greet")).enabled, "it starts the version of the second endpoint"
+
+
+async def test_what_is_offered_elsewhere_is_started_as_its_version_there_says():
+    first, second = await endpoint("first"), await endpoint("second")
+    await index(second, job("greet", on("customer.created"), version="1.1.0"))
+    await index(first, job("greet", on("customer.changed"), version="1.0.0"))
+
+    await index(first)
+
+    starts = await dispatcher("greet")
+    assert (starts.enabled, starts.events) == (True, ["customer.created"])
+    assert starts.dispatchable["id"] == (await one(JobVersion, version="1.1.0")).id
+
+
+async def test_a_schedule_that_is_offered_elsewhere_fires_as_its_version_there_says():
+    first, second = await endpoint("first"), await endpoint("second")
+    await index(second, job("close", each("cron", cron="0 23 * * *"), version="1.1.0"))
+    await index(first, CLOSE)
+
+    _, gone = await index(first)
+
+    source = await one(ScheduleSource)
+    assert (source.active, source.schedule["options"]) == (True, {"cron": "0 23 * * *"})
+    assert [(payload["id"], options["job_key_mode"]) for _, payload, options in gone.enqueued] == [
+        (source.id, "replace")
+    ]
+    assert (await dispatcher("close")).dispatchable["id"] == (await one(JobVersion, version="1.1.0")).id
+
+
+async def test_a_job_that_is_offered_elsewhere_for_an_event_has_no_schedule_any_more():
+    first, second = await endpoint("first"), await endpoint("second")
+    await index(second, job("close", on("day.over"), version="1.1.0"))
+    await index(first, CLOSE)
+    source = await one(ScheduleSource)
+
+    _, gone = await index(first)
+
+    assert (await every(ScheduleSource), gone.dequeued) == ([], [f"scheduled:{source.id}"])
+    starts = await dispatcher("close")
+    assert (starts.enabled, starts.manual, starts.events) == (True, False, ["day.over"])
+
+
+async def test_a_dispatcher_that_somebody_disabled_stays_so_when_its_job_goes_on_elsewhere():
+    first, second = await endpoint("first"), await endpoint("second")
+    await index(second, GREET | {"version": "1.1.0"})
+    await index(first, GREET)
+    async with begin() as session:
+        await session.execute(update(EventDispatcher).values(enabled=False))
+
+    await index(first)
+
+    assert not (await dispatcher("greet")).enabled
 
 
 async def test_of_two_versions_that_are_as_high_the_newest_is_latest():
