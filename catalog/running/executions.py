@@ -22,6 +22,9 @@ CANCELED = "This never ran because it was canceled by the user."
 OVERDUE_AFTER = timedelta(minutes=5)
 """How long after its time an execution that has not ended is looked at; one whose job is only late keeps it."""
 
+FAR = timedelta(days=36_000)
+"""How far ahead a call may be due: jobs run within a century. Who waits for longer is called then, and waits again."""
+
 AT_ONCE = 100
 """Executions that one look takes; the others follow in the next."""
 
@@ -42,7 +45,7 @@ async def add_execution(
         retry_limit=RETRY_LIMITS[reason],
         resume_task_id=resume_task_id,
         is_retry=is_retry,
-        due_at=at or now(),
+        due_at=now() if at is None else min(at, now() + FAR),
     )
     work.session.add(execution)
     await work.session.flush()

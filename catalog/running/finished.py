@@ -12,8 +12,10 @@ from typing import Any
 from jsonschema import Draft202012Validator
 
 from catalog.app.models import JobRun, RunStatus
+from catalog.app.models.base import now
 from catalog.app.work import Work
 from catalog.eventing.ingest import RawEvent, SendOptions, ingest
+from catalog.running.executions import FAR
 from catalog.wire.times import read_time
 
 SCHEMA = Path(__file__).parent / "events.schema.json"
@@ -37,7 +39,7 @@ def events_of(output: Any) -> tuple[list[RawEvent], SendOptions | None]:
         return [], None
     try:
         return [_event(each) for each in output["events"]], _options(output.get("options") or {})
-    except ValueError:  # a text that is no instant
+    except ValueError:  # a text that is no instant, or one that no job waits for
         return [], None
 
 
@@ -49,7 +51,10 @@ def _event(value: Mapping[str, Any]) -> RawEvent:
 
 
 def _options(value: Mapping[str, Any]) -> SendOptions:
-    return SendOptions(_instant(value.get("deliverAt")), value.get("deliverAfter"), value.get("accountId"))
+    deliver_at = _instant(value.get("deliverAt"))
+    if deliver_at is not None and deliver_at > now() + FAR:
+        raise ValueError(f"{deliver_at} is too far away")
+    return SendOptions(deliver_at, value.get("deliverAfter"), value.get("accountId"))
 
 
 def _instant(value: str | float | None) -> datetime | None:

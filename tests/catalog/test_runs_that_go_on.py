@@ -48,6 +48,18 @@ async def test_a_run_that_waits_goes_on_when_its_time_has_come_with_the_task_don
     assert (await one(JobRun)).status is RunStatus.SUCCESS
 
 
+@pytest.mark.parametrize(("instant", "goes_on"), [("0001-01-01T00:00:00Z", True), (253402300799999, False)])
+async def test_the_ends_of_the_calendar_are_times_to_go_on_at(flow, instant, goes_on):
+    async with http_endpoint() as endpoint:
+        run_id = await begin_run(flow, endpoint.url)
+        endpoint.says_first(said.resume_with(await add_task(run_id), delayUntil=instant))
+        endpoint.says(said.SUCCESS)
+        await make_calls(flow)
+
+    assert (await one(JobRun)).status is (RunStatus.SUCCESS if goes_on else RunStatus.STARTED)
+    assert len(await every(JobRunExecution)) == 2
+
+
 async def test_a_task_with_an_operation_resumes_the_run_by_itself(flow):
     async with http_endpoint() as endpoint:
         run_id = await begin_run(flow, endpoint.url)

@@ -281,6 +281,7 @@ async def test_events_of_an_output_are_sent_once(flow):
         (RunStatus.SUCCESS, {"events": "x"}),
         (RunStatus.SUCCESS, {"events": [{"payload": {}}]}),
         (RunStatus.SUCCESS, {"events": [{"name": "a", "timestamp": "2026-13-01T00:00:00Z"}]}),
+        (RunStatus.SUCCESS, {"events": [{"name": "a"}], "options": {"deliverAt": "9999-01-01T00:00:00Z"}}),
         (RunStatus.SUCCESS, "events"),
         (RunStatus.SUCCESS, None),
         (RunStatus.FAILURE, {"events": [{"name": "a", "payload": {}}]}),
