@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 from jsonschema import Draft202012Validator
-from jsonschema.exceptions import best_match
 from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.requests import ClientDisconnect, Request
 
@@ -22,6 +21,7 @@ from catalog.app.work import Work, looking, transaction
 from catalog.http_api.callers import Caller
 from catalog.http_api.problems import Problem, not_found
 from catalog.wire.body import InvalidJson, read_json
+from catalog.wire.shape import first_error, problem_of
 from catalog.wire.times import read_time
 from kongflow import Job, KongFlow
 
@@ -112,9 +112,9 @@ def parse(body: bytes, shape: str, refused: int) -> Any:
         value = read_json(body)
     except InvalidJson as problem:
         raise Problem(refused, f"Invalid request body: {problem}") from None
-    error = best_match(_validator(shape).iter_errors(value))
+    error = first_error(_validator(shape), value)
     if error is not None:
-        raise Problem(refused, f"Invalid request body: {error.json_path}: {error.message[:300]}")
+        raise Problem(refused, f"Invalid request body: {error.json_path}: {problem_of(error)}")
     return value
 
 
