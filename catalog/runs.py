@@ -8,7 +8,7 @@ from typing import Any, TypedDict
 
 from catalog.app.database import begin
 from catalog.app.work import working
-from catalog.running import connections, executions, finished, start
+from catalog.running import connections, finished, recovery, start
 from catalog.running.calls import make, prepare
 from catalog.running.conclude import conclude
 from kongflow import GiveUp, JobContext
@@ -56,9 +56,9 @@ async def start_queued_runs(payload: Reference, job: JobContext) -> None:
 
 
 async def recover_executions(_payload: Any, job: JobContext) -> None:
-    """Enqueue anew the calls of executions whose job is gone, and wake queues that have room for runs that wait."""
+    """Enqueue anew the calls and operations whose job is gone, and wake queues that have room for runs that wait."""
     async with job.transaction() as tx, working(tx.connection, tx.enqueue) as work:
-        tx.result({"recovered": await executions.recover(work), "woken": await start.wake_queues(work)})
+        tx.result({"recovered": await recovery.recover(work), "woken": await start.wake_queues(work)})
 
 
 async def connection_created(payload: Reference, job: JobContext) -> None:

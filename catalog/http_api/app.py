@@ -16,7 +16,7 @@ from starlette.routing import Route
 
 from catalog.app.work import looking
 from catalog.http_api import endpoints, events, runs, tasks
-from catalog.http_api.call import Call, Versioned, parse, read_body
+from catalog.http_api.call import MAX_STRANGERS_BODY, Call, Versioned, parse, read_body
 from catalog.http_api.callers import Caller, caller_of
 from catalog.http_api.problems import Problem
 from kongflow import KongFlow
@@ -73,7 +73,9 @@ ENTRIES = (
 def create_app(flow: KongFlow) -> Starlette:
     """Return the ASGI application on a KongFlow that is open, and whose database holds the application's tables."""
     routes = [Route(entry.path, _endpoint(flow, entry), methods=[entry.method]) for entry in ENTRIES]
-    return Starlette(routes=routes, exception_handlers={HTTPException: _no_such_route})
+    app = Starlette(routes=routes, exception_handlers={HTTPException: _no_such_route})
+    app.router.redirect_slashes = False  # it would lead to whatever host the request names
+    return app
 
 
 def _endpoint(flow: KongFlow, entry: Entry) -> Callable[[Request], Awaitable[Response]]:
@@ -95,7 +97,7 @@ def _endpoint(flow: KongFlow, entry: Entry) -> Callable[[Request], Awaitable[Res
 async def _call(flow: KongFlow, entry: Entry, request: Request) -> Call:
     """Read a request; a stranger's body is not read. Raises: Problem."""
     if entry.raw:
-        return Call(flow, request, NOBODY, await read_body(request))
+        return Call(flow, request, NOBODY, await read_body(request, MAX_STRANGERS_BODY))
     async with looking(flow) as session:
         caller = await caller_of(session, request.headers.get("authorization", ""))
     body = None if entry.shape is None else parse(await read_body(request), entry.shape, entry.refused)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -27,6 +26,9 @@ from kongflow import Job, KongFlow
 
 MAX_BODY = 10 << 20
 """Bytes: an output of 3 MB as a text in JSON can be three times as long."""
+
+MAX_STRANGERS_BODY = 1 << 20
+"""Bytes, where no key is asked for."""
 
 READ_TIMEOUT = 30.0
 """Seconds that the body of a request may take to come in."""
@@ -82,15 +84,17 @@ class Versioned:
     body: Any
 
 
-async def read_body(request: Request) -> bytes:
-    """Return the body. Raises: Problem where it is too large or too slow."""
+async def read_body(request: Request, limit: int | None = None) -> bytes:
+    """Return the body. Raises: Problem where it is larger than the limit, or too slow."""
+    limit = MAX_BODY if limit is None else limit
+    said = request.headers.get("content-length", "")
     body = bytearray()
     try:
         async with asyncio.timeout(READ_TIMEOUT):
-            async for chunk in _chunks(request):
+            _check_size(int(said[:20]) if said.isdecimal() else 0, limit)
+            async for chunk in request.stream():
                 body += chunk
-                if len(body) > MAX_BODY:
-                    raise Problem(413, f"The body must be less than {MAX_BODY >> 20} MB")
+                _check_size(len(body), limit)
     except TimeoutError:
         raise Problem(408, "The body did not come to its end in time") from None
     except ClientDisconnect:
@@ -98,12 +102,9 @@ async def read_body(request: Request) -> bytes:
     return bytes(body)
 
 
-async def _chunks(request: Request) -> AsyncIterator[bytes]:
-    said = request.headers.get("content-length", "")
-    if said.isdecimal() and int(said[:20]) > MAX_BODY:
-        raise Problem(413, f"The body must be less than {MAX_BODY >> 20} MB")
-    async for chunk in request.stream():
-        yield chunk
+def _check_size(size: int, limit: int) -> None:
+    if size > limit:
+        raise Problem(413, f"The body must be less than {limit >> 20} MB")
 
 
 def parse(body: bytes, shape: str, refused: int) -> Any:

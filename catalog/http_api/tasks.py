@@ -24,6 +24,9 @@ LAZY_CACHE, SERIALIZED_OUTPUT = "2023-09-29", "2023-11-01"
 MAX_OUTPUT = 3 << 20
 """Characters of the output of a task."""
 
+MAX_LINE = 10_000
+"""Characters of what a run logs that reach our log."""
+
 PAGE = 250
 """Completed tasks that one answer looks at: as in Trigger.dev 2.3."""
 
@@ -82,7 +85,7 @@ async def log(call: Call) -> Any:
         run = await find_run(session, call)
     # As JSON, so that nothing of it can pass for a line of ours.
     level = {"WARN": "WARNING"}.get(said["level"], said["level"])
-    logger.log(logging.getLevelNamesMapping()[level], "run %s: %s", run.id, json.dumps(said))
+    logger.log(logging.getLevelNamesMapping()[level], "run %s: %s", run.id, json.dumps(said)[:MAX_LINE])
     return said
 
 

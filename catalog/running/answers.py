@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from jsonschema import Draft202012Validator
-from jsonschema.exceptions import best_match
 
 from catalog.app.models import RunStatus
+from catalog.app.models.base import now
 from catalog.running.steps import (
     CompleteTask,
     Fail,
@@ -32,7 +32,8 @@ from catalog.running.steps import (
 )
 from catalog.wire.body import InvalidJson, read_json
 from catalog.wire.request import Answer, NoAnswer, Refused, TimedOut, Unreachable
-from catalog.wire.times import read_time
+from catalog.wire.shape import first_error, problem_of
+from catalog.wire.times import read_due
 
 SCHEMA = Path(__file__).parent / "answer.schema.json"
 LATE = (408, 504)
@@ -158,15 +159,15 @@ _STEPS: Mapping[str, Callable[[Mapping[str, Any]], Step]] = {
 
 def _instant(value: str | float) -> datetime:
     try:
-        return read_time(value)
+        return read_due(value, now())
     except ValueError as problem:
         raise _Misunderstood(str(problem)) from None
 
 
 def _check(name: str | None, value: Any) -> None:
-    error = best_match(_validator(name).iter_errors(value))
+    error = first_error(_validator(name), value)
     if error is not None:
-        raise _Misunderstood(f"{error.json_path}: {error.message[:300]}")
+        raise _Misunderstood(f"{error.json_path}: {problem_of(error)}")
 
 
 @cache

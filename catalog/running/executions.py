@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -18,12 +17,6 @@ RETRY_LIMITS = {ExecutionReason.PREPROCESS: 2, ExecutionReason.EXECUTE_JOB: 10}
 
 OPEN = (ExecutionStatus.PENDING, ExecutionStatus.STARTED)
 CANCELED = "This never ran because it was canceled by the user."
-
-OVERDUE_AFTER = timedelta(minutes=5)
-"""How long after its time an execution that has not ended is looked at; one whose job is only late keeps it."""
-
-AT_ONCE = 100
-"""Executions that one look takes; the others follow in the next."""
 
 
 async def add_execution(
@@ -114,31 +107,3 @@ async def close_executions(work: Work, run_id: str, error: str) -> None:
         .where(JobRunExecution.run_id == run_id, JobRunExecution.status.in_(OPEN))
         .values(status=ExecutionStatus.FAILURE, completed_at=now(), error={"message": error})
     )
-
-
-async def recover(work: Work) -> int:
-    """Enqueue anew the calls of executions that lost their job: it failed, or somebody cancelled it.
-
-    One that has a job, waiting or running, keeps it. Each loss counts as a retry, so that a call that always breaks its
-    job ends at the limit. Returns how many were enqueued.
-    """
-    recovered = 0
-    for execution in await _overdue(work):
-        # Whatever comes of it, it is looked at again when this is long ago; others come first until then.
-        execution.due_at = now()
-        job = await enqueue_execution(work, execution, job_key_mode="unsafe_dedupe")
-        if job.created:
-            execution.retry_count += 1
-            recovered += 1
-    return recovered
-
-
-async def _overdue(work: Work) -> Sequence[JobRunExecution]:
-    overdue = (
-        select(JobRunExecution)
-        .where(JobRunExecution.status.in_(OPEN), JobRunExecution.due_at < now() - OVERDUE_AFTER)
-        .order_by(JobRunExecution.due_at)
-        .limit(AT_ONCE)
-        .with_for_update(skip_locked=True)
-    )
-    return (await work.session.scalars(overdue)).all()

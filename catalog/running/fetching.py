@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from jsonschema import Draft202012Validator
-from jsonschema.exceptions import best_match
 
 from catalog.wire.endpoint import USER_AGENT
 from catalog.wire.request import Answer, Limits, send
+from catalog.wire.shape import first_error, problem_of
 
 MAX_BYTES = 3 << 20
 """Of an answer, as of every output of a task."""
@@ -33,9 +33,9 @@ class InvalidFetch(ValueError):
 
 def check_fetch(params: Any) -> Mapping[str, Any]:
     """Return the parameters, which have the shape of a fetch's. Raises: InvalidFetch."""
-    error = best_match(_validator().iter_errors(params))
+    error = first_error(_validator(), params)
     if error is not None:
-        raise InvalidFetch(f"Invalid fetch operation: {error.json_path}: {error.message[:300]}")
+        raise InvalidFetch(f"Invalid fetch operation: {error.json_path}: {problem_of(error)}")
     return dict(params)
 
 

@@ -12,9 +12,10 @@ from typing import Any
 from jsonschema import Draft202012Validator
 
 from catalog.app.models import JobRun, RunStatus
+from catalog.app.models.base import now
 from catalog.app.work import Work
 from catalog.eventing.ingest import RawEvent, SendOptions, ingest_all
-from catalog.wire.times import read_time
+from catalog.wire.times import read_due, read_time
 
 SCHEMA = Path(__file__).parent / "events.schema.json"
 
@@ -36,7 +37,7 @@ def events_of(output: Any) -> tuple[list[RawEvent], SendOptions | None]:
         return [], None
     try:
         return [_event(each) for each in output["events"]], _options(output.get("options") or {})
-    except ValueError:  # a text that is no instant
+    except ValueError:  # a text that is no instant, or one that is too far away
         return [], None
 
 
@@ -48,7 +49,9 @@ def _event(value: Mapping[str, Any]) -> RawEvent:
 
 
 def _options(value: Mapping[str, Any]) -> SendOptions:
-    return SendOptions(_instant(value.get("deliverAt")), value.get("deliverAfter"), value.get("accountId"))
+    deliver_at = value.get("deliverAt")
+    due = None if deliver_at is None else read_due(deliver_at, now())
+    return SendOptions(due, value.get("deliverAfter"), value.get("accountId"))
 
 
 def _instant(value: str | float | None) -> datetime | None:

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-from sqlalchemy import update
+from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from catalog.app.models import JobQueue
 
 
 async def take_slot(session: AsyncSession, queue_id: str) -> bool:
-    """Take a slot, unless all are taken. Whoever takes or frees one holds the queue's row until he commits."""
-    free = JobQueue.job_count < JobQueue.max_jobs
-    taken = update(JobQueue).where(JobQueue.id == queue_id, free).values(job_count=JobQueue.job_count + 1)
-    return (await session.execute(taken.returning(JobQueue.id))).first() is not None
+    """Take a slot, unless all are taken. Whoever takes or frees one, or finds none, holds the queue's row until he
+    commits: a run that waits from now on is seen by whoever frees a slot after it.
+    """
+    found = select(JobQueue).where(JobQueue.id == queue_id).with_for_update(key_share=True)
+    queue = (await session.scalars(found.execution_options(populate_existing=True))).one()
+    if queue.job_count >= queue.max_jobs:
+        return False
+    queue.job_count += 1
+    await session.flush()
+    return True
 
 
 async def free_slot(session: AsyncSession, queue_id: str) -> None:

@@ -11,7 +11,7 @@ from catalog.running.connections import connect, wait_for
 from catalog.running.create import enqueue_start
 from catalog.running.endings import lock_run
 from catalog.running.executions import add_execution
-from catalog.running.slots import free_slot, take_slot
+from catalog.running.slots import take_slot
 
 
 async def start_run(work: Work, run_id: str) -> RunStatus | None:
@@ -21,13 +21,15 @@ async def start_run(work: Work, run_id: str) -> RunStatus | None:
         return None
     if not run.status.may_start:
         return run.status
-    if not await take_slot(work.session, run.queue_id):
-        run.status, run.queued_at = RunStatus.QUEUED, now()
-        return run.status
+    # Integrations before the queue, as who indexes an endpoint takes them.
     if missing := await connect(work.session, run):
-        await free_slot(work.session, run.queue_id)
         run.status = RunStatus.WAITING_ON_CONNECTIONS
         await wait_for(work, run, missing)
+        # Whoever has woken this run has a slot for another.
+        await work.enqueue("startQueuedRuns", {"id": run.queue_id})
+        return run.status
+    if not await take_slot(work.session, run.queue_id):
+        run.status, run.queued_at = RunStatus.QUEUED, now()
         return run.status
     if run.preprocess:
         run.status, reason = RunStatus.PREPROCESSING, ExecutionReason.PREPROCESS

@@ -14,8 +14,12 @@ from sqlalchemy.orm import selectinload
 from catalog.app.models import AttemptStatus, JobRun, RunStatus, StatusRecord, Task, TaskAttempt, TaskStatus
 from catalog.app.models.base import now
 from catalog.app.work import Work
+from kongflow import Job
 
 NORMAL = {"style": "normal"}
+
+MAX_HISTORY = 100
+"""Earlier words of a run under one key: each of them is written anew with each new one."""
 
 
 class UnknownParent(ValueError):
@@ -44,7 +48,7 @@ class NewTask:
 
     def status(self, run: RunStatus, at: datetime) -> TaskStatus:
         """Return where the task stands when it is created in a run."""
-        if run is RunStatus.CANCELED:
+        if run.is_final:
             return TaskStatus.CANCELED
         if self.delay_until is not None and self.delay_until > at:
             return TaskStatus.WAITING
@@ -58,7 +62,7 @@ async def begin_task(work: Work, run: JobRun, new: NewTask) -> Task:
     task = await _find(work.session, run_id=run.id, idempotency_key=new.key)
     if task is None:
         task = await _add(work.session, run, new)
-    elif task.status is TaskStatus.CANCELED and run.status is not RunStatus.CANCELED:
+    elif task.status is TaskStatus.CANCELED and not run.status.is_final:
         _put_into(task, run, new)
         await work.session.flush()
     else:
@@ -68,11 +72,20 @@ async def begin_task(work: Work, run: JobRun, new: NewTask) -> Task:
     return task
 
 
-async def enqueue_operation(work: Work, task: Task, at: datetime | None = None) -> None:
+async def enqueue_operation(
+    work: Work, task: Task, at: datetime | None = None, *, job_key_mode: str = "replace"
+) -> Job:
     """Enqueue the operation of a task, at a time or at once. The newest such job of a task is the one that counts, also
     where it is added by the one before it, which runs.
     """
-    await work.enqueue("performTaskOperation", {"id": task.id}, run_at=at, job_key=f"operation:{task.id}")
+    task.due_at = at or now()
+    return await work.enqueue(
+        "performTaskOperation",
+        {"id": task.id},
+        run_at=at,
+        job_key=f"operation:{task.id}",
+        job_key_mode=job_key_mode,
+    )
 
 
 async def find_task(session: AsyncSession, run: JobRun, id: str) -> Task | None:
@@ -125,7 +138,8 @@ async def set_status(session: AsyncSession, run: JobRun, key: str, said: Mapping
         session.add(record)
     else:
         before = {"label": record.label, "state": record.state, "data": record.data}
-        record.history = [*record.history, {name: value for name, value in before.items() if value is not None}]
+        known = {name: value for name, value in before.items() if value is not None}
+        record.history = [*record.history, known][-MAX_HISTORY:]
         for name, value in said.items():
             setattr(record, name, value)
         record.updated_at = now()

@@ -4,12 +4,23 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
+FAR = timedelta(days=99 * 365)
+"""A job is due within a century; one whose time has passed, however long ago, is due."""
+
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def write_time(instant: datetime) -> str:
     """Return an instant in UTC as `toISOString()` does: with milliseconds and a Z."""
     return instant.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.") + f"{instant.microsecond // 1000:03}Z"
+
+
+def read_due(value: str | float, at: datetime) -> datetime:
+    """As `read_time`, for a time at which something is to happen. Raises: ValueError, also where it is too far away."""
+    due = read_time(value)
+    if due - at > FAR:
+        raise ValueError(f"{str(value)[:50]!r} is too far away")
+    return due
 
 
 def read_time(value: str | float) -> datetime:

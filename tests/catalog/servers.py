@@ -40,6 +40,7 @@ class HttpEndpoint:
     meanwhile: Callable[[], Awaitable[object]] | None = None
     requests: list[tuple[str, dict[str, str]]] = field(default_factory=list)
     bodies: list[Any] = field(default_factory=list)
+    answering: set[asyncio.Task[Any]] = field(default_factory=set)
 
     def says(self, value: Any, status: int = 200) -> None:
         self.answer = Answer(status, json.dumps(value).encode())
@@ -49,6 +50,9 @@ class HttpEndpoint:
         self.script += [Answer(200, json.dumps(value).encode()) for value in values]
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        self.answering.add(task)
         try:
             head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
             headers = dict(line.lower().split(": ", 1) if ": " in line else (line, "") for line in head[1:] if line)
@@ -69,6 +73,7 @@ class HttpEndpoint:
         except (ConnectionError, asyncio.IncompleteReadError):
             pass  # the caller has heard enough, or has gone before he said anything
         finally:
+            self.answering.discard(task)
             writer.close()
 
 
@@ -119,7 +124,11 @@ async def http_endpoint(ssl: SSLContext | None = None) -> AsyncIterator[HttpEndp
 
     async with serving(protocol, ssl) as door:
         endpoint.url = f"http{'s' if ssl else ''}://127.0.0.1:{door.port}/api/trigger"
-        yield endpoint
+        try:
+            yield endpoint
+        finally:
+            for task in list(endpoint.answering):
+                task.cancel()  # one may wait for what comes no more
 
 
 async def closed_port() -> int:

@@ -174,3 +174,24 @@ def test_retries_wait_half_as_long_again_each_time():
     assert [retry_delay_ms(retry) for retry in range(1, 11)] == [
         *(500, 750, 1125, 1688, 2531, 3797, 5695, 8543, 12814, 19222),
     ]
+
+
+@pytest.mark.parametrize("far", ["9999-12-31T23:59:59.000Z", 253402300799999, 10**15])
+def test_a_time_that_no_job_can_wait_for_ends_the_run(far):
+    for value in (said.resume_with("t", delayUntil=far), said.retry_with("t", far)):
+        assert isinstance(read(value), Fail)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        {"status": "INVALID_PAYLOAD", "errors": [1] * 100_000},
+        {"status": "RESUME_WITH_TASK", "task": {"id": "t", "outputProperties": [1] * 100_000}},
+        {"status": "RESUME_WITH_PARALLEL_TASK", "task": {"id": "t"}, "childErrors": [1] * 100_000},
+    ],
+)
+def test_what_a_long_answer_has_wrong_is_said_once_and_in_few_words(value):
+    step = read(value)
+
+    assert isinstance(step, Fail)
+    assert len(step.output["message"]) < 500

@@ -4,11 +4,12 @@ import asyncio
 import logging
 
 import pytest
-from sqlalchemy import delete
-from sqlalchemy.exc import OperationalError
+from sqlalchemy import delete, text
+from sqlalchemy.exc import DBAPIError, OperationalError
 
 from catalog.app.database import begin
 from catalog.app.models import EventRecord, Task
+from catalog.app.work import looking, transaction
 from catalog.http_api import app, call
 from catalog.http_api.app import ENTRIES, create_app
 from kongflow.errors import StoreBusy
@@ -116,7 +117,17 @@ async def test_what_is_no_json_is_refused_in_words(flow, body):
 
 
 @pytest.mark.parametrize(
-    "path", ["/runs/%00", "/runs/%0a", f"/runs/{'x' * 5000}", "/events/%00", "/runs/run%2F..%2Fx", "/nothing", "/runs"]
+    "path",
+    [
+        "/runs/%00",
+        "/runs/%0a",
+        f"/runs/{'x' * 5000}",
+        "/events/%00",
+        "/runs/run%2F..%2Fx",
+        "/nothing",
+        "/runs",
+        "/whoami/",
+    ],
 )
 async def test_what_has_no_name_is_not_there(flow, path):
     await set_stage()
@@ -178,6 +189,34 @@ async def test_what_goes_wrong_here_is_logged_and_not_told(flow, monkeypatch, ca
     (record,) = [each for each in caplog.records if each.name == "catalog.http_api.app"]
     assert record.exc_info[1] is error
     assert key_of() not in caplog.text
+
+
+async def break_a_statement(session):
+    malformed = {"sqlite": "json('{')", "postgresql": "cast('{' as json)"}[session.get_bind().dialect.name]
+    await session.execute(text(f"select {malformed}, :key"), {"key": key_of()})
+
+
+@pytest.mark.only_on("sqlite", "postgres")
+async def test_what_a_statement_was_given_stands_in_no_error(flow):
+    async def write():
+        async with transaction(flow) as work:
+            await break_a_statement(work.session)
+
+    async def look():
+        async with looking(flow) as session:
+            await break_a_statement(session)
+
+    for use in (write, look):
+        with pytest.raises(DBAPIError) as caught:
+            await use()
+        assert key_of() not in str(caught.value)
+
+
+async def test_the_body_of_a_hook_is_small(flow):
+    async with api(flow, key=None) as client:
+        answer = await client.post("/endpoints/env_1/shop/index/hook", content=b" " * ((1 << 20) + 1))
+
+    assert (answer.status_code, answer.json()["error"]) == (413, "The body must be less than 1 MB")
 
 
 async def test_a_hook_stands_in_no_log(flow, monkeypatch, caplog):

@@ -113,6 +113,15 @@ async def test_events_come_in_together_or_not_at_all(flow):
     assert len(await every(EventRecord)) == len(await deliveries(flow)) == 2
 
 
+async def test_more_events_than_one_transaction_should_hold_are_refused(flow):
+    await set_stage()
+    async with api(flow) as client:
+        answer = await client.post("/events/bulk", json={"events": [{"name": "a"}] * 201})
+
+    assert answer.status_code == 422
+    assert "$.events" in answer.json()["message"]
+
+
 async def test_events_are_answered_in_the_order_of_the_call_whatever_their_ids(flow):
     await set_stage()
     events = [{"name": "1", "id": "c"}, {"name": "2"}, {"name": "3", "id": "a"}, {"name": "4", "id": "b"}]

@@ -6,6 +6,7 @@ import logging
 import pytest
 
 from catalog.app.models import RunStatus
+from catalog.running import tasks
 from tests.catalog.api_client import api
 from tests.catalog.stage import add_run, set_stage
 
@@ -42,6 +43,16 @@ async def test_what_many_say_at_once_is_all_kept(flow):
     assert sorted(said["data"]["n"] for said in last["history"]) == list(range(6))
 
 
+async def test_what_was_said_long_ago_is_forgotten(flow, monkeypatch):
+    monkeypatch.setattr(tasks, "MAX_HISTORY", 3)
+    run = await a_run()
+    async with api(flow) as client:
+        for n in range(6):
+            last = (await client.put(f"/runs/{run}/statuses/st", json={"data": {"n": n}})).json()
+
+    assert [said["data"]["n"] for said in last["history"]] == [2, 3, 4]
+
+
 @pytest.mark.parametrize("body", [{"state": "done"}, {"data": [1]}, {"label": 5}, []])
 async def test_a_status_that_is_none_is_refused(flow, body):
     async with api(flow) as client:
@@ -63,3 +74,15 @@ async def test_a_log_line_is_echoed_and_logged_as_one_line(flow, caplog):
     (record,) = [each for each in caplog.records if each.name == "catalog.http_api.tasks"]
     assert record.levelname == "WARNING"
     assert "\n" not in record.getMessage()
+
+
+async def test_a_log_line_is_not_longer_than_a_log_should_have(flow, caplog):
+    caplog.set_level(logging.INFO)
+    said = {"level": "INFO", "message": "x" * 100_000}
+    run = await a_run()
+    async with api(flow) as client:
+        answer = await client.post(f"/runs/{run}/logs", json=said)
+
+    assert answer.json() == said
+    (record,) = [each for each in caplog.records if each.name == "catalog.http_api.tasks"]
+    assert len(record.getMessage()) < 10_100

@@ -80,6 +80,9 @@ async def test_a_key_is_a_key_of_one_run(flow):
         (RunStatus.STARTED, {"delayUntil": 0}, "RUNNING"),
         (RunStatus.CANCELED, {}, "CANCELED"),
         (RunStatus.CANCELED, {"noop": True}, "CANCELED"),
+        (RunStatus.FAILURE, {"operation": "fetch"}, "CANCELED"),
+        (RunStatus.SUCCESS, {}, "CANCELED"),
+        (RunStatus.TIMED_OUT, {}, "CANCELED"),
     ],
 )
 async def test_a_new_task_stands_where_its_run_and_its_wishes_put_it(flow, run, body, status):
@@ -92,8 +95,9 @@ async def test_a_new_task_stands_where_its_run_and_its_wishes_put_it(flow, run, 
     assert await jobs(flow) == []
 
 
-async def test_a_task_of_a_run_that_goes_on_after_a_cancel_goes_on_too(flow):
-    run = await a_run(RunStatus.CANCELED)
+@pytest.mark.parametrize("ended", [RunStatus.CANCELED, RunStatus.TIMED_OUT, RunStatus.FAILURE])
+async def test_a_task_of_a_run_that_goes_on_after_its_end_goes_on_too(flow, ended):
+    run = await a_run(ended)
     async with api(flow) as client:
         canceled = (await begin_task(client, run, operation="fetch")).json()
         assert canceled["status"] == "CANCELED"

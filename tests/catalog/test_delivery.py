@@ -17,6 +17,7 @@ from catalog.app.models import (
     JobVersion,
     RegisteredJob,
     RunStatus,
+    RuntimeEnvironment,
     VersionStatus,
 )
 from catalog.events import deliver_event, invoke_dispatcher
@@ -242,6 +243,22 @@ async def test_a_dispatcher_of_a_dynamic_trigger_starts_the_latest_version_of_ea
     run = await one(JobRun)
     assert (run.job_id, run.version_id) == (with_latest, version)
     assert job.results == [{"runs": [run.id]}]
+
+
+async def test_a_dynamic_trigger_starts_what_is_latest_in_its_own_environment():
+    stage = await set_stage()
+    job, version = await add_job(stage, "import")
+    await add(RuntimeEnvironment(id="env_2", slug="x", type="STAGING", api_key="tr_x", project_id=stage.project))
+    older = await one(JobVersion, job_id=job, version="1.0.0")
+    async with begin() as session:
+        (await session.get_one(JobVersion, older.id)).environment_id = "env_2"
+    await add(JobAlias(name="latest", value="1.0.0", job_id=job, environment_id="env_2", version_id=older.id))
+    trigger = await add_trigger(stage, job)
+    dispatcher = await listen(stage, trigger, dispatchable={"type": "DYNAMIC_TRIGGER", "id": trigger})
+
+    await invoke(dispatcher, await add_event(stage))
+
+    assert (await one(JobRun)).version_id == version
 
 
 async def test_where_one_run_cannot_be_created_there_is_none(monkeypatch):

@@ -69,6 +69,14 @@ async def test_any_other_status_is_named(status):
         )
 
 
+async def test_what_a_url_says_behind_its_path_stands_in_no_error():
+    secret = f"http://127.0.0.1:{await closed_port()}/api?bypass=s3cret"
+    with pytest.raises(EndpointError) as caught:
+        await request_index(at(secret))
+
+    assert "s3cret" not in str(caught.value)
+
+
 async def test_no_redirect_is_followed():
     async with http_endpoint() as other, http_endpoint() as endpoint:
         text = await refusal(endpoint, Answer(307, headers={"location": other.url}))

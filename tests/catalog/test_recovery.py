@@ -12,9 +12,11 @@ from sqlalchemy import update
 
 from catalog import PROJECT, runs
 from catalog.app.database import begin
-from catalog.app.models import ExecutionStatus, JobRun, JobRunExecution, RunStatus
+from catalog.app.models import ExecutionStatus, JobRun, JobRunExecution, RunStatus, Task, TaskStatus
 from catalog.app.work import transaction
-from catalog.running.executions import recover
+from catalog.running.endings import cancel_run, lock_run
+from catalog.running.recovery import recover
+from catalog.running.tasks import NewTask, begin_task
 from kongflow.testing import enqueued
 from tests.catalog import run_answers as said
 from tests.catalog.calling import begin_run, make_calls, slots
@@ -196,3 +198,70 @@ async def test_runs_that_wait_though_their_queue_has_room_are_started(flow):
     (job,) = await enqueued(flow, "recoverExecutions")
     assert job.result == {"recovered": 0, "woken": 1}
     assert (await one(JobRun, id=waits)).status is RunStatus.STARTED
+
+
+# --- operations ---
+
+
+async def an_operation(flow, url=NOWHERE):
+    """Add a run that waits for a fetch of the platform, and return the task's id."""
+    run_id = await add_run(await set_stage(max_jobs=1), RunStatus.STARTED)
+    async with transaction(flow) as work:
+        run = await lock_run(work.session, run_id)
+        new = NewTask("ask", operation="fetch", params={"url": url})
+        return (await begin_task(work, run, new)).id
+
+
+async def operations_overdue():
+    async with begin() as session:
+        await session.execute(update(Task).values(due_at=LONG_AGO))
+
+
+async def lose_operation(flow):
+    (job,) = [job for job in await enqueued(flow, "performTaskOperation") if not job.finished_at]
+    await flow.cancel(job.id)
+    await operations_overdue()
+
+
+async def test_an_operation_whose_job_somebody_cancelled_is_done_all_the_same(flow):
+    async with http_endpoint() as shop:
+        shop.says({"left": 3})
+        task = await an_operation(flow, shop.url)
+        await lose_operation(flow)
+
+        assert await look(flow) == 1
+        await flow.run(queues=["tasks:*"], until_idle=True)
+
+    done = await one(Task, id=task)
+    assert (done.status, done.output) == (TaskStatus.COMPLETED, {"left": 3})
+    assert len(await calls(flow)) == 1, "its run goes on"
+
+
+async def test_an_operation_that_has_a_job_keeps_it(flow):
+    await an_operation(flow)
+    await operations_overdue()
+
+    assert await look(flow) == 0
+    assert await look(flow) == 0, "and lets others go first"
+    assert len(await enqueued(flow, "performTaskOperation")) == 1
+
+
+async def test_an_operation_that_always_loses_its_job_fails_and_its_run_goes_on(flow):
+    task = await an_operation(flow)
+    for _ in range(10):
+        await lose_operation(flow)
+        assert await look(flow) == 1
+
+    failed = await one(Task, id=task)
+    assert (failed.status, failed.output) == (TaskStatus.ERRORED, {"message": "the job of this operation was lost"})
+    assert len(await calls(flow)) == 1
+
+
+async def test_an_operation_of_a_run_that_has_ended_is_left_alone(flow):
+    await an_operation(flow)
+    await lose_operation(flow)
+    run_id = (await one(JobRun)).id
+    async with transaction(flow) as work:
+        await cancel_run(work, run_id)
+
+    assert await look(flow) == 0

@@ -129,7 +129,7 @@ async def test_of_two_versions_that_are_as_high_the_newest_is_latest():
     for version in ("1.0.0+9", "1.0.0+10", "1.0.0+9"):
         await index(shop, GREET | {"version": version})
 
-    assert (await one(JobAlias)).value == "1.0.0+9"
+        assert (await one(JobAlias)).value == version
 
 
 # --- dynamic triggers and schedules ---
@@ -153,6 +153,14 @@ async def test_a_dynamic_trigger_starts_those_of_its_jobs_that_the_endpoint_offe
     fired = await one(EventDispatcher, dispatchable_id=schedule.id)
     assert (fired.manual, fired.events) == (True, ["dev.trigger.scheduled"])
     assert fired.dispatchable == {"type": "DYNAMIC_TRIGGER", "id": schedule.id}
+
+
+async def test_a_dynamic_trigger_does_not_start_the_jobs_of_another_endpoint():
+    await index(await endpoint("other"), GREET)
+
+    await index(await endpoint(), IMPORT, dynamicTriggers=[{"id": "catalogue", "jobs": [{"id": "greet"}]}])
+
+    assert await linked() == []
 
 
 async def test_a_dynamic_trigger_unlinks_the_jobs_that_it_does_not_list_any_more():

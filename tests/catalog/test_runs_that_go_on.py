@@ -48,6 +48,17 @@ async def test_a_run_that_waits_goes_on_when_its_time_has_come_with_the_task_don
     assert (await one(JobRun)).status is RunStatus.SUCCESS
 
 
+async def test_a_time_that_has_passed_long_ago_is_now(flow):
+    async with http_endpoint() as endpoint:
+        run_id = await begin_run(flow, endpoint.url)
+        endpoint.says_first(said.resume_with(await add_task(run_id), delayUntil="0001-01-01T00:00:00Z"))
+        endpoint.says(said.SUCCESS)
+        await make_calls(flow)
+
+    assert (await one(JobRun)).status is RunStatus.SUCCESS
+    assert len(await every(JobRunExecution)) == 2
+
+
 async def test_a_task_with_an_operation_resumes_the_run_by_itself(flow):
     async with http_endpoint() as endpoint:
         run_id = await begin_run(flow, endpoint.url)

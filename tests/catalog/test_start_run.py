@@ -1,5 +1,6 @@
 """startRun, startQueuedRuns and runFinished, through the engine: slots are taken and given back, exactly."""
 
+import asyncio
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -24,7 +25,9 @@ from catalog.app.models import (
 )
 from catalog.app.work import transaction
 from catalog.running.create import create_run
+from catalog.running.endings import end_run, lock_run
 from kongflow.testing import drain, enqueued
+from tests.catalog.locks import until_somebody_waits
 from tests.catalog.stage import add_event, add_run, every, one, set_stage
 
 pytestmark = pytest.mark.anyio
@@ -154,6 +157,23 @@ async def test_a_new_run_has_the_next_number_and_a_start_in_the_queue_of_its_job
     assert await jobs(flow, "startRun") == [({"id": run.id}, f"job-queue:{stage.queue}")]
 
 
+@pytest.mark.only_on("postgres")
+async def test_a_run_that_finds_no_slot_while_one_is_given_back_takes_it(flow):
+    stage = await set_stage(max_jobs=1)
+    ending = await add_run(stage, RunStatus.STARTED)
+    waiting = await add_run(stage)
+
+    async with transaction(flow) as work:
+        run = await lock_run(work.session, ending)
+        await end_run(work, run, RunStatus.SUCCESS, None)
+        starting = asyncio.create_task(start(flow, waiting))
+        await until_somebody_waits()
+    await starting
+
+    assert (await one(JobRun, id=waiting)).status is RunStatus.STARTED
+    assert (await one(JobQueue)).job_count == 1
+
+
 # --- connections ---
 
 
@@ -198,6 +218,18 @@ async def test_a_missing_connection_is_announced_to_its_project_once(flow):
     assert len(await enqueued(flow, "deliverEvent")) == 1
 
 
+async def test_a_run_that_must_wait_for_a_connection_leaves_its_slot_to_the_next(flow):
+    stage = await set_stage(max_jobs=1)
+    await integrate(stage, AuthSource.HOSTED)
+    woken = await add_run(stage, RunStatus.QUEUED)
+
+    await start(flow, woken)
+
+    assert (await one(JobRun)).status is RunStatus.WAITING_ON_CONNECTIONS
+    assert (await one(JobQueue)).job_count == 0
+    assert await jobs(flow, "startQueuedRuns") == [({"id": stage.queue}, f"queue:{stage.queue}")]
+
+
 async def test_a_new_connection_starts_every_run_that_waited_for_it(flow):
     stage = await set_stage()
     integration = await integrate(stage, AuthSource.HOSTED)
@@ -214,7 +246,7 @@ async def test_a_new_connection_starts_every_run_that_waited_for_it(flow):
     assert [run.status for run in await every(JobRun)] == [RunStatus.STARTED] * 2
     assert [used.connection_id for used in await every(RunConnection)] == [connection.id] * 2
     assert await every(MissingConnection) == []
-    assert [job.result for job in await enqueued(flow, "connectionCreated")] == [{"runs": 2}, {"runs": 0}]
+    assert sorted(job.result["runs"] for job in await enqueued(flow, "connectionCreated")) == [0, 2]
     (resolved,) = await every(EventRecord, name="dev.trigger.notifications.missingConnectionResolved")
     assert resolved.payload["client"] == {"id": "slack", "title": "Slack"}
 
@@ -281,6 +313,9 @@ async def test_events_of_an_output_are_sent_once(flow):
         (RunStatus.SUCCESS, {"events": "x"}),
         (RunStatus.SUCCESS, {"events": [{"payload": {}}]}),
         (RunStatus.SUCCESS, {"events": [{"name": "a", "timestamp": "2026-13-01T00:00:00Z"}]}),
+        (RunStatus.SUCCESS, {"events": [{"name": "a", "id": "x" * 9000}]}),
+        (RunStatus.SUCCESS, {"events": [{"name": "a"}], "options": {"accountId": "x" * 9000}}),
+        (RunStatus.SUCCESS, {"events": [{"name": "a"}], "options": {"deliverAt": "9999-01-01T00:00:00Z"}}),
         (RunStatus.SUCCESS, "events"),
         (RunStatus.SUCCESS, None),
         (RunStatus.FAILURE, {"events": [{"name": "a", "payload": {}}]}),

@@ -179,6 +179,8 @@ class Task(Model):
     output: Mapped[Any] = any_json()
     error: Mapped[str | None]
     created_at: Mapped[datetime] = mapped_column(default=now)
+    due_at: Mapped[datetime | None]
+    """When the job of its operation is to run: what has not ended long after it has lost its job."""
     started_at: Mapped[datetime | None]
     completed_at: Mapped[datetime | None]
     run_id: Mapped[str] = reference("job_runs")

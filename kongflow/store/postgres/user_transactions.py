@@ -53,6 +53,7 @@ class UserTransactions:
                 max_overflow=0,
                 pool_timeout=TIME_FOR_A_FREE_ONE,
                 pool_pre_ping=True,
+                hide_parameters=True,  # an error shows the statement, and never what somebody wrote with it
             )
             event.listen(self._async_engine.sync_engine, "handle_error", _give_up_what_can_only_be_read)
         with self._explained():
@@ -80,6 +81,7 @@ class UserTransactions:
                 max_overflow=0,
                 pool_timeout=TIME_FOR_A_FREE_ONE,
                 pool_pre_ping=True,
+                hide_parameters=True,  # an error shows the statement, and never what somebody wrote with it
             )
             event.listen(self._sync_engine, "handle_error", _give_up_what_can_only_be_read)
         with self._explained():

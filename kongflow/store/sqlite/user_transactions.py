@@ -28,6 +28,7 @@ class UserTransactions:
         self._options: dict[str, Any] = {
             "connect_args": {"timeout": address.busy_timeout},
             "pool_size": pool_size,
+            "hide_parameters": True,  # an error shows the statement, and never what somebody wrote with it
         }
         self._async_engine: AsyncEngine | None = None
         self._sync_engine: Engine | None = None

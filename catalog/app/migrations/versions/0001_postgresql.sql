@@ -335,6 +335,7 @@ create table app.tasks (
     output json,
     error varchar,
     created_at timestamp with time zone not null,
+    due_at timestamp with time zone,
     started_at timestamp with time zone,
     completed_at timestamp with time zone,
     run_id varchar not null,

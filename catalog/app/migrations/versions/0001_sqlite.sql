@@ -331,6 +331,7 @@ create table tasks (
     output json,
     error varchar,
     created_at datetime not null,
+    due_at datetime,
     started_at datetime,
     completed_at datetime,
     run_id varchar not null,
