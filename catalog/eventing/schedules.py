@@ -17,6 +17,7 @@ from catalog.app.work import Dequeue, Work
 from catalog.eventing.ingest import lock_event
 from catalog.eventing.invocation import invoke
 from catalog.eventing.slots import next_slot
+from catalog.wire.times import write_time
 
 SCHEDULED_EVENT = "dev.trigger.scheduled"
 """The name of the events of schedules. Their dispatchers are manual: fired by the schedule, not by the name."""
@@ -70,7 +71,7 @@ async def fire(work: Work, id: str, at: datetime, last: datetime | None, logger:
 async def _record(work: Work, source: ScheduleSource, at: datetime, last: datetime | None) -> EventRecord | None:
     """Keep the event of a slot and return it, or None where there is one. It is not delivered: its runs start here."""
     key = {"event_id": f"{source.id}:{round(at.timestamp() * 1000)}", "environment_id": source.environment_id}
-    payload = {"ts": written(at)} | ({} if last is None else {"lastTimestamp": written(last)})
+    payload = {"ts": write_time(at)} | ({} if last is None else {"lastTimestamp": write_time(last)})
     added = await add_once(
         work.session,
         EventRecord,
@@ -106,9 +107,9 @@ async def _still_active(work: Work, source: ScheduleSource, at: datetime) -> boo
 async def _enqueue_next(work: Work, source: ScheduleSource, mode: str) -> None:
     """Enqueue the next slot; a slot that waits already is left as it is, or replaced, as the mode of the key says."""
     slot = next_slot(source.schedule, source.last_event_at, now())
-    payload = {"ts": written(slot)}
+    payload = {"ts": write_time(slot)}
     if source.last_event_at is not None:
-        payload["lastTimestamp"] = written(source.last_event_at)
+        payload["lastTimestamp"] = write_time(source.last_event_at)
     job = await work.enqueue(
         "events.deliverScheduled",
         {"id": source.id, "payload": payload},
@@ -123,8 +124,3 @@ async def _enqueue_next(work: Work, source: ScheduleSource, mode: str) -> None:
 
 def _job_key(source: ScheduleSource) -> str:
     return f"scheduled:{source.id}"
-
-
-def written(at: datetime) -> str:
-    """Return an instant in UTC as the wire has it: with milliseconds and a Z."""
-    return at.isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -3,6 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from jsonschema import ValidationError
 
 from catalog.app.models import EventRecord, ExternalAccount, JobRun
 from kongflow.testing import enqueued
@@ -139,6 +140,24 @@ async def test_of_two_events_of_one_call_with_one_id_the_last_says_what_is_kept(
     assert [log["payload"] for log in answer.json()] == [{"n": 1}, {"n": 1}]
     assert (await one(EventRecord)).payload == {"n": 1}
     assert len(await deliveries(flow)) == 1
+
+
+@pytest.mark.only_on("sqlite")
+async def test_of_many_events_that_are_none_the_first_is_told_and_no_other_looked_at(flow, monkeypatch):
+    told = []
+    say = ValidationError.__init__
+
+    def count_and_say(error, message, **more):
+        told.append(message)
+        say(error, message, **more)
+
+    monkeypatch.setattr(ValidationError, "__init__", count_and_say)
+    await set_stage()
+    async with api(flow) as client:
+        answer = await client.post("/events/bulk", json={"events": [{}] * 200})
+
+    assert "$.events[0]: 'name' is a required property" in answer.json()["message"]
+    assert told == ["'name' is a required property"]
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,8 @@ from catalog.app.models import (
 )
 from catalog.app.work import transaction
 from catalog.eventing.ingest import RawEvent, ingest
-from catalog.eventing.schedules import fire, start_schedule, stop_schedule, written
+from catalog.eventing.schedules import fire, start_schedule, stop_schedule
+from catalog.wire.times import write_time
 from kongflow.testing import drain, enqueued
 from tests.catalog.index_answer import every as each
 from tests.catalog.index_answer import job, on
@@ -104,7 +105,7 @@ async def test_the_event_of_a_slot_is_kept_and_not_delivered(flow):
     event = await one(EventRecord)
     assert event.name == "dev.trigger.scheduled"
     assert event.event_id == f"{id}:{round(slot.run_at.timestamp() * 1000)}"
-    assert (event.payload, event.timestamp) == ({"ts": written(slot.run_at)}, slot.run_at)
+    assert (event.payload, event.timestamp) == ({"ts": write_time(slot.run_at)}, slot.run_at)
     assert event.source_context == {"id": "close-day", "metadata": {"of": 1}}
     assert event.delivered_at is not None
     assert (await one(JobRun)).event_id == event.id

@@ -11,7 +11,6 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from catalog.app.models.base import Model, any_json, id_column, link, now, reference
 from catalog.app.models.endpoints import Endpoint
-from catalog.app.models.jobs import RegisteredJob
 from catalog.app.models.tenants import ExternalAccount, RuntimeEnvironment
 
 
@@ -106,4 +105,3 @@ class DynamicTrigger(Model):
     slug: Mapped[str]
     endpoint_id: Mapped[str] = reference("endpoints")
     endpoint: Mapped[Endpoint] = relationship()
-    jobs: Mapped[list[RegisteredJob]] = relationship(secondary=dynamic_trigger_jobs)
