@@ -129,12 +129,14 @@ class Platform:
         self.wait_for(f"{count} finished runs of {slug}", there)
         return self.runs(slug)
 
-    def wait_for(self, what: str, condition: Callable[[], bool], patience: float = PATIENCE) -> None:
-        """Return when a condition holds."""
+    def wait_for(
+        self, what: str, condition: Callable[[], bool], patience: float = PATIENCE, every: float = 0.05
+    ) -> None:
+        """Return when a condition holds, which is looked at every so many seconds."""
         deadline = time.monotonic() + patience
         while not condition():
             assert time.monotonic() < deadline, f"{what} did not come\n{self.logs()}"
-            time.sleep(0.05)
+            time.sleep(every)
 
     @staticmethod
     def _answers(url: str) -> bool:
