@@ -20,6 +20,9 @@ TAKE, MAX_TAKE = 20, 50
 """Tasks of a page."""
 
 
+UNKNOWN_CURSOR = "Invalid query parameter cursor: the run has no such task"
+
+
 async def show(call: Call) -> Any:
     """Show a run with its statuses and a page of its tasks."""
     query = call.request.query_params
@@ -30,9 +33,11 @@ async def show(call: Call) -> Any:
         if not subtasks:
             tasks = tasks.where(Task.parent_id.is_(None))
         if cursor := query.get("cursor"):
+            if not cursor.isprintable():
+                raise Problem(400, UNKNOWN_CURSOR)
             first = (await session.scalars(select(Task).filter_by(run_id=run.id, id=cursor))).one_or_none()
             if first is None:
-                raise Problem(400, "Invalid query parameter cursor: the run has no such task")
+                raise Problem(400, UNKNOWN_CURSOR)
             later = and_(Task.created_at == first.created_at, Task.id >= first.id)
             tasks = tasks.where(or_(Task.created_at > first.created_at, later))
         page = (await session.scalars(tasks.order_by(Task.created_at, Task.id).limit(take + 1))).all()

@@ -27,7 +27,7 @@ from catalog.running.endings import lock_run
 from catalog.running.executions import CANCELED, OPEN, close_execution
 from catalog.running.steps import Fail, Step
 from catalog.wire.endpoint import Target, call
-from catalog.wire.request import Answer, Limits, NoAnswer
+from catalog.wire.request import Answer, Limits, NoAnswer, printable_url
 
 LIMITS = Limits(timeout=300.0)
 """Of a call; the task's own time limit leaves room for the rest."""
@@ -94,7 +94,7 @@ async def make(call_: Call) -> Step:
         answer = problem
     if call_.reason is ExecutionReason.PREPROCESS:
         return read_preprocessing(answer)
-    return read_execution(answer, call_.target.url)
+    return read_execution(answer, printable_url(call_.target.url))
 
 
 async def _resume_task(session: AsyncSession, task_id: str) -> None:

@@ -89,8 +89,10 @@ METADATA = _these("fd00:ec2::/32", "fd20:ce::/32")
 GLOBAL_UNICAST = _these("2000::/3")
 """All of IPv6 that was ever handed out."""
 
-SPECIAL = _these("192.0.0.0/24", "192.88.99.0/24", "3fff::/20", "5f00::/16")
-"""Not public either; older Pythons do not know it."""
+SPECIAL = _these("192.0.0.0/24", "192.88.99.0/24", "3fff::/20", "5f00::/16", "168.63.129.16/32")
+"""Not public either. The last is Azure's platform, which each of its machines can reach; older Pythons do not know the
+others.
+"""
 
 TRANSLATED = ipaddress.IPv6Network("64:ff9b::/96")
 """IPv6 addresses that stand for the IPv4 one in their last four bytes (RFC 6052)."""

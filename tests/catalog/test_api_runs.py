@@ -80,7 +80,9 @@ async def test_tasks_come_in_pages(flow):
     assert seen == [tasks[:2], tasks[2:4], tasks[4:]]
 
 
-@pytest.mark.parametrize("query", ["take=0", "take=x", "take=-1", "take=1e3", "take=99999999999", "cursor=task_none"])
+@pytest.mark.parametrize(
+    "query", ["take=0", "take=x", "take=-1", "take=1e3", "take=99999999999", "cursor=task_none", "cursor=%00"]
+)
 async def test_a_query_that_is_none_is_refused(flow, query):
     run = await add_run(await set_stage(), RunStatus.STARTED)
     async with api(flow) as client:

@@ -141,7 +141,7 @@ async def test_a_task_that_failed_before_takes_the_error_of_the_run(flow):
 
 async def test_an_endpoint_that_is_away_is_called_eleven_times_and_then_the_run_fails(flow):
     url = f"http://127.0.0.1:{await closed_port()}/api/trigger"
-    await begin_run(flow, url)
+    await begin_run(flow, f"{url}?code=secret")
 
     await call_until_the_end(flow)
 
