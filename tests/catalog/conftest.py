@@ -3,6 +3,7 @@
 import asyncio
 import shutil
 from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,8 @@ import pytest
 from catalog import PROJECT
 from catalog.app.database import begin
 from kongflow import KongFlow
+from kongflow.app import find_catalog
+from kongflow.core.catalog import Catalog
 from tests.postgres import DIALECTS, Server
 
 VARIABLES = (
@@ -100,8 +103,15 @@ def database(
     server.drop(name)
 
 
+@pytest.fixture(scope="session")
+def reference() -> Catalog:
+    """The reference deployment, loaded once: that takes longer than most tests with it."""
+    return find_catalog(PROJECT / "kongflow.yaml")
+
+
 @pytest.fixture
-async def flow(database: str) -> AsyncIterator[KongFlow]:
+async def flow(database: str, reference: Catalog) -> AsyncIterator[KongFlow]:
     """The reference deployment, opened on an empty database of each dialect."""
-    async with KongFlow.from_config(PROJECT / "kongflow.yaml") as flow:
+    settings = replace(reference.database, url=database)
+    async with KongFlow(replace(reference, database=settings)) as flow:
         yield flow
