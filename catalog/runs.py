@@ -32,7 +32,7 @@ async def perform_run_execution(payload: Reference, job: JobContext) -> None:
     The service tries again by itself: a call that was cut off is made anew, in the same attempt of its execution.
     """
     async with begin() as session:
-        call = await prepare(session, payload["id"])
+        call = await prepare(session, payload["id"], (int(job.id), job.claims))
     if call is None:
         return
     step = await make(call)
@@ -56,7 +56,7 @@ async def start_queued_runs(payload: Reference, job: JobContext) -> None:
 
 
 async def recover_executions(_payload: Any, job: JobContext) -> None:
-    """Enqueue anew the calls and operations whose job is gone, and wake queues that have room for runs that wait."""
+    """Enqueue anew starts, calls and operations whose job is gone, and wake queues that have room for a run."""
     async with job.transaction() as tx, working(tx.connection, tx.enqueue) as work:
         tx.result({"recovered": await recovery.recover(work), "woken": await start.wake_queues(work)})
 

@@ -47,10 +47,11 @@ class Call:
     lost: bool = False
 
 
-async def prepare(session: AsyncSession, execution_id: str) -> Call | None:
+async def prepare(session: AsyncSession, execution_id: str, claim: tuple[int, int]) -> Call | None:
     """Mark an execution as started, and return the call to make; None where there is nothing to call for any more.
 
-    One that was started before is called again: whoever made that call has died, or could not keep the answer.
+    `claim`: the number of the job that makes it, and of its claim. One that was started before is called again: whoever
+    made that call has died, or could not keep the answer. Should he wake, his claim is the earlier one.
     """
     execution = await session.get(JobRunExecution, execution_id)
     if execution is None:
@@ -60,6 +61,9 @@ async def prepare(session: AsyncSession, execution_id: str) -> Call | None:
     await session.refresh(execution)
     if run is None or execution.status not in OPEN:
         return None
+    if (execution.job_number, execution.job_claims) > claim:
+        return None
+    execution.job_number, execution.job_claims = claim
     if not run.status.holds_slot:
         close_execution(execution, ExecutionStatus.FAILURE, {"message": CANCELED})
         return None

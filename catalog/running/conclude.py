@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from catalog.app.models import (
     ExecutionReason,
@@ -39,6 +39,10 @@ MAX_YIELDS = 100
 """Times that a job itself may give way in one run: as in Trigger.dev 2.3."""
 
 
+MAX_CALLS = 10_000
+"""Calls of one run. An endpoint that always wants another would be called for ever."""
+
+
 class _Stranger(Exception):
     """An answer names a task that is none of its run; the text is the task's id."""
 
@@ -61,12 +65,19 @@ async def conclude(work: Work, call: Call, step: Step) -> None:
             return
         else:
             step = Fail(step.output, RunStatus.TIMED_OUT if step.late else RunStatus.FAILURE)
+    if not isinstance(step, Fail | Succeed) and await _calls(work, run) >= MAX_CALLS:
+        step = Fail({"message": f"Run was called too many times, the maximum is {MAX_CALLS}"})
     if isinstance(step, Fail):
         await _fail(work, run, execution, step, tasks)
         return
     close_execution(execution, ExecutionStatus.SUCCESS)
     await work.session.flush()
     await _go_on(work, run, step, tasks)
+
+
+async def _calls(work: Work, run: JobRun) -> int:
+    counted = select(func.count()).select_from(JobRunExecution).where(JobRunExecution.run_id == run.id)
+    return (await work.session.scalars(counted)).one()
 
 
 async def _got_on(work: Work, run: JobRun, execution: JobRunExecution) -> bool:
@@ -118,6 +129,8 @@ async def _go_on_with(work: Work, run: JobRun, step: Resume | RetryTask | Comple
             _note_properties(task, step)
             if not step.elsewhere:
                 await resume(work, run.id, task.id, step.at)
+        case RetryTask() if task.status.is_final:
+            await resume(work, run.id)
         case RetryTask():
             retry_task(task, step.error, step.at)
             task.status = TaskStatus.WAITING

@@ -6,6 +6,7 @@ from sqlalchemy import update
 
 from catalog.app.models import EventRecord, JobRun, JobVersion, RegisteredJob
 from catalog.app.work import Work
+from kongflow import Job
 
 
 async def create_run(work: Work, version: JobVersion, event: EventRecord) -> JobRun:
@@ -34,6 +35,12 @@ async def create_run(work: Work, version: JobVersion, event: EventRecord) -> Job
     return run
 
 
-async def enqueue_start(work: Work, run: JobRun) -> None:
-    """Enqueue the startRun of a run. Starts of one queue take turns."""
-    await work.enqueue("startRun", {"id": run.id}, queue=f"job-queue:{run.queue_id}")
+async def enqueue_start(work: Work, run: JobRun, *, job_key_mode: str = "replace") -> Job:
+    """Enqueue the startRun of a run. Starts of one queue take turns; the newest job of a run is the one that counts."""
+    return await work.enqueue(
+        "startRun",
+        {"id": run.id},
+        queue=f"job-queue:{run.queue_id}",
+        job_key=f"start:{run.id}",
+        job_key_mode=job_key_mode,
+    )

@@ -1,4 +1,4 @@
-"""Recovery: calls and operations whose job is gone, because it failed for good or somebody cancelled it."""
+"""Recovery: starts, calls and operations whose job is gone, because it failed for good or somebody cancelled it."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from sqlalchemy import Row, select
 from catalog.app.models import JobRun, JobRunExecution, RunStatus, Task, TaskStatus
 from catalog.app.models.base import now
 from catalog.app.work import Work
+from catalog.running.create import enqueue_start
 from catalog.running.endings import lock_run
 from catalog.running.executions import OPEN, enqueue_execution, resume
 from catalog.running.tasks import enqueue_operation, fail_task, find_task, retry_task
@@ -18,7 +19,7 @@ OVERDUE_AFTER = timedelta(minutes=5)
 """How long after its time something that has not ended is looked at; what has a job that is only late keeps it."""
 
 AT_ONCE = 100
-"""Calls, and operations, that one look takes; the others follow in the next."""
+"""Of each kind, that one look takes; the others follow in the next."""
 
 MAX_ATTEMPTS = 10
 """Of an operation, when its job is lost once more."""
@@ -27,12 +28,26 @@ LOST = "the job of this operation was lost"
 
 
 async def recover(work: Work) -> int:
-    """Enqueue anew the calls and operations that lost their job, and return how many these were.
+    """Enqueue anew the starts, calls and operations that lost their job, and return how many these were.
 
     What has a job, waiting or running, keeps it. Each loss counts as a try, so that what always breaks its job ends at
     the limit.
     """
-    return await _recover_calls(work) + await _recover_operations(work)
+    return await _recover_starts(work) + await _recover_calls(work) + await _recover_operations(work)
+
+
+async def _recover_starts(work: Work) -> int:
+    pending = (
+        select(JobRun)
+        .where(JobRun.status == RunStatus.PENDING, JobRun.created_at < now() - OVERDUE_AFTER)
+        .order_by(JobRun.created_at)
+        .limit(AT_ONCE)
+    )
+    jobs = [
+        await enqueue_start(work, run, job_key_mode="unsafe_dedupe")
+        for run in (await work.session.scalars(pending)).all()
+    ]
+    return sum(job.created for job in jobs)
 
 
 async def _recover_calls(work: Work) -> int:

@@ -71,6 +71,8 @@ async def continue_run(work: Work, run_id: str) -> JobRun:
         await add_execution(work, run.id, is_retry=True)
         await work.enqueue("startQueuedRuns", {"id": run.queue_id})
     else:
+        # What was preprocessed before is not so again when its turn comes.
+        run.preprocess = run.preprocess and run.started_at is None
         run.status, run.started_at, run.queued_at = RunStatus.QUEUED, None, now()
     return run
 

@@ -29,7 +29,7 @@ async def start_run(work: Work, run_id: str) -> RunStatus | None:
         await work.enqueue("startQueuedRuns", {"id": run.queue_id})
         return run.status
     if not await take_slot(work.session, run.queue_id):
-        run.status, run.queued_at = RunStatus.QUEUED, now()
+        run.status, run.queued_at = RunStatus.QUEUED, run.queued_at or now()
         return run.status
     if run.preprocess:
         run.status, reason = RunStatus.PREPROCESSING, ExecutionReason.PREPROCESS

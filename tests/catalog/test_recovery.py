@@ -12,8 +12,19 @@ from sqlalchemy import update
 
 from catalog import PROJECT, runs
 from catalog.app.database import begin
-from catalog.app.models import ExecutionStatus, JobRun, JobRunExecution, RunStatus, Task, TaskStatus
+from catalog.app.models import (
+    EventRecord,
+    ExecutionStatus,
+    JobRun,
+    JobRunExecution,
+    JobVersion,
+    RunStatus,
+    Task,
+    TaskStatus,
+)
 from catalog.app.work import transaction
+from catalog.running.calls import prepare
+from catalog.running.create import create_run
 from catalog.running.endings import cancel_run, lock_run
 from catalog.running.recovery import recover
 from catalog.running.tasks import NewTask, begin_task
@@ -21,7 +32,7 @@ from kongflow.testing import enqueued
 from tests.catalog import run_answers as said
 from tests.catalog.calling import begin_run, make_calls, slots
 from tests.catalog.servers import http_endpoint
-from tests.catalog.stage import add_run, one, set_stage
+from tests.catalog.stage import add_event, add_run, one, set_stage
 
 pytestmark = pytest.mark.anyio
 LONG_AGO = datetime(2026, 1, 31, tzinfo=UTC)
@@ -265,3 +276,38 @@ async def test_an_operation_of_a_run_that_has_ended_is_left_alone(flow):
         await cancel_run(work, run_id)
 
     assert await look(flow) == 0
+
+
+# --- starts ---
+
+
+async def test_a_run_whose_start_somebody_cancelled_starts_all_the_same(flow):
+    stage = await set_stage()
+    event_id = await add_event(stage)
+    async with begin() as session:
+        version = await session.get_one(JobVersion, stage.version)
+        event = await session.get_one(EventRecord, event_id)
+    async with transaction(flow) as work:
+        run = await create_run(work, version, event)
+    (job,) = await enqueued(flow, "startRun")
+    await flow.cancel(job.id)
+    assert await look(flow) == 0, "it may still be on its way"
+    async with begin() as session:
+        await session.execute(update(JobRun).values(created_at=LONG_AGO))
+
+    assert await look(flow) == 1
+    assert await look(flow) == 0, "it has a job now"
+    await flow.run(queues=["job-queue:*"], until_idle=True)
+
+    assert (await one(JobRun, id=run.id)).status is RunStatus.STARTED
+
+
+async def test_whoever_was_given_up_makes_no_call_when_he_wakes(flow):
+    async with http_endpoint() as endpoint:
+        await begin_run(flow, endpoint.url)
+        execution = await one(JobRunExecution)
+        async with begin() as session:
+            assert await prepare(session, execution.id, (7, 2)) is not None
+        async with begin() as session:
+            assert await prepare(session, execution.id, (7, 1)) is None
+            assert await prepare(session, execution.id, (8, 1)) is not None

@@ -15,6 +15,7 @@ from catalog.app.models import (
     TaskAttempt,
     TaskStatus,
 )
+from catalog.running import conclude
 from tests.catalog import run_answers as said
 from tests.catalog.calling import begin_run, call, call_until_the_end, make_calls, slots, waiting
 from tests.catalog.servers import Answer, http_endpoint
@@ -220,3 +221,30 @@ async def test_the_calls_of_one_run_take_turns(flow):
         await make_calls(flow)
 
     assert at_once == [1, 1, 1]
+
+
+async def test_an_endpoint_that_always_wants_another_call_gets_so_many(flow, monkeypatch):
+    monkeypatch.setattr(conclude, "MAX_CALLS", 3)
+    async with http_endpoint() as endpoint:
+        endpoint.says(said.AUTO_YIELD)
+        await begin_run(flow, endpoint.url)
+        await make_calls(flow)
+
+    run = await one(JobRun)
+    assert (run.status, run.output) == (
+        RunStatus.FAILURE,
+        {"message": "Run was called too many times, the maximum is 3"},
+    )
+    assert len(endpoint.bodies) == 3
+
+
+async def test_a_task_that_is_done_is_not_tried_again(flow):
+    async with http_endpoint() as endpoint:
+        run_id = await begin_run(flow, endpoint.url)
+        task_id = await add_task(run_id, status=TaskStatus.COMPLETED, output=1)
+        endpoint.says_first(said.retry_with(task_id, "2026-01-31T12:05:00.000Z"))
+        endpoint.says(said.SUCCESS)
+        await make_calls(flow)
+
+    assert (await one(Task)).status is TaskStatus.COMPLETED
+    assert (await one(JobRun)).status is RunStatus.SUCCESS

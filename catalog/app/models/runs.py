@@ -6,7 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Index, UniqueConstraint
+from sqlalchemy import BigInteger, Index, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from catalog.app.models.base import Model, any_json, id_column, now, reference
@@ -138,6 +138,9 @@ class JobRunExecution(Model):
     retry_delay_ms: Mapped[int] = mapped_column(default=0)
     is_retry: Mapped[bool] = mapped_column(default=False)
     error: Mapped[Any] = any_json()
+    job_number: Mapped[int] = mapped_column(BigInteger, default=0)
+    job_claims: Mapped[int] = mapped_column(default=0)
+    """Which job makes the call, and in which of its claims: whoever comes with an earlier one was given up."""
     due_at: Mapped[datetime] = mapped_column(default=now)
     """When its job is to run: what has not ended long after it has lost its job."""
     created_at: Mapped[datetime] = mapped_column(default=now)

@@ -353,6 +353,8 @@ create table app.job_run_executions (
     retry_delay_ms integer not null,
     is_retry boolean not null,
     error json,
+    job_number bigint not null,
+    job_claims integer not null,
     due_at timestamp with time zone not null,
     created_at timestamp with time zone not null,
     started_at timestamp with time zone,

@@ -349,6 +349,8 @@ create table job_run_executions (
     retry_delay_ms integer not null,
     is_retry boolean not null,
     error json,
+    job_number bigint not null,
+    job_claims integer not null,
     due_at datetime not null,
     created_at datetime not null,
     started_at datetime,
