@@ -16,7 +16,6 @@ from catalog.app.models import (
     DynamicTriggerType,
     EndpointIndex,
     Integration,
-    JobQueue,
     JobVersion,
     Organization,
     RegisteredJob,
@@ -64,16 +63,14 @@ async def store_index(
 
 
 async def _hold_shared(session: AsyncSession, endpoint: KnownEndpoint, offer: EndpointOffer) -> None:
-    """Lock what others lock too before anything is written, in their order: integrations, as the start of a run does,
-    then queues, then jobs by their ids, as who adds runs of several does. What is new nobody else holds.
+    """Lock what others lock too before anything is written: integrations, which the start of a run takes before its
+    queue, and jobs, which who adds runs of several takes in the order of their ids. What is new nobody else holds.
     """
-    organization = endpoint.organization_id
+    organization, jobs = endpoint.organization_id, {job.id for job in offer.jobs}
     integrations = {integration.id for job in offer.jobs for integration in job.integrations}
-    queues, jobs = {job.queue for job in offer.jobs}, {job.id for job in offer.jobs}
     for model, shared in (
         (Organization, Organization.id == organization),
         (Integration, and_(Integration.organization_id == organization, Integration.slug.in_(integrations))),
-        (JobQueue, and_(JobQueue.environment_id == endpoint.environment_id, JobQueue.name.in_(queues))),
         (RegisteredJob, and_(RegisteredJob.project_id == endpoint.project_id, RegisteredJob.slug.in_(jobs))),
     ):
         # Not `for update`, which would also keep out whoever adds a row that refers to it.

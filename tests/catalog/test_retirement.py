@@ -112,6 +112,18 @@ async def test_a_job_that_is_offered_elsewhere_for_an_event_has_no_schedule_any_
     assert (starts.enabled, starts.manual, starts.events) == (True, False, ["day.over"])
 
 
+async def test_a_job_that_nothing_started_here_listens_as_its_version_elsewhere_does():
+    first, second = await endpoint("first"), await endpoint("second")
+    await index(second, job("greet", on("customer.created"), version="1.1.0"))
+    await index(first, job("greet", {"type": "invoke"}))
+    assert await dispatcher("greet") is None
+
+    await index(first)
+
+    starts = await dispatcher("greet")
+    assert (starts.enabled, starts.events) == (True, ["customer.created"])
+
+
 async def test_a_dispatcher_that_somebody_disabled_stays_so_when_its_job_goes_on_elsewhere():
     first, second = await endpoint("first"), await endpoint("second")
     await index(second, GREET | {"version": "1.1.0"})
