@@ -33,7 +33,8 @@ async def recover(work: Work) -> int:
     What has a job, waiting or running, keeps it. Each loss counts as a try, so that what always breaks its job ends at
     the limit.
     """
-    return await _recover_starts(work) + await _recover_calls(work) + await _recover_operations(work)
+    # Runs are locked before executions, as everywhere.
+    return await _recover_operations(work) + await _recover_calls(work) + await _recover_starts(work)
 
 
 async def _recover_starts(work: Work) -> int:
