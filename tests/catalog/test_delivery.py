@@ -20,6 +20,7 @@ from catalog.app.models import (
     RuntimeEnvironment,
     VersionStatus,
 )
+from catalog.app.models.events import dynamic_trigger_jobs
 from catalog.events import deliver_event, invoke_dispatcher
 from kongflow import GiveUp
 from tests.catalog.fake_job import FakeJob
@@ -152,7 +153,8 @@ async def test_a_dispatcher_of_a_version_starts_one_run_of_it_with_the_next_numb
     assert (second.status, second.version_id, second.event_id) == (RunStatus.PENDING, stage.version, event)
     assert (second.preprocess, second.is_test) == (True, True)
     assert jobs[1].results == [{"runs": [second.id]}]
-    assert jobs[1].enqueued == [("startRun", {"id": second.id}, {"queue": f"job-queue:{stage.queue}"})]
+    ((task, payload, options),) = jobs[1].enqueued
+    assert (task, payload, options["queue"]) == ("startRun", {"id": second.id}, f"job-queue:{stage.queue}")
 
 
 @pytest.mark.parametrize(
@@ -219,14 +221,11 @@ async def add_job(stage, slug, *, latest=True, status=VersionStatus.ACTIVE):
 
 async def add_trigger(stage, *jobs):
     async with begin() as session:
-        trigger = DynamicTrigger(
-            type=DynamicTriggerType.EVENT,
-            slug="orders",
-            endpoint_id=stage.endpoint,
-            jobs=[await session.get_one(RegisteredJob, job) for job in jobs],
-        )
+        trigger = DynamicTrigger(type=DynamicTriggerType.EVENT, slug="orders", endpoint_id=stage.endpoint)
         session.add(trigger)
         await session.flush()
+        starts = [{"dynamic_trigger_id": trigger.id, "job_id": job} for job in jobs]
+        await session.execute(dynamic_trigger_jobs.insert(), starts)
         return trigger.id
 
 
