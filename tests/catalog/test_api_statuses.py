@@ -10,7 +10,7 @@ from catalog.running import tasks
 from tests.catalog.api_client import api
 from tests.catalog.stage import add_run, set_stage
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.only_on("sqlite")]  # what it writes is the same on both
 
 
 async def a_run():

@@ -22,7 +22,7 @@ from kongflow.testing import enqueued
 from tests.catalog.servers import Answer, closed_port, http_endpoint
 from tests.catalog.stage import add_run, add_task, every, one, set_stage
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.only_on("sqlite")]  # what it writes is the same on both
 
 
 async def a_fetch(url, *, stage=None, operation="fetch", **params):
