@@ -88,7 +88,7 @@ async def flow(project: Path) -> AsyncIterator[KongFlow]:
 @pytest.fixture
 def handlers(flow: KongFlow) -> Any:
     """The module of the handlers, with what they have noted."""
-    import ancestor_handlers  # type: ignore[import-not-found]
+    import ancestor_handlers
 
     return ancestor_handlers
 
@@ -189,7 +189,7 @@ async def test_case_5_a_key_has_one_waiting_job(flow: KongFlow, mode: Any, paylo
 
 async def test_case_5_a_mode_that_nobody_knows_is_refused(flow: KongFlow) -> None:
     with pytest.raises(InvalidOption, match="replace"):
-        await flow.enqueue("anything", job_key="k", job_key_mode="latest")  # type: ignore[arg-type]
+        await flow.enqueue("anything", job_key="k", job_key_mode="latest")
 
 
 async def test_case_6_replacing_a_job_that_runs_adds_one_and_takes_its_retries(flow: KongFlow, handlers: Any) -> None:
@@ -217,7 +217,7 @@ async def test_case_7_dequeue_cancels_what_waits_and_leaves_what_runs(flow: Kong
     waiting = await flow.enqueue("anything", job_key="waits", run_at=T1)
     running = await flow.enqueue("anything", job_key="runs")
     async with Held(flow, handlers):
-        assert (await flow.dequeue("waits")).id == waiting.id  # type: ignore[union-attr]
+        assert (await flow.dequeue("waits")).id == waiting.id
         assert await flow.dequeue("runs") is None
         assert await flow.dequeue("nobody") is None
 

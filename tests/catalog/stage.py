@@ -95,7 +95,7 @@ async def one(model: type[T], **columns: Any) -> T:
 async def every(model: type[T], **columns: Any) -> list[T]:
     """Return the rows of a table with these values, in the order of their ids."""
     async with begin() as session:
-        return list(await session.scalars(select(model).filter_by(**columns).order_by(model.id)))  # type: ignore[attr-defined]
+        return list(await session.scalars(select(model).filter_by(**columns).order_by(model.id)))
 
 
 async def add_run(stage: Stage, status: RunStatus = RunStatus.PENDING, **columns: Any) -> str:

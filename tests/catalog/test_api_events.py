@@ -206,7 +206,8 @@ async def test_an_event_is_shown_with_its_runs(flow, version):
         shown = (await client.get(f"http://api.invalid{version}/events/{event.event_id}")).json()
 
     assert (shown["id"], shown["name"]) == (event.event_id, "order.paid")
-    assert shown["createdAt"] == shown["updatedAt"] != None  # noqa: E711
+    assert shown["createdAt"] == shown["updatedAt"]
+    assert shown["createdAt"] is not None
     assert shown["runs"] == [{"id": run, "status": "PENDING", "startedAt": None, "completedAt": None}]
 
 
