@@ -1,46 +1,28 @@
 """docs/reference-catalog.md, typed into a shell: a copy of the deployment, real processes, a real endpoint."""
 
-import json
 import os
 import re
 import shutil
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
 
 from catalog import PROJECT
 from tests.catalog.index_answer import shop_index
+from tests.catalog.shop import open_shop
 
 PAGE = (PROJECT / "docs/reference-catalog.md").read_text()
 SESSIONS = re.findall(r"```text\n(\$ .*?)\n```", PAGE, re.DOTALL)
 DOCUMENTED_URL = "https://shop.example.com/api/trigger"
 
 
-class Shop(BaseHTTPRequestHandler):
-    def do_POST(self) -> None:  # the name that http.server calls
-        body = json.dumps(shop_index()).encode()
-        self.send_response(200)
-        self.send_header("content-length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, format: str, *args: object) -> None:
-        pass
-
-
 @pytest.fixture
 def shop() -> Iterator[str]:
-    with HTTPServer(("127.0.0.1", 0), Shop) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        yield f"http://127.0.0.1:{server.server_port}/api/trigger"
-        server.shutdown()
-        thread.join()
+    with open_shop(lambda _request: shop_index()) as url:
+        yield url
 
 
 @pytest.fixture

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import cycle
 from pathlib import Path
 from typing import Any
@@ -31,6 +29,7 @@ from catalog.app.work import transaction
 from catalog.eventing.ingest import RawEvent, ingest
 from kongflow import KongFlow
 from tests.catalog.platform import Platform
+from tests.catalog.shop import open_shop
 from tests.catalog.stage import Stage, every, set_stage
 
 pytestmark = [pytest.mark.slow, pytest.mark.only_on("postgres")]
@@ -38,35 +37,11 @@ pytestmark = [pytest.mark.slow, pytest.mark.only_on("postgres")]
 EVENTS, JOBS, KILLS, SECONDS_BETWEEN_KILLS = 1000, 3, 6, 5.0
 
 
-class Shop(BaseHTTPRequestHandler):
-    """Does every job at once."""
-
-    protocol_version = "HTTP/1.1"
-
-    def do_POST(self) -> None:  # the name that http.server calls
-        content = self.rfile.read(int(self.headers["content-length"]))
-        if not content:
-            return  # whoever has called was killed before he had said anything
-        request = json.loads(content)
-        body = json.dumps({"status": "SUCCESS", "output": request["event"]["payload"]}).encode()
-        self.send_response(200)
-        self.send_header("content-type", "application/json")
-        self.send_header("content-length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, format: str, *args: object) -> None:
-        pass
-
-
 @pytest.fixture
 def shop() -> Iterator[str]:
-    with ThreadingHTTPServer(("127.0.0.1", 0), Shop) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        yield f"http://127.0.0.1:{server.server_port}/api/trigger"
-        server.shutdown()
-        thread.join()
+    """Does every job at once."""
+    with open_shop(lambda request: {"status": "SUCCESS", "output": request["event"]["payload"]}) as url:
+        yield url
 
 
 @pytest.fixture
