@@ -30,7 +30,8 @@ class Stop(Enum):
 class Attempt:
     """One attempt of a job. `claimed` is `time.monotonic()` read before the claim was sent.
 
-    Lives on the event loop; only `stopping`, `completing` and `committed` are touched from the handler's thread.
+    Lives on the event loop; only `stopping`, `in_transaction`, `completing` and `committed` are touched from the
+    handler's thread.
     """
 
     def __init__(
@@ -50,7 +51,7 @@ class Attempt:
         """True where the runner ended it while its thread or coroutine goes on: its own end means nothing any more."""
         self.noticed_stop = False
         """True where the handler has read `job.cancelled` as true."""
-        self.transaction_opened = False
+        self.in_transaction = False
         self.completing = False
         """True from the fence of the job's own transaction on: then only the commit decides."""
         self.committed = False

@@ -27,7 +27,9 @@ class Settles(Protocol):
 
 
 class Completion:
-    """Completes one attempt in a transaction: opened once, fenced, and from then on decided by the commit alone."""
+    """Completes one attempt in a transaction: fenced, and from then on decided by the commit alone. One that was rolled
+    back has left nothing, and another may be opened.
+    """
 
     def __init__(self, attempt: Attempt, settles: Settles) -> None:
         self._attempt = attempt
@@ -35,16 +37,15 @@ class Completion:
         self._result: object = None
         self._text = "null"
 
-    def check_unopened(self) -> None:
-        """Refuse a second transaction. Raises: JobStateConflict."""
-        if self._attempt.transaction_opened:
+    def open(self) -> None:
+        """Refuse a transaction inside another, and one after the commit. Raises: JobStateConflict."""
+        if self._attempt.committed:
             raise JobStateConflict(
-                f"job {self._attempt.job.id} has opened its transaction before; it completes the job, so there is one"
+                f"job {self._attempt.job.id} was completed by its transaction; there is nothing left to complete"
             )
-
-    def opened(self) -> None:
-        """The one transaction of the attempt has begun."""
-        self._attempt.transaction_opened = True
+        if self._attempt.in_transaction:
+            raise JobStateConflict(f"job {self._attempt.job.id} is inside its transaction; there is one at a time")
+        self._attempt.in_transaction = True
 
     def result(self, value: object) -> None:
         """Set what the job's result will be; without it the result is null. Raises: InvalidResult."""
@@ -68,12 +69,15 @@ class Completion:
             raise LeaseLost(f"job {job.id} was given to another runner; its transaction was rolled back")
 
     def abandon(self) -> None:
-        """The transaction was rolled back: the attempt goes on, without a second one."""
-        self._attempt.completing = False
+        """The transaction was rolled back: the attempt goes on, and ends where it was told to meanwhile."""
+        was_completing = self._attempt.completing
+        self._attempt.completing = self._attempt.in_transaction = False
+        if was_completing and self._attempt.stopping:
+            self._attempt.interrupt()
 
     def committed(self) -> None:
         """The job is completed; a stop that came during the commit is told to the handler now."""
         self._attempt.committed = True
-        self._attempt.completing = False
+        self._attempt.completing = self._attempt.in_transaction = False
         if self._attempt.stopping:
             self._attempt.interrupt()

@@ -119,14 +119,14 @@ class JobContext(_Facts):
     async def transaction(self) -> AsyncIterator[JobTransaction]:
         """Open the transaction that commits the handler's writes, the jobs it adds and the end of this job, together.
 
-        Once a job. An exception inside rolls everything back and is the attempt's failure; one after the commit is
-        logged, and the job stays succeeded. Raises: LeaseLost where another runner has the job: nothing is written.
+        An exception inside rolls everything back and is the attempt's failure, unless the handler catches it and opens
+        another; one after the commit is logged, and the job stays succeeded. Raises: LeaseLost where another runner has
+        the job: nothing is written; JobStateConflict inside another, and after the commit.
         """
         completion = Completion(self._attempt, self._calls)
-        completion.check_unopened()
+        completion.open()
         try:
             async with self._store.transaction() as connection:
-                completion.opened()
                 self._transaction = JobTransaction(connection, self._client, completion)
                 yield self._transaction
                 completion.begin()
@@ -174,10 +174,9 @@ class SyncJobContext(_Facts):
     def transaction(self) -> Iterator[SyncJobTransaction]:
         """As `JobContext.transaction`."""
         completion = Completion(self._attempt, self._calls)
-        completion.check_unopened()
+        completion.open()
         try:
             with self._calls.transaction() as connection:
-                completion.opened()
                 self._transaction = SyncJobTransaction(connection, self._calls, completion)
                 yield self._transaction
                 completion.begin()

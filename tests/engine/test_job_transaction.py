@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -189,23 +189,86 @@ async def test_what_a_handler_returns_after_the_commit_is_not_the_result_and_tha
     assert [event.job.job for event in site.of(JobResultIgnored)] == [added]
 
 
-async def test_it_is_opened_once(tmp_path: Path) -> None:
-    seen: list[BaseException] = []
+async def test_there_is_one_at_a_time_and_none_after_the_commit(tmp_path: Path) -> None:
+    seen: list[str] = []
 
     async def work(payload: Any, job: JobContext) -> None:
         async with job.transaction():
-            pass
-        with pytest.raises(JobStateConflict) as caught:
+            with pytest.raises(JobStateConflict) as inside:
+                async with job.transaction():
+                    pass
+        with pytest.raises(JobStateConflict) as after:
             async with job.transaction():
                 pass
-        seen.append(caught.value)
+        seen.extend(str(caught.value) for caught in (inside, after))
 
     async with open_with_effects(tmp_path, work) as site:
         added = await site.enqueue("work")
         await site.run_all()
         assert (await site.job(added)).state is JobState.SUCCEEDED
 
-    assert len(seen) == 1
+    assert seen == [
+        f"job {added} is inside its transaction; there is one at a time",
+        f"job {added} was completed by its transaction; there is nothing left to complete",
+    ]
+
+
+@pytest.mark.parametrize("in_thread", [True, False], ids=["thread", "coroutine"])
+async def test_one_that_was_rolled_back_can_be_tried_again(tmp_path: Path, in_thread: bool) -> None:
+    async def coroutine(payload: Any, job: JobContext) -> None:
+        with suppress(ZeroDivisionError):
+            async with job.transaction() as tx:
+                await tx.execute(WRITE, {"name": "first"})
+                await tx.enqueue("child")
+                _ = 1 / 0
+        async with job.transaction() as tx:
+            await tx.execute(WRITE, {"name": "second"})
+            await tx.enqueue("child")
+
+    def thread(payload: Any, job: SyncJobContext) -> None:
+        with suppress(ZeroDivisionError), job.transaction() as tx:
+            tx.execute(WRITE, {"name": "first"})
+            tx.enqueue("child")
+            _ = 1 / 0
+        with job.transaction() as tx:
+            tx.execute(WRITE, {"name": "second"})
+            tx.enqueue("child")
+
+    async with open_with_effects(tmp_path, thread if in_thread else coroutine) as site:
+        added = await site.enqueue("work")
+        await site.run_all()
+        assert (await site.job(added)).state is JobState.SUCCEEDED
+        assert await effects(site) == ["second"]
+        assert await children(site) == 1
+
+
+async def test_a_stop_during_a_commit_that_fails_is_not_forgotten(tmp_path: Path) -> None:
+    calls: list[JobContext] = []
+
+    async def work(payload: Any, job: JobContext) -> None:
+        calls.append(job)
+        if len(calls) == 2:
+            return  # given back, and claimed again
+        with pytest.raises(ZeroDivisionError):
+            async with job.transaction():
+                fail_at_the_fence(job)
+        async with job.transaction() as tx:
+            await tx.execute(WRITE, {"name": "after the stop"})
+
+    def fail_at_the_fence(job: JobContext) -> None:
+        def fence(connection: object) -> None:
+            job._attempt.stop(Stop.RELEASE)
+            raise ZeroDivisionError
+
+        completion = job._transaction._completion  # type: ignore[union-attr]
+        completion.fence = fence  # type: ignore[method-assign]
+
+    async with open_with_effects(tmp_path, work) as site:
+        await site.enqueue("work")
+        await site.run_all()
+        assert await effects(site) == []
+
+    assert len(calls) == 2
 
 
 @pytest.mark.parametrize("in_thread", [True, False], ids=["thread", "coroutine"])
