@@ -7,7 +7,7 @@ from __future__ import annotations
 from typing import Any, TypedDict
 
 from catalog.app.database import begin
-from catalog.app.work import working
+from catalog.app.work import complete, working
 from catalog.running import connections, finished, recovery, start
 from catalog.running.calls import make, prepare
 from catalog.running.conclude import conclude
@@ -36,8 +36,7 @@ async def perform_run_execution(payload: Reference, job: JobContext) -> None:
     if call is None:
         return
     step = await make(call)
-    async with job.transaction() as tx, working(tx.connection, tx.enqueue) as work:
-        await conclude(work, call, step)
+    await complete(job, lambda work: conclude(work, call, step))
 
 
 async def run_finished(payload: Reference, job: JobContext) -> None:

@@ -13,7 +13,7 @@ from contextlib import asynccontextmanager
 from functools import lru_cache
 from typing import Any, cast
 
-from sqlalchemy import URL, Table, event, make_url
+from sqlalchemy import URL, Table, event, make_url, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, create_async_engine
 from sqlalchemy.pool import NullPool
@@ -27,6 +27,18 @@ DEFAULT_URL = "sqlite:///kongflow.db"
 
 BUSY_TIMEOUT = 30.0
 """Seconds to wait for another writer of a SQLite file; as long as KongFlow itself waits."""
+
+LOCK_TIMEOUT = "10s"
+"""How long a statement waits for a row of another transaction, on PostgreSQL."""
+
+IDLE_TIMEOUT = "30s"
+"""How long PostgreSQL keeps a transaction whose process says nothing: one that is frozen holds the rows of a run and of
+its queue, which its runner's lease does not free. As KongFlow's own transactions.
+"""
+
+_LIMITS = text(
+    "select set_config('lock_timeout', :lock, true), set_config('idle_in_transaction_session_timeout', :idle, true)"
+)
 
 
 class DatabaseUnavailable(Exception):
@@ -72,7 +84,11 @@ async def look() -> AsyncIterator[AsyncSession]:
 
 @asynccontextmanager
 async def session_on(connection: AsyncConnection, *, tables: bool = False) -> AsyncIterator[AsyncSession]:
-    """Give a session in somebody's transaction, who commits it; it is flushed at the end. Raises: as `begin`."""
+    """Give a session in somebody's transaction, who commits it; it is flushed at the end. On PostgreSQL the transaction
+    waits for nobody without end, and nobody for it. Raises: as `begin`.
+    """
+    if connection.dialect.name == "postgresql":
+        await connection.execute(_LIMITS, {"lock": LOCK_TIMEOUT, "idle": IDLE_TIMEOUT})
     await need_tables(connection, migrate=tables)
     async with AsyncSession(connection, expire_on_commit=False, join_transaction_mode="rollback_only") as session:
         yield session

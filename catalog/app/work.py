@@ -2,22 +2,31 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
+from sqlalchemy.exc import InterfaceError, InternalError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 
 from catalog.app.database import database_url, look, session_on
-from kongflow import Job, KongFlow
+from kongflow import Job, JobContext, KongFlow
+from kongflow.errors import StoreBusy, StoreUnavailable
 
 Enqueue = Callable[..., Awaitable[Job]]
 """Add a job in the transaction: as `KongFlow.enqueue`, without `connection`."""
 
 Dequeue = Callable[[str], Awaitable[Job | None]]
 """Cancel the waiting job of a key in the transaction: as `KongFlow.dequeue`, without `connection`."""
+
+UNAVAILABLE = (OperationalError, InterfaceError, InternalError, StoreBusy, StoreUnavailable)
+"""What passes when the database is back, or less busy; a transaction that was cut off is an InternalError."""
+
+PAUSES = (0.5, 1.0, 2.0, 4.0, 8.0, 16.0)
+"""Seconds between two tries to write the end of a job."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +45,26 @@ async def working(connection: AsyncConnection, enqueue: Enqueue) -> AsyncIterato
     """
     async with session_on(connection) as session:
         yield Work(session, enqueue)
+
+
+async def complete(job: JobContext, write: Callable[[Work], Awaitable[None]]) -> None:
+    """Let `write` do the last writes of a job, committed together with its end.
+
+    For a job whose work was dear: what goes wrong between us and the database, such as a deadlock or a restart, rolls
+    everything back, and it is tried again, for half a minute in all. Raises: what `write` raises; one of
+    UNAVAILABLE in the end.
+    """
+    for pause in (*PAUSES, None):
+        try:
+            async with job.transaction() as tx, working(tx.connection, tx.enqueue) as work:
+                await write(work)
+        except UNAVAILABLE as problem:
+            if pause is None:
+                raise
+            job.logger.warning("what this job has done could not be written, and is written again: %s", problem)
+            await asyncio.sleep(pause)
+        else:
+            return
 
 
 @asynccontextmanager

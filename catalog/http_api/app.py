@@ -7,25 +7,21 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy.exc import OperationalError
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from catalog.app.work import looking
+from catalog.app.work import UNAVAILABLE, looking
 from catalog.http_api import endpoints, events, runs, tasks
 from catalog.http_api.call import MAX_STRANGERS_BODY, Call, Versioned, parse, read_body
 from catalog.http_api.callers import Caller, caller_of
 from catalog.http_api.problems import Problem
 from kongflow import KongFlow
-from kongflow.errors import InvalidPayload, PayloadTooLarge, StoreBusy, StoreUnavailable
+from kongflow.errors import InvalidPayload, PayloadTooLarge
 
 logger = logging.getLogger(__name__)
-
-UNAVAILABLE = (OperationalError, StoreBusy, StoreUnavailable, OSError)
-"""What passes when the database is back, or less busy."""
 
 NOBODY = Caller("", "", "", "", "", "", "", "", "")
 """Who calls where no key is asked for."""
@@ -113,7 +109,7 @@ def _reply(value: Any) -> Response:
 def _failed(entry: Entry, error: Exception) -> Response:
     """Log what went wrong here; SDKs come back by themselves for any such status."""
     logger.error("%s %s failed", entry.method, entry.path, exc_info=error)
-    status = 503 if isinstance(error, UNAVAILABLE) else 500
+    status = 503 if isinstance(error, (*UNAVAILABLE, OSError)) else 500
     return JSONResponse(Problem(status, "Something went wrong").body, status)
 
 

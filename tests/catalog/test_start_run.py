@@ -1,6 +1,7 @@
 """startRun, startQueuedRuns and runFinished, through the engine: slots are taken and given back, exactly."""
 
 import asyncio
+from collections import Counter
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -27,7 +28,9 @@ from catalog.app.work import transaction
 from catalog.running.create import create_run
 from catalog.running.endings import end_run, lock_run
 from kongflow.testing import drain, enqueued
+from tests.catalog import run_answers as said
 from tests.catalog.locks import until_somebody_waits
+from tests.catalog.servers import http_endpoint
 from tests.catalog.stage import add_event, add_run, every, one, set_stage
 
 pytestmark = pytest.mark.anyio
@@ -130,18 +133,25 @@ async def test_an_unknown_run_is_nothing_to_start(flow):
     assert (job.state, job.result) == ("succeeded", {"status": None})
 
 
-async def test_twenty_starts_at_once_take_exactly_the_three_slots(flow):
-    stage = await set_stage(max_jobs=3)
-    runs = [await add_run(stage) for _ in range(20)]
-    for run in runs:
-        await flow.enqueue("startRun", {"id": run}, queue=f"job-queue:{run}")  # queues of their own: side by side
+async def test_twenty_starts_at_once_take_exactly_the_three_slots_and_then_all_finish(flow):
+    async with http_endpoint() as endpoint:
+        endpoint.says(said.SUCCESS)
+        stage = await set_stage(endpoint.url, max_jobs=3)
+        runs = [await add_run(stage) for _ in range(20)]
+        for run in runs:
+            await flow.enqueue("startRun", {"id": run}, queue=f"job-queue:{run}")  # queues of their own: side by side
 
-    await flow.run(queues=["job-queue:*"], concurrency=20, until_idle=True)
+        await flow.run(queues=["job-queue:*"], concurrency=20, until_idle=True)
 
-    statuses = [run.status for run in await every(JobRun)]
-    assert (statuses.count(RunStatus.STARTED), statuses.count(RunStatus.QUEUED)) == (3, 17)
-    assert (await one(JobQueue)).job_count == 3
-    assert len(await every(JobRunExecution)) == 3
+        assert Counter(run.status for run in await every(JobRun)) == {RunStatus.STARTED: 3, RunStatus.QUEUED: 17}
+        assert (await one(JobQueue)).job_count == 3
+        assert len(await every(JobRunExecution)) == 3
+
+        await drain(flow)
+
+    assert Counter(run.status for run in await every(JobRun)) == {RunStatus.SUCCESS: 20}
+    assert (await one(JobQueue)).job_count == 0
+    assert len(endpoint.requests) == 20
 
 
 async def test_a_new_run_has_the_next_number_and_a_start_in_the_queue_of_its_job(flow):
