@@ -13,6 +13,7 @@ from sqlalchemy.orm import aliased
 
 from catalog.app.database import put
 from catalog.app.models import Endpoint, EndpointIndex, EnvironmentType, Organization, Project, RuntimeEnvironment
+from catalog.app.models.tenants import digest_of
 from catalog.wire.endpoint import Target
 
 
@@ -84,6 +85,7 @@ async def add_endpoint(session: AsyncSession, new: NewEndpoint) -> str:
         {"project_id": project, "slug": new.environment_type.lower()},
         type=new.environment_type,
         api_key=new.api_key,
+        api_key_digest=digest_of(new.api_key),
     )
     return await put(session, Endpoint, {"environment_id": environment, "slug": new.slug}, url=new.url)
 

@@ -57,6 +57,7 @@ ENTRIES = (
     Entry("POST", f"{_RUN}/logs", tasks.log, "log"),
     Entry("GET", _RUN, runs.show),
     Entry("GET", "/api/v2/runs/{run}", runs.show),
+    Entry("GET", "/api/v2/runs/{run}/statuses", runs.show_statuses),
     Entry("POST", f"{_RUN}/cancel", runs.cancel),
     Entry("POST", "/api/v1/jobs/{job}/invoke", runs.start, "invoke"),
     Entry("GET", "/api/v1/whoami", endpoints.whoami),

@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import joinedload
 
 from catalog.app.models import Project, RuntimeEnvironment
+from catalog.app.models.tenants import digest_of
 from catalog.http_api.problems import Problem
 
 
@@ -35,12 +36,10 @@ async def caller_of(session: AsyncSession, authorization: str) -> Caller:
     if scheme.lower() == "bearer" and key and key.isascii() and key.isprintable():
         found = (
             select(RuntimeEnvironment)
-            .where(RuntimeEnvironment.api_key == key)
+            .where(RuntimeEnvironment.api_key_digest == digest_of(key))
             .options(joinedload(RuntimeEnvironment.project).joinedload(Project.organization))
         )
         environment = (await session.scalars(found)).one_or_none()
-        # An index found it, whose steps tell of the order of keys at most; whether it is the key takes the same time
-        # whatever is wrong with it.
         if environment is not None and hmac.compare_digest(environment.api_key.encode(), key.encode()):
             return _caller(environment)
     raise Problem(401, "Invalid or Missing API key")

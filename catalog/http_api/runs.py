@@ -11,7 +11,7 @@ from starlette.datastructures import QueryParams
 from catalog.app.models import JobRun, StatusRecord, Task
 from catalog.http_api.call import Call
 from catalog.http_api.problems import Problem, not_found
-from catalog.http_api.shapes import run_state, task_tree
+from catalog.http_api.shapes import run_state, status_record, task_tree
 from catalog.http_api.tasks import find_run, run_of
 from catalog.running.endings import cancel_run
 from catalog.running.invoke import KeyTaken, UnknownJob, invoke_job
@@ -44,6 +44,17 @@ async def show(call: Call) -> Any:
         tree = task_tree(page[:take], subtasks=subtasks, details=_flag(query, "taskdetails"))
         state = run_state(run, await _statuses(session, run), tree)
         return state | ({"nextCursor": page[take].id} if len(page) > take else {})
+
+
+async def show_statuses(call: Call) -> Any:
+    """Show what a run says of itself, and its output."""
+    async with call.look() as session:
+        run = await find_run(session, call)
+        records = await _statuses(session, run)
+        return {
+            "run": {"id": run.id, "status": run.status, "output": run.output},
+            "statuses": [status_record(record) for record in records],
+        }
 
 
 async def cancel(call: Call) -> Any:

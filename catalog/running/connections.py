@@ -66,7 +66,7 @@ async def wait_for(work: Work, run: JobRun, missing: list[Integration]) -> None:
 async def announce_missing(work: Work, missing_id: str) -> None:
     """Send the event that tells a project which connection its runs wait for. Once, however often it is called."""
     missing = await work.session.get(MissingConnection, missing_id, options=[joinedload(MissingConnection.integration)])
-    if missing is None or missing.resolved:
+    if missing is None:
         return
     runs = await _waiting(work.session, missing_id)
     if runs:
@@ -94,6 +94,9 @@ async def announce_connection(work: Work, connection_id: str) -> int:
         await ingest(work, runs[0].environment_id, RawEvent(RESOLVED, payload, id=f"{missing.id}-resolved"))
     for run in runs:
         await enqueue_start(work, run)
+    # SQLite does not follow its foreign keys: nobody tells it to.
+    waits = missing_connection_runs.c.missing_connection_id == missing.id
+    await work.session.execute(delete(missing_connection_runs).where(waits))
     await work.session.execute(delete(MissingConnection).where(MissingConnection.id == missing.id))
     return len(runs)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import Select, select
 
 from catalog.app.database import add_once
 from catalog.app.models import (
@@ -68,14 +68,18 @@ async def invoke_job(
     return run
 
 
-async def _latest(work: Work, environment_id: str, slug: str) -> JobVersion:
-    latest = (
+def latest_versions(slug: str) -> Select[JobVersion]:
+    """Return the query for what is started by the name of a job: a version in each environment that offers it."""
+    return (
         select(JobVersion)
         .join(JobAlias, JobAlias.version_id == JobVersion.id)
         .join(RegisteredJob, RegisteredJob.id == JobVersion.job_id)
-        .where(RegisteredJob.slug == slug, JobAlias.environment_id == environment_id, JobAlias.name == "latest")
-        .where(JobVersion.status == VersionStatus.ACTIVE)
+        .where(RegisteredJob.slug == slug, JobAlias.name == "latest", JobVersion.status == VersionStatus.ACTIVE)
     )
+
+
+async def _latest(work: Work, environment_id: str, slug: str) -> JobVersion:
+    latest = latest_versions(slug).where(JobVersion.environment_id == environment_id)
     version = (await work.session.scalars(latest)).one_or_none()
     if version is None:
         raise UnknownJob(slug)

@@ -13,11 +13,9 @@ from sqlalchemy.orm import joinedload
 from catalog.app.models import (
     EnvironmentType,
     EventRecord,
-    JobAlias,
     JobRun,
     JobVersion,
     Project,
-    RegisteredJob,
     RunStatus,
     RuntimeEnvironment,
     Task,
@@ -28,6 +26,7 @@ from catalog.app.work import Work
 from catalog.running.create import create_run
 from catalog.running.endings import lock_run
 from catalog.running.executions import add_execution
+from catalog.running.invoke import latest_versions
 from catalog.running.slots import take_slot
 
 CONTINUABLE = frozenset(
@@ -132,12 +131,9 @@ async def _run_for(work: Work, version: JobVersion, event: EventRecord) -> JobRu
 
 async def _latest(work: Work, slug: str, where: Where) -> JobVersion:
     found = (
-        select(JobVersion)
-        .join(JobAlias, JobAlias.version_id == JobVersion.id)
-        .join(RegisteredJob, RegisteredJob.id == JobVersion.job_id)
+        latest_versions(slug)
         .join(RuntimeEnvironment, RuntimeEnvironment.id == JobVersion.environment_id)
         .join(Project, Project.id == RuntimeEnvironment.project_id)
-        .where(RegisteredJob.slug == slug, JobAlias.name == "latest")
     )
     if where.project is not None:
         found = found.where(Project.slug == where.project)
@@ -145,7 +141,7 @@ async def _latest(work: Work, slug: str, where: Where) -> JobVersion:
         found = found.where(RuntimeEnvironment.type == where.environment)
     versions = (await work.session.scalars(found)).all()
     if not versions:
-        raise Refused(f"there is no job {slug!r}")
+        raise Refused(f"no endpoint there offers a job {slug!r}")
     if len(versions) > 1:
         raise Refused(f"{len(versions)} environments have a job {slug!r}; name the project and the environment")
     return versions[0]

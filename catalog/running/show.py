@@ -9,7 +9,7 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import joinedload
 
-from catalog.app.models import JobRun, JobRunExecution, RunStatus, Task
+from catalog.app.models import JobRun, JobRunExecution, RunConnection, RunStatus, Task
 
 
 async def list_runs(session: AsyncSession, *, status: RunStatus | None = None, limit: int = 50) -> Sequence[JobRun]:
@@ -29,6 +29,7 @@ async def show_run(session: AsyncSession, run_id: str) -> dict[str, Any] | None:
         return None
     executions = select(JobRunExecution).filter_by(run_id=run_id).order_by(JobRunExecution.created_at)
     tasks = select(Task).filter_by(run_id=run_id).order_by(Task.created_at, Task.id)
+    connections = select(RunConnection).filter_by(run_id=run_id).order_by(RunConnection.key)
     return {
         "id": run.id,
         "number": run.number,
@@ -40,6 +41,7 @@ async def show_run(session: AsyncSession, run_id: str) -> dict[str, Any] | None:
         "properties": run.properties,
         "output": run.output,
         **_times(run, "created_at", "queued_at", "started_at", "completed_at"),
+        "connections": {each.key: each.connection_id or "LOCAL" for each in await session.scalars(connections)},
         "executions": [_execution(each) for each in await session.scalars(executions)],
         "tasks": [_task(each) for each in await session.scalars(tasks)],
     }

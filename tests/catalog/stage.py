@@ -25,6 +25,7 @@ from catalog.app.models import (
     Task,
     TaskStatus,
 )
+from catalog.app.models.tenants import digest_of
 
 T = TypeVar("T", bound=Model)
 API_KEY = "tr_dev_0123456789"
@@ -43,6 +44,11 @@ class Stage:
     version: str
 
 
+def keys(api_key: str) -> dict[str, str]:
+    """The columns of an environment's key."""
+    return {"api_key": api_key, "api_key_digest": digest_of(api_key)}
+
+
 async def set_stage(
     url: str = "http://127.0.0.1:9/api/trigger", *, max_jobs: int = 100, slug: str = "shop", **version: Any
 ) -> Stage:
@@ -51,7 +57,7 @@ async def set_stage(
         organization = Organization(slug=slug, title=slug.title())
         project = Project(slug=slug, name=slug.title(), organization=organization)
         environment = RuntimeEnvironment(
-            slug="prod", type=EnvironmentType.PRODUCTION, api_key=f"{API_KEY}{slug}", project=project
+            slug="prod", type=EnvironmentType.PRODUCTION, project=project, **keys(f"{API_KEY}{slug}")
         )
         endpoint = Endpoint(slug=slug, url=url, environment=environment)
         session.add(endpoint)

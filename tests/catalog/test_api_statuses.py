@@ -24,12 +24,17 @@ async def test_what_a_run_says_of_itself_is_kept_with_what_it_said_before(flow):
         second = await client.put(f"/runs/{run}/statuses/st-1", json={"state": "success", "data": {"p": 100}})
         other = await client.put(f"/runs/{run}/statuses/st-2", json={})
         shown = await client.get(f"/runs/{run}")
+        alone = await client.get(f"http://api.invalid/api/v2/runs/{run}/statuses")
 
     assert "data" not in first.json()
     assert second.json()["history"] == [{"label": "Working", "state": "loading"}]
     assert (second.json()["label"], second.json()["state"]) == ("Working", "success")
     assert other.json()["label"] == "st-2"
     assert [status["key"] for status in shown.json()["statuses"]] == ["st-1", "st-2"]
+    assert alone.json() == {
+        "run": {"id": run, "status": "STARTED", "output": None},
+        "statuses": shown.json()["statuses"],
+    }
 
 
 async def test_what_many_say_at_once_is_all_kept(flow):

@@ -24,7 +24,7 @@ from catalog.app.models.events import dynamic_trigger_jobs
 from catalog.events import deliver_event, invoke_dispatcher
 from kongflow import GiveUp
 from tests.catalog.fake_job import FakeJob
-from tests.catalog.stage import add_event, every, one, set_stage
+from tests.catalog.stage import add_event, every, keys, one, set_stage
 
 pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("database")]
 
@@ -247,7 +247,7 @@ async def test_a_dispatcher_of_a_dynamic_trigger_starts_the_latest_version_of_ea
 async def test_a_dynamic_trigger_starts_what_is_latest_in_its_own_environment():
     stage = await set_stage()
     job, version = await add_job(stage, "import")
-    await add(RuntimeEnvironment(id="env_2", slug="x", type="STAGING", api_key="tr_x", project_id=stage.project))
+    await add(RuntimeEnvironment(id="env_2", slug="x", type="STAGING", project_id=stage.project, **keys("tr_x")))
     older = await one(JobVersion, job_id=job, version="1.0.0")
     async with begin() as session:
         (await session.get_one(JobVersion, older.id)).environment_id = "env_2"

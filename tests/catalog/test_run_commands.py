@@ -18,6 +18,7 @@ from catalog.app.models import (
     RunStatus,
     Task,
     TaskStatus,
+    VersionStatus,
 )
 from kongflow import KongFlow
 from kongflow.testing import enqueued
@@ -162,6 +163,12 @@ def test_a_job_runs_for_a_sample_event():
     assert jobs() == [("startRun", {"id": id})]
 
 
+def test_a_job_that_no_endpoint_offers_any_more_is_not_tried():
+    stage(status=VersionStatus.DISABLED)
+
+    assert "no endpoint there offers a job 'on-order'" in type_in("test-job", "on-order", exit_code=1)
+
+
 def test_a_job_of_two_projects_must_be_told_apart():
     stage()
     stage(slug="other")
@@ -178,7 +185,7 @@ def test_a_job_of_two_projects_must_be_told_apart():
         (("runs", "cancel", "run_none"), 1, "there is no run 'run_none'"),
         (("runs", "continue", "run_none"), 1, "there is no run 'run_none'"),
         (("runs", "rerun", "run_none"), 1, "there is no run 'run_none'"),
-        (("test-job", "none"), 1, "there is no job 'none'"),
+        (("test-job", "none"), 1, "no endpoint there offers a job 'none'"),
         (("test-job", "none", "--payload", "{"), 2, "--payload: invalid JSON"),
         (("test-job", "none", "--payload", '"\\u0000"'), 2, "--payload: text that cannot be stored"),
     ],

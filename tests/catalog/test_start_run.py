@@ -5,6 +5,7 @@ from collections import Counter
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from sqlalchemy import select
 
 from catalog.app.database import begin
 from catalog.app.models import (
@@ -24,6 +25,7 @@ from catalog.app.models import (
     RunConnection,
     RunStatus,
 )
+from catalog.app.models.connections import missing_connection_runs
 from catalog.app.work import transaction
 from catalog.running.create import create_run
 from catalog.running.endings import end_run, lock_run
@@ -256,6 +258,8 @@ async def test_a_new_connection_starts_every_run_that_waited_for_it(flow):
     assert [run.status for run in await every(JobRun)] == [RunStatus.STARTED] * 2
     assert [used.connection_id for used in await every(RunConnection)] == [connection.id] * 2
     assert await every(MissingConnection) == []
+    async with begin() as session:
+        assert (await session.execute(select(missing_connection_runs))).all() == []
     assert sorted(job.result["runs"] for job in await enqueued(flow, "connectionCreated")) == [0, 2]
     (resolved,) = await every(EventRecord, name="dev.trigger.notifications.missingConnectionResolved")
     assert resolved.payload["client"] == {"id": "slack", "title": "Slack"}

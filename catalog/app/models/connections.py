@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 
 from sqlalchemy import UniqueConstraint
-from sqlalchemy.orm import Mapped, mapped_column, relationship
+from sqlalchemy.orm import Mapped, relationship
 
 from catalog.app.models.base import Model, id_column, link, reference
 
@@ -62,7 +62,7 @@ class IntegrationConnection(Model):
 
 
 class RunConnection(Model):
-    """What a run uses for a key of its version: a connection, or none where the integration is LOCAL."""
+    """What a run uses for an integration of its job, by its key: a connection, or none where that is LOCAL."""
 
     __tablename__ = "run_connections"
     __table_args__ = (UniqueConstraint("run_id", "key"),)
@@ -83,7 +83,6 @@ class MissingConnection(Model):
     id: Mapped[str] = id_column("mis")
     type: Mapped[ConnectionType]
     account_identifier: Mapped[str]
-    resolved: Mapped[bool] = mapped_column(default=False)
     integration_id: Mapped[str] = reference("integrations")
     integration: Mapped[Integration] = relationship()
 

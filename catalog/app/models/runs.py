@@ -67,7 +67,6 @@ class ExecutionStatus(StrEnum):
 class TaskStatus(StrEnum):
     """Where a task of a run stands."""
 
-    PENDING = "PENDING"
     WAITING = "WAITING"
     RUNNING = "RUNNING"
     COMPLETED = "COMPLETED"
@@ -84,7 +83,6 @@ class AttemptStatus(StrEnum):
     """Where an attempt of a task stands."""
 
     PENDING = "PENDING"
-    STARTED = "STARTED"
     COMPLETED = "COMPLETED"
     ERRORED = "ERRORED"
 
@@ -163,7 +161,7 @@ class Task(Model):
 
     id: Mapped[str] = id_column("task")
     idempotency_key: Mapped[str]
-    status: Mapped[TaskStatus] = mapped_column(default=TaskStatus.PENDING)
+    status: Mapped[TaskStatus]
     name: Mapped[str]
     display_key: Mapped[str | None]
     icon: Mapped[str | None]

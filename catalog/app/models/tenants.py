@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from hashlib import sha256
 from typing import Any
 
 from sqlalchemy import UniqueConstraint
@@ -42,6 +43,11 @@ class Project(Model):
     organization: Mapped[Organization] = relationship()
 
 
+def digest_of(key: str) -> str:
+    """Return what an API key is looked up by: SHA-256, in hexadecimal."""
+    return sha256(key.encode()).hexdigest()
+
+
 class RuntimeEnvironment(Model):
     """Where a project runs, and the key that its endpoints and its SDK show each other."""
 
@@ -51,7 +57,9 @@ class RuntimeEnvironment(Model):
     id: Mapped[str] = id_column("env")
     slug: Mapped[str]
     type: Mapped[EnvironmentType]
-    api_key: Mapped[str] = mapped_column(unique=True)
+    api_key: Mapped[str]
+    api_key_digest: Mapped[str] = mapped_column(unique=True)
+    """`digest_of` the key: whoever tries keys learns nothing from how long it takes to look one up."""
     project_id: Mapped[str] = reference("projects")
     project: Mapped[Project] = relationship()
 

@@ -39,7 +39,6 @@ create table missing_connections (
     id varchar primary key not null,
     type varchar(30) not null,
     account_identifier varchar not null,
-    resolved boolean not null,
     integration_id varchar not null,
     constraint missing_connections_integration_id_type_account_identifier_key
         unique (integration_id, type, account_identifier),
@@ -51,9 +50,10 @@ create table runtime_environments (
     slug varchar not null,
     type varchar(30) not null,
     api_key varchar not null,
+    api_key_digest varchar not null,
     project_id varchar not null,
     constraint runtime_environments_project_id_slug_key unique (project_id, slug),
-    constraint runtime_environments_api_key_key unique (api_key),
+    constraint runtime_environments_api_key_digest_key unique (api_key_digest),
     constraint runtime_environments_project_id_fkey foreign key(project_id) references projects (id) on delete cascade
 );
 create table endpoints (
