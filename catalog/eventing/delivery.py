@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Sequence
 
@@ -31,7 +32,9 @@ async def deliver(work: Work, event_id: str, logger: logging.Logger) -> int:
         raise UnknownEvent(f"there is no event {event_id!r}") from None
     if event.delivered_at is not None or event.cancelled_at is not None:
         return 0
-    wanted = [each for each in await _listeners(work.session, event) if _wants(each, event, logger)]
+    listeners = await _listeners(work.session, event)
+    # Many filters, or large ones, take seconds, in which other jobs go on.
+    wanted = await asyncio.to_thread(lambda: [each for each in listeners if _wants(each, event, logger)])
     for dispatcher in wanted:
         await work.enqueue("events.invokeDispatcher", {"id": dispatcher.id, "eventRecordId": event.id})
     if wanted:

@@ -14,44 +14,78 @@ from typing import Any, Final
 MAX_DEPTH = 50
 """Objects inside objects; a filter that goes deeper matches nothing."""
 
+MAX_TERMS = 1000
+"""Fields, operators and operands of a filter; a long text counts for more."""
+
+MAX_STEPS = 200_000
+"""Comparisons of one filter with one value, about a tenth of a second. Both come from strangers, and the work is their
+product.
+"""
+
 _MISSING: Final = object()
 """What a field is that is not there."""
 
 
 class InvalidFilter(ValueError):
-    """The filter has a shape that no filter has; the text says where."""
+    """The filter has a shape that no filter has, or asks for too much; the text says where."""
+
+
+class _Bound:
+    """What may still be spent."""
+
+    def __init__(self, left: int, beyond: str) -> None:
+        self._left = left
+        self._beyond = beyond
+
+    def spend(self, count: int) -> None:
+        """Raises: InvalidFilter where it is too much."""
+        self._left -= count
+        if self._left < 0:
+            raise InvalidFilter(self._beyond)
 
 
 def check_filter(filter: Any) -> None:
     """Check the shape of a filter; None is none, and lets everything pass. Raises: InvalidFilter."""
     if filter is not None:
-        _check_object(filter, ())
+        _check_object(filter, (), _Bound(MAX_TERMS, f"a filter holds at most {MAX_TERMS} fields and operands"))
 
 
 def matches(filter: Any, value: Any) -> bool:
-    """Say whether a value passes a filter. Raises: InvalidFilter."""
+    """Say whether a value passes a filter. Raises: InvalidFilter, also where that would be too much work."""
     check_filter(filter)
-    return filter is None or _passes(filter, value)
+    steps = _Bound(MAX_STEPS, f"to compare it with this value takes more than {MAX_STEPS} steps")
+    return filter is None or _passes(filter, value, steps)
 
 
-def _passes(filter: Mapping[str, Any], value: Any) -> bool:
+def _passes(filter: Mapping[str, Any], value: Any, steps: _Bound) -> bool:
+    steps.spend(1)
     if value is None or value is _MISSING:
         return not filter
-    return all(_field_passes(wanted, _field(value, name)) for name, wanted in filter.items())
+    return all(_field_passes(wanted, _field(value, name), steps) for name, wanted in filter.items())
 
 
 def _field(value: Any, name: str) -> Any:
     return value.get(name, _MISSING) if isinstance(value, dict) else _MISSING
 
 
-def _field_passes(wanted: Any, value: Any) -> bool:
+def _field_passes(wanted: Any, value: Any, steps: _Bound) -> bool:
+    steps.spend(1)
     if isinstance(wanted, dict):
-        return any(_passes(wanted, item) for item in value) if isinstance(value, list) else _passes(wanted, value)
+        if isinstance(value, list):
+            return any(_passes(wanted, item, steps) for item in value)
+        return _passes(wanted, value, steps)
     if not wanted:
         return True
     if isinstance(wanted[0], dict):
-        return all(OPERATORS[name].holds(value, operand) for each in wanted for name, operand in each.items())
+        return all(_holds(name, value, operand, steps) for each in wanted for name, operand in each.items())
+    steps.spend(len(wanted))
     return any(_same(value, one) for one in wanted)
+
+
+def _holds(name: str, value: Any, operand: Any, steps: _Bound) -> bool:
+    # Of two lists one is looked through at most: no operator compares each with each.
+    steps.spend(1 + sum(len(each) for each in (value, operand) if isinstance(each, list)))
+    return OPERATORS[name].holds(value, operand)
 
 
 # --- operators ---
@@ -81,6 +115,11 @@ def _same(one: Any, other: Any) -> bool:
 
 def _folded(text: str) -> str:
     return unicodedata.normalize("NFC", text).casefold()
+
+
+def _same_folded(value: str, operand: str) -> bool:
+    # No text is more than 18 times as long as another that it equals: NFC and casefold make 3 of 1 each, or 1 of 2.
+    return len(value) <= 18 * len(operand) and _folded(value) == _folded(operand)
 
 
 def _on_text(holds: Callable[[str, str], bool]) -> Operator:
@@ -118,7 +157,7 @@ def _includes(value: Any, operand: Any) -> bool:
 OPERATORS: Final[Mapping[str, Operator]] = {
     "$startsWith": _on_text(str.startswith),
     "$endsWith": _on_text(str.endswith),
-    "$ignoreCaseEquals": _on_text(lambda value, operand: _folded(value) == _folded(operand)),
+    "$ignoreCaseEquals": _on_text(_same_folded),
     "$gt": _on_number(lambda value, operand: value > operand),
     "$gte": _on_number(lambda value, operand: value >= operand),
     "$lt": _on_number(lambda value, operand: value < operand),
@@ -144,28 +183,36 @@ OPERATORS: Final[Mapping[str, Operator]] = {
 # --- the shape ---
 
 
-def _check_object(filter: Any, path: tuple[str, ...]) -> None:
+def _check_object(filter: Any, path: tuple[str, ...], terms: _Bound) -> None:
     if not isinstance(filter, dict):
         raise _invalid(path, "must be an object")
     if len(path) >= MAX_DEPTH:
         raise InvalidFilter(f"a filter is at most {MAX_DEPTH} objects deep")
     for name, wanted in filter.items():
+        terms.spend(1)
         if isinstance(wanted, dict):
-            _check_object(wanted, (*path, name))
+            _check_object(wanted, (*path, name), terms)
         else:
-            _check_list(wanted, (*path, name))
+            _check_list(wanted, (*path, name), terms)
 
 
-def _check_list(wanted: Any, path: tuple[str, ...]) -> None:
+def _check_list(wanted: Any, path: tuple[str, ...], terms: _Bound) -> None:
     if not isinstance(wanted, list):
         raise _invalid(path, "must be a list or an object")
+    _spend_on(wanted, terms)
     if all(_is_scalar(each) for each in wanted):
         return
     for each in wanted:
         if not isinstance(each, dict) or not each:
             raise _invalid(path, "must list texts, numbers and booleans, or operators alone")
         for name, operand in each.items():
+            _spend_on(operand if isinstance(operand, list) else [operand], terms)
             _check_operator(name, operand, path)
+
+
+def _spend_on(operands: list[Any], terms: _Bound) -> None:
+    terms.spend(len(operands))
+    terms.spend(sum(len(each) // 1000 for each in operands if isinstance(each, str)))
 
 
 def _check_operator(name: str, operand: Any, path: tuple[str, ...]) -> None:

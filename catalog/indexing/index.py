@@ -11,6 +11,7 @@ from typing import Any
 
 from jsonschema import Draft202012Validator
 
+from catalog.eventing.filters import InvalidFilter, check_filter
 from catalog.wire.shape import first_error, problem_of
 
 SCHEMA = Path(__file__).parent / "index.schema.json"
@@ -135,11 +136,25 @@ def _sound(kind: str, definition: str, items: Sequence[Any], issues: list[str]) 
     validator = Draft202012Validator({"$ref": f"#/$defs/{definition}", "$defs": _schema()["$defs"]})
     for number, item in enumerate(items, 1):
         error = first_error(validator, item)
-        if error is None:
-            yield item
-        else:
+        if error is not None:
             path = ".".join(str(step) for step in error.absolute_path)
             issues.append(issue(kind, item.get("id", f"number {number}"), problem_of(error), path))
+        elif (problem := _filter_problem(item)) is not None:
+            issues.append(issue(kind, item["id"], *problem))
+        else:
+            yield item
+
+
+def _filter_problem(item: Mapping[str, Any]) -> tuple[str, str] | None:
+    """Return what is wrong with a filter of a job's trigger, and where it is."""
+    trigger = item.get("trigger", {})
+    rule = trigger["rule"] if trigger.get("type") == "static" else {}
+    for part in ("payload", "context"):
+        try:
+            check_filter(rule.get(part))
+        except InvalidFilter as problem:
+            return str(problem), f"trigger.rule.{part}"
+    return None
 
 
 def _ids(items: Sequence[Mapping[str, Any]]) -> frozenset[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 from typing import Any
 
@@ -92,9 +93,10 @@ async def make(call_: Call) -> Step:
         answer = await call(call_.target, ACTIONS[call_.reason], call_.body, limits=LIMITS)
     except NoAnswer as problem:
         answer = problem
+    # A large answer takes seconds to read, in which other jobs go on.
     if call_.reason is ExecutionReason.PREPROCESS:
-        return read_preprocessing(answer)
-    return read_execution(answer, printable_url(call_.target.url))
+        return await asyncio.to_thread(read_preprocessing, answer)
+    return await asyncio.to_thread(read_execution, answer, printable_url(call_.target.url))
 
 
 async def _resume_task(session: AsyncSession, task_id: str) -> None:

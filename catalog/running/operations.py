@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -86,7 +87,7 @@ async def perform(operation: Operation, *, last_try: bool) -> Outcome:
     if operation.kind not in FETCHES:
         return Failed({"message": f"Unknown operation: {operation.kind}"})
     try:
-        params = check_fetch(operation.params)
+        params = await asyncio.to_thread(check_fetch, operation.params)
     except InvalidFetch as problem:
         return Failed({"message": str(problem)})
     try:
@@ -102,7 +103,8 @@ async def perform(operation: Operation, *, last_try: bool) -> Outcome:
         if isinstance(problem, Unreachable) and not last_try:
             raise
         return Failed({"message": str(problem)})
-    return judge(operation, params, answer, now())
+    # Large ones take seconds to read and to compare, in which other jobs go on.
+    return await asyncio.to_thread(judge, operation, params, answer, now())
 
 
 def judge(operation: Operation, params: Mapping[str, Any], answer: Answer, at: datetime) -> Outcome:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from catalog.eventing.filters import MAX_DEPTH, OPERATORS, InvalidFilter, check_filter, matches
+from catalog.eventing.filters import MAX_DEPTH, MAX_STEPS, MAX_TERMS, OPERATORS, InvalidFilter, check_filter, matches
 
 scalars = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text()
 anything = st.recursive(scalars, lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner), max_leaves=20)
@@ -176,6 +176,43 @@ def test_another_shape_is_no_filter_and_the_error_says_where(filter, problem):
     assert str(caught.value).startswith(problem)
     with pytest.raises(InvalidFilter):
         matches(filter, {})
+
+
+@pytest.mark.parametrize(
+    "filter",
+    [
+        {f"f{number}": ["a"] for number in range(MAX_TERMS)},
+        {"a": [{"$not": 1}] * MAX_TERMS},
+        {"a": [{"$anythingBut": ["x"] * MAX_TERMS}]},
+        {"a": list(range(MAX_TERMS))},
+        {"a": ["x" * 1000 * MAX_TERMS]},
+    ],
+    ids=["fields", "operators", "operands", "texts", "a long text"],
+)
+def test_a_filter_of_too_many_terms_is_none(filter):
+    with pytest.raises(InvalidFilter, match="at most 1000"):
+        check_filter(filter)
+
+
+@pytest.mark.parametrize(
+    ("filter", "value"),
+    [
+        ({"a": [{"$not": 1}] * 400}, {"a": [0] * MAX_STEPS}),
+        ({"a": {**{f"f{number}": [] for number in range(400)}, "z": ["x"]}}, {"a": [{}] * MAX_STEPS}),
+        ({"a": [{"$anythingBut": ["x"] * 900}]}, {"a": ["y"] * MAX_STEPS}),
+    ],
+    ids=["operators on a list", "fields of a list", "a list on a list"],
+)
+def test_what_takes_too_long_to_compare_is_given_up(filter, value):
+    check_filter(filter)
+    with pytest.raises(InvalidFilter, match="more than 200000 steps"):
+        matches(filter, value)
+
+
+def test_a_long_list_and_a_long_text_are_compared_all_the_same():
+    assert matches({"a": [{"$includes": "x"}, {"$not": "y"}]}, {"a": ["z"] * 90_000 + ["x"]})
+    assert matches({"a": [{"$startsWith": "x"}]}, {"a": "x" * 1_000_000})
+    assert not matches({"a": [{"$ignoreCaseEquals": "X"}]}, {"a": "x" * 1_000_000})
 
 
 def test_a_filter_that_is_too_deep_is_none():

@@ -27,6 +27,11 @@ def test_examples_are_taken_out_of_the_event_specification():
     assert "examples" not in greet.event
 
 
+def with_filter(filter):
+    trigger = on("order.paid")
+    return {**trigger, "rule": {**trigger["rule"], "payload": filter}}
+
+
 @pytest.mark.parametrize(
     ("change", "problem"),
     [
@@ -44,6 +49,14 @@ def test_examples_are_taken_out_of_the_event_specification():
         ({"trigger": on(["x"] * 101)}, "['x', 'x', "),
         ({"trigger": on([""])}, "'' should be non-empty at \"trigger.rule.event.0\""),
         ({"trigger": on(5)}, "5 is not of type 'string', 'array' at \"trigger.rule.event\""),
+        (
+            {"trigger": with_filter({"user": {"plan": [{"$like": "p"}]}})},
+            "'user.plan' has no operator '$like'; there are $startsWith, ",
+        ),
+        (
+            {"trigger": with_filter({"plan": list(range(1001))})},
+            'a filter holds at most 1000 fields and operands at "trigger.rule.payload"',
+        ),
         ({"integrations": {f"k{n}": {"id": "a", "authSource": "LOCAL"} for n in range(101)}}, "{'k0': "),
         ({"event": {"name": "x", "source": "s", "examples": [{"id": "a", "name": "A"}] * 101}}, "[{'id': 'a', "),
     ],

@@ -213,6 +213,8 @@ async def test_a_slow_answer_is_tried_again_by_the_rule_for_it(flow, monkeypatch
         ("fetch", {}, "Invalid fetch operation: $: 'url' is a required property"),
         ("fetch", {"url": 5}, "Invalid fetch operation: $.url"),
         ("fetch", {"url": "http://a", "requestInit": {"headers": {"a": 5}}}, "Invalid fetch operation: $.requestInit"),
+        ("fetch", {"url": "http://a", "requestInit": {"headers": {"a": {}}}}, "'strings' is a required property"),
+        ("fetch", {"url": "http://a", "requestInit": {"headers": {f"h{n}": "" for n in range(101)}}}, "too many prop"),
         ("fetch", {"url": "http://a", "requestInit": {"method": "A\r\nB"}}, "Invalid fetch operation"),
         ("fetch", {"url": "http://a", "retry": {"5xx": {"strategy": "hope"}}}, "Invalid fetch operation: $.retry"),
         ("fetch", {"url": "http://a", "retry": {"5xx": {"strategy": "headers"}}}, "Invalid fetch operation: $.retry"),
