@@ -4,13 +4,16 @@ connectionCreated and missingConnectionCreated.
 
 from __future__ import annotations
 
+import logging
 from typing import Any, TypedDict
 
 from catalog.app.database import begin
+from catalog.app.models import RunStatus
 from catalog.app.work import complete, working
 from catalog.running import connections, finished, recovery, start
 from catalog.running.calls import make, prepare
 from catalog.running.conclude import conclude
+from catalog.running.steps import Fail, Step, TryAgain, in_words
 from kongflow import GiveUp, JobContext
 
 
@@ -36,7 +39,18 @@ async def perform_run_execution(payload: Reference, job: JobContext) -> None:
     if call is None:
         return
     step = await make(call)
-    await complete(job, lambda work: conclude(work, call, step))
+    status = await complete(job, lambda work: conclude(work, call, step))
+    if status is not None:
+        _tell(job.logger, call.run_id, step, status)
+
+
+def _tell(logger: logging.Logger, run_id: str, step: Step, status: RunStatus) -> None:
+    problem = in_words(step.output) if isinstance(step, TryAgain | Fail) else ""
+    if status.is_final:
+        level = logging.INFO if status is RunStatus.SUCCESS else logging.WARNING
+        logger.log(level, "the run %s has ended as %s%s", run_id, status, problem and f": {problem}")
+    elif isinstance(step, TryAgain):
+        logger.warning("a call of the run %s came to nothing, and is made again: %s", run_id, problem)
 
 
 async def run_finished(payload: Reference, job: JobContext) -> None:

@@ -13,7 +13,7 @@ from catalog import PROJECT
 from catalog.app.database import begin
 from catalog.app.models import EnvironmentType, JobRun, RunStatus
 from catalog.app.work import Work, transaction
-from catalog.running.endings import cancel_run
+from catalog.running.endings import cancel_run, lock_run
 from catalog.running.restart import Refused, Where, continue_run, re_run, test_job
 from catalog.running.show import list_runs, show_run
 from catalog.wire.body import InvalidJson, read_json
@@ -29,7 +29,7 @@ def runs() -> None:
 @click.option("--status", type=click.Choice(tuple(RunStatus)), help="Only runs that stand there.")
 @click.option("--limit", type=click.IntRange(1, 1000), default=50, show_default=True)
 def list_(status: str | None, limit: int) -> None:
-    """List the newest runs: id, number, job, status and when it was created."""
+    """List the newest runs: id, number, job and version, status, when it was created, and how long it took."""
 
     async def listed() -> list[str]:
         async with begin() as session:
@@ -58,12 +58,15 @@ def show(run: str) -> None:
 @runs.command("cancel")
 @click.argument("run")
 def cancel(run: str) -> None:
-    """Cancel RUN, unless it has ended. A call that is under way changes nothing any more."""
+    """Cancel RUN. A call that is under way changes nothing any more."""
 
     async def cancelled(work: Work) -> JobRun:
-        found = await cancel_run(work, run)
+        found = await lock_run(work.session, run)
         if found is None:
             raise Refused(f"there is no run {run!r}")
+        if found.status.is_final and found.status is not RunStatus.CANCELED:
+            raise Refused(f"the run {run} is {found.status}; there is nothing left to cancel")
+        await cancel_run(work, run)
         return found
 
     _do(cancelled)
@@ -113,4 +116,6 @@ def _do(service: Callable[[Work], Awaitable[JobRun]]) -> None:
 
 
 def _line(run: JobRun) -> str:
-    return f"{run.id}  #{run.number}  {run.job.slug}  {run.status}  {run.created_at:%Y-%m-%d %H:%M:%S}Z"
+    took = f"  after {(run.completed_at - run.created_at).total_seconds():.1f} s" if run.completed_at else ""
+    job = f"{run.job.slug} {run.version.version}"
+    return f"{run.id}  #{run.number}  {job}  {run.status}  {run.created_at:%Y-%m-%d %H:%M:%S}Z{took}"

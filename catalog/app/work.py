@@ -7,7 +7,7 @@ import os
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy.exc import InterfaceError, InternalError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
@@ -15,6 +15,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 from catalog.app.database import database_url, look, session_on
 from kongflow import Job, JobContext, KongFlow
 from kongflow.errors import StoreBusy, StoreUnavailable
+
+T = TypeVar("T")
 
 Enqueue = Callable[..., Awaitable[Job]]
 """Add a job in the transaction: as `KongFlow.enqueue`, without `connection`."""
@@ -47,24 +49,25 @@ async def working(connection: AsyncConnection, enqueue: Enqueue) -> AsyncIterato
         yield Work(session, enqueue)
 
 
-async def complete(job: JobContext, write: Callable[[Work], Awaitable[None]]) -> None:
-    """Let `write` do the last writes of a job, committed together with its end.
+async def complete(job: JobContext, write: Callable[[Work], Awaitable[T]]) -> T:
+    """Let `write` do the last writes of a job, committed together with its end, and return what it returns.
 
     For a job whose work was dear: what goes wrong between us and the database, such as a deadlock or a restart, rolls
     everything back, and it is tried again, for half a minute in all. Raises: what `write` raises; one of
     UNAVAILABLE in the end.
     """
-    for pause in (*PAUSES, None):
+    for pause in PAUSES:
         try:
-            async with job.transaction() as tx, working(tx.connection, tx.enqueue) as work:
-                await write(work)
+            return await _complete(job, write)
         except UNAVAILABLE as problem:
-            if pause is None:
-                raise
             job.logger.warning("what this job has done could not be written, and is written again: %s", problem)
-            await asyncio.sleep(pause)
-        else:
-            return
+        await asyncio.sleep(pause)
+    return await _complete(job, write)
+
+
+async def _complete(job: JobContext, write: Callable[[Work], Awaitable[T]]) -> T:
+    async with job.transaction() as tx, working(tx.connection, tx.enqueue) as work:
+        return await write(work)
 
 
 @asynccontextmanager

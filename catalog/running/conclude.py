@@ -47,12 +47,19 @@ class _Stranger(Exception):
     """An answer names a task that is none of its run; the text is the task's id."""
 
 
-async def conclude(work: Work, call: Call, step: Step) -> None:
-    """Write what a call has come to; nothing where the run was canceled, or ended, while it was under way."""
+async def conclude(work: Work, call: Call, step: Step) -> RunStatus | None:
+    """Write what a call has come to, and return where the run stands then; None, and nothing is written, where the run
+    was canceled, or ended, while the call was under way.
+    """
     run = await lock_run(work.session, call.run_id)
     execution = await work.session.get(JobRunExecution, call.execution_id, populate_existing=True)
     if run is None or execution is None or execution.status not in OPEN:
-        return
+        return None
+    await _conclude(work, run, execution, step)
+    return run.status
+
+
+async def _conclude(work: Work, run: JobRun, execution: JobRunExecution, step: Step) -> None:
     try:
         # An answer counts as a whole: before anything is written, every task it names is known to be the run's.
         tasks = await _named_tasks(work, run, step)

@@ -17,6 +17,7 @@ RETRY_LIMITS = {ExecutionReason.PREPROCESS: 2, ExecutionReason.EXECUTE_JOB: 10}
 
 OPEN = (ExecutionStatus.PENDING, ExecutionStatus.STARTED)
 CANCELED = "This never ran because it was canceled by the user."
+UNDER_WAY = "The run ended while this call was under way."
 
 
 async def add_execution(
@@ -102,8 +103,9 @@ def close_execution(execution: JobRunExecution, status: ExecutionStatus, error: 
 async def close_executions(work: Work, run_id: str, error: str) -> None:
     """End what a run that has ended still has open; an answer that is under way then changes nothing."""
     await work.session.flush()
-    await work.session.execute(
-        update(JobRunExecution)
-        .where(JobRunExecution.run_id == run_id, JobRunExecution.status.in_(OPEN))
-        .values(status=ExecutionStatus.FAILURE, completed_at=now(), error={"message": error})
-    )
+    for status, message in ((ExecutionStatus.PENDING, error), (ExecutionStatus.STARTED, UNDER_WAY)):
+        await work.session.execute(
+            update(JobRunExecution)
+            .where(JobRunExecution.run_id == run_id, JobRunExecution.status == status)
+            .values(status=ExecutionStatus.FAILURE, completed_at=now(), error={"message": message})
+        )

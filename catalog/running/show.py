@@ -13,8 +13,13 @@ from catalog.app.models import JobRun, JobRunExecution, RunConnection, RunStatus
 
 
 async def list_runs(session: AsyncSession, *, status: RunStatus | None = None, limit: int = 50) -> Sequence[JobRun]:
-    """Return the newest runs, each with its job."""
-    newest = select(JobRun).order_by(JobRun.created_at.desc(), JobRun.id).limit(limit).options(joinedload(JobRun.job))
+    """Return the newest runs, each with its job and version."""
+    newest = (
+        select(JobRun)
+        .order_by(JobRun.created_at.desc(), JobRun.id)
+        .limit(limit)
+        .options(joinedload(JobRun.job), joinedload(JobRun.version))
+    )
     if status is not None:
         newest = newest.where(JobRun.status == status)
     return (await session.scalars(newest)).all()
@@ -63,6 +68,8 @@ def _task(task: Task) -> dict[str, Any]:
     return {
         "id": task.id,
         "name": task.name,
+        "key": task.display_key,
+        "description": task.description,
         "status": task.status,
         "output": task.output,
         **_times(task, "delay_until", "started_at", "completed_at"),

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from catalog.app.models import RunStatus
+
+MAX_WORDS: Final = 300
+"""Characters of what a log line says of an output."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,3 +93,9 @@ class Together:
 
 
 Step = Succeed | Fail | TryAgain | Resume | RetryTask | GiveWay | CompleteTask | StopCanceled | StartNow | Together
+
+
+def in_words(output: Any) -> str:
+    """Return what an output of a run that failed says, for a line of a log: its message, where it has one."""
+    text = output["message"] if isinstance(output, dict) and "message" in output else output
+    return "".join(each if each.isprintable() else " " for each in str(text)[:MAX_WORDS])

@@ -123,6 +123,13 @@ class Attempt:
         if self._interrupt is not None and (self.can_be_killed or not self.completing):
             self._interrupt()
 
+    def interrupt_soon(self) -> None:
+        """As `interrupt`, from within the coroutine, in the next turn of its loop: one that has ended by then keeps its
+        outcome, which a cancel of its own task would take away.
+        """
+        if self._interrupt is not None:
+            asyncio.get_running_loop().call_soon(self.interrupt)
+
     def kill(self) -> None:
         """End the child process of the handler now; without one, nothing happens."""
         if self._kill is not None:

@@ -73,7 +73,7 @@ class Completion:
         was_completing = self._attempt.completing
         self._attempt.completing = self._attempt.in_transaction = False
         if was_completing and self._attempt.stopping:
-            self._attempt.interrupt()
+            self._attempt.interrupt_soon()
 
     def committed(self) -> None:
         """The job is completed; a stop that came during the commit is told to the handler now."""

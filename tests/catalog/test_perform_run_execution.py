@@ -139,11 +139,12 @@ async def test_a_task_that_failed_before_takes_the_error_of_the_run(flow):
 # --- calls that come to nothing ---
 
 
-async def test_an_endpoint_that_is_away_is_called_eleven_times_and_then_the_run_fails(flow):
+async def test_an_endpoint_that_is_away_is_called_eleven_times_and_then_the_run_fails(flow, caplog):
     url = f"http://127.0.0.1:{await closed_port()}/api/trigger"
     await begin_run(flow, f"{url}?code=secret")
 
-    await call_until_the_end(flow)
+    with caplog.at_level("WARNING"):
+        await call_until_the_end(flow)
 
     execution = await one(JobRunExecution)
     assert (execution.status, execution.retry_count) == (ExecutionStatus.FAILURE, 10)
@@ -155,6 +156,10 @@ async def test_an_endpoint_that_is_away_is_called_eleven_times_and_then_the_run_
     assert run.output == {"message": f"Connection could not be established to the endpoint ({url})"}
     assert await slots() == 0
     assert len(await enqueued(flow, "runFinished")) == 1
+    assert (
+        caplog.text.count(f"a call of the run {run.id} came to nothing, and is made again: Connection could not") == 10
+    )
+    assert caplog.text.count(f"the run {run.id} has ended as FAILURE: Connection could not be established") == 1
 
 
 async def test_an_endpoint_that_recovers_is_no_failure(flow):
@@ -204,6 +209,7 @@ async def test_a_run_that_is_canceled_while_it_is_called_stays_so_and_gives_its_
     assert len(endpoint.requests) == 1
     run = await one(JobRun)
     assert (run.status, run.output) == (RunStatus.CANCELED, None)
+    assert (await one(JobRunExecution)).error == {"message": "The run ended while this call was under way."}
     assert await slots() == 0
     assert await waiting(flow) == []
     assert await other_tasks(flow) == ["startQueuedRuns"]

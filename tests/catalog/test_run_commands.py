@@ -65,22 +65,24 @@ def test_runs_are_listed_newest_first_and_by_status():
     first = run(here, RunStatus.SUCCESS, created_at=AT)
     second = run(here, RunStatus.FAILURE)
 
-    assert [line.split()[:4] for line in type_in("runs", "list").splitlines()] == [
-        [second, "#2", "on-order", "FAILURE"],
-        [first, "#1", "on-order", "SUCCESS"],
+    assert [line.split()[:5] for line in type_in("runs", "list").splitlines()] == [
+        [second, "#2", "on-order", "1.0.0", "FAILURE"],
+        [first, "#1", "on-order", "1.0.0", "SUCCESS"],
     ]
     assert type_in("runs", "list", "--status", "SUCCESS").split()[0] == first
 
 
 def test_a_run_is_shown_with_its_event_and_tasks():
     id = run(stage(), RunStatus.SUCCESS, output={"n": 1})
-    asyncio.run(add_task(id, status=TaskStatus.COMPLETED, output="done"))
+    step = {"display_key": "charge", "description": "Charge the card"}
+    asyncio.run(add_task(id, status=TaskStatus.COMPLETED, output="done", **step))
 
     shown = json.loads(type_in("runs", "show", id))
 
     assert (shown["id"], shown["status"], shown["output"]) == (id, "SUCCESS", {"n": 1})
     assert shown["event"] == {"id": "evt_1", "name": "order.paid", "payload": {"id": "u1"}}
     assert [(task["status"], task["output"]) for task in shown["tasks"]] == [("COMPLETED", "done")]
+    assert [(task["key"], task["description"]) for task in shown["tasks"]] == [("charge", "Charge the card")]
 
 
 def test_a_run_under_way_is_cancelled_and_the_next_one_woken():
@@ -97,7 +99,8 @@ def test_a_run_under_way_is_cancelled_and_the_next_one_woken():
 def test_a_run_that_has_ended_stays_as_it_is_when_it_is_cancelled():
     id = run(stage(), RunStatus.SUCCESS)
 
-    assert type_in("runs", "cancel", id) == f"{id}  SUCCESS\n"
+    said = type_in("runs", "cancel", id, exit_code=1)
+    assert f"the run {id} is SUCCESS; there is nothing left to cancel" in said
 
 
 def test_a_run_that_failed_goes_on_where_it_stood():

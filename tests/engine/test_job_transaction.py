@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
@@ -242,6 +242,29 @@ async def test_one_that_was_rolled_back_can_be_tried_again(tmp_path: Path, in_th
         assert await children(site) == 1
 
 
+def fail_at_the_fence(job: JobContext, meanwhile: Callable[[], object]) -> None:
+    """Let the end of the job's transaction fail, and something happen just before."""
+
+    def fence(connection: object) -> None:
+        meanwhile()
+        raise ZeroDivisionError
+
+    completion = job._transaction._completion  # type: ignore[union-attr]
+    completion.fence = fence  # type: ignore[method-assign]
+
+
+async def test_a_timeout_during_a_commit_that_fails_counts_as_an_attempt(tmp_path: Path) -> None:
+    async def work(payload: Any, job: JobContext) -> None:
+        async with job.transaction():
+            fail_at_the_fence(job, job._attempt.time_out)
+
+    async with open_with_effects(tmp_path, work) as site:
+        added = await site.enqueue("work")
+        await site.run_all()
+        job = await site.job(added)
+        assert (job.state, job.reason, job.attempt) == (JobState.FAILED, Reason.TIMED_OUT, 1)
+
+
 async def test_a_stop_during_a_commit_that_fails_is_not_forgotten(tmp_path: Path) -> None:
     calls: list[JobContext] = []
 
@@ -249,19 +272,11 @@ async def test_a_stop_during_a_commit_that_fails_is_not_forgotten(tmp_path: Path
         calls.append(job)
         if len(calls) == 2:
             return  # given back, and claimed again
-        with pytest.raises(ZeroDivisionError):
+        with suppress(ZeroDivisionError):
             async with job.transaction():
-                fail_at_the_fence(job)
+                fail_at_the_fence(job, lambda: job._attempt.stop(Stop.RELEASE))
         async with job.transaction() as tx:
             await tx.execute(WRITE, {"name": "after the stop"})
-
-    def fail_at_the_fence(job: JobContext) -> None:
-        def fence(connection: object) -> None:
-            job._attempt.stop(Stop.RELEASE)
-            raise ZeroDivisionError
-
-        completion = job._transaction._completion  # type: ignore[union-attr]
-        completion.fence = fence  # type: ignore[method-assign]
 
     async with open_with_effects(tmp_path, work) as site:
         await site.enqueue("work")
