@@ -9,9 +9,9 @@ from typing import Any, TypedDict
 
 from catalog.app.database import begin
 from catalog.app.models import RunStatus
-from catalog.app.work import complete, working
+from catalog.app.work import complete, patiently, working
 from catalog.running import connections, finished, recovery, start
-from catalog.running.calls import make, prepare
+from catalog.running.calls import Call, make, prepare
 from catalog.running.conclude import conclude
 from catalog.running.steps import Fail, Step, TryAgain, in_words
 from kongflow import GiveUp, JobContext
@@ -34,14 +34,18 @@ async def perform_run_execution(payload: Reference, job: JobContext) -> None:
 
     The service tries again by itself: a call that was cut off is made anew, in the same attempt of its execution.
     """
-    async with begin() as session:
-        call = await prepare(session, payload["id"], (int(job.id), job.claims))
+    call = await patiently(job, lambda: _prepare(payload, job))
     if call is None:
         return
     step = await make(call)
-    status = await complete(job, lambda work: conclude(work, call, step))
+    status = await patiently(job, lambda: complete(job, lambda work: conclude(work, call, step)))
     if status is not None:
         _tell(job.logger, call.run_id, step, status)
+
+
+async def _prepare(payload: Reference, job: JobContext) -> Call | None:
+    async with begin() as session:
+        return await prepare(session, payload["id"], (int(job.id), job.claims))
 
 
 def _tell(logger: logging.Logger, run_id: str, step: Step, status: RunStatus) -> None:

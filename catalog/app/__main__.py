@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 
 import click
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
@@ -49,6 +50,7 @@ def add(url: str, api_key: str, slug: str, environment: str, project: str, organ
     """Register the endpoint at URL, or update it, and print its id."""
     try:
         new = NewEndpoint(url, api_key, slug, EnvironmentType(environment), project, organization)
+        new.check_address(os.environ)
     except InvalidEndpoint as problem:
         raise click.UsageError(str(problem)) from None
     try:
@@ -61,10 +63,10 @@ def add(url: str, api_key: str, slug: str, environment: str, project: str, organ
 
 @main.command("endpoints")
 def endpoints() -> None:
-    """List the endpoints, each with its newest index."""
+    """List the endpoints: id, environment, slug, URL and the newest index."""
     for line in asyncio.run(_list()):
         indexed = f"{line.indexed_at:%Y-%m-%d %H:%M:%S}Z  {line.jobs} jobs" if line.indexed_at else "never indexed"
-        click.echo(f"{line.id}  {line.environment}  {line.url}  {indexed}")
+        click.echo(f"{line.id}  {line.environment}  {line.slug}  {line.url}  {indexed}")
 
 
 async def _create() -> None:

@@ -28,12 +28,14 @@ DEFAULT_URL = "sqlite:///kongflow.db"
 BUSY_TIMEOUT = 30.0
 """Seconds to wait for another writer of a SQLite file; as long as KongFlow itself waits."""
 
-LOCK_TIMEOUT = "10s"
-"""How long a statement waits for a row of another transaction, on PostgreSQL."""
-
 IDLE_TIMEOUT = "30s"
 """How long PostgreSQL keeps a transaction whose process says nothing: one that is frozen holds the rows of a run and of
 its queue, which its runner's lease does not free. As KongFlow's own transactions.
+"""
+
+LOCK_TIMEOUT = "45s"
+"""How long a statement waits for a row of another transaction, on PostgreSQL: until one that is frozen has ended, and
+within the time limits of the tasks.
 """
 
 _LIMITS = text(
@@ -83,12 +85,14 @@ async def look() -> AsyncIterator[AsyncSession]:
 
 
 @asynccontextmanager
-async def session_on(connection: AsyncConnection, *, tables: bool = False) -> AsyncIterator[AsyncSession]:
+async def session_on(
+    connection: AsyncConnection, *, tables: bool = False, lock_timeout: str | None = None
+) -> AsyncIterator[AsyncSession]:
     """Give a session in somebody's transaction, who commits it; it is flushed at the end. On PostgreSQL the transaction
     waits for nobody without end, and nobody for it. Raises: as `begin`.
     """
     if connection.dialect.name == "postgresql":
-        await connection.execute(_LIMITS, {"lock": LOCK_TIMEOUT, "idle": IDLE_TIMEOUT})
+        await connection.execute(_LIMITS, {"lock": lock_timeout or LOCK_TIMEOUT, "idle": IDLE_TIMEOUT})
     await need_tables(connection, migrate=tables)
     async with AsyncSession(connection, expire_on_commit=False, join_transaction_mode="rollback_only") as session:
         yield session

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from ipaddress import ip_address
 from urllib.parse import urlsplit
 
 from sqlalchemy import and_, delete, exists, func, select
@@ -14,6 +15,7 @@ from sqlalchemy.orm import aliased
 from catalog.app.database import put
 from catalog.app.models import Endpoint, EndpointIndex, EnvironmentType, Organization, Project, RuntimeEnvironment
 from catalog.app.models.tenants import digest_of
+from catalog.wire.addresses import AddressRefused, Policy
 from catalog.wire.endpoint import Target
 
 
@@ -42,6 +44,21 @@ class NewEndpoint:
         if not (self.api_key.isascii() and self.api_key.isprintable() and self.api_key.strip()):
             raise InvalidEndpoint("the API key must be printable ASCII: it travels in an HTTP header")
 
+    def check_address(self, env: Mapping[str, str]) -> None:
+        """Refuse an address that would never be called; what a name leads to is only known then. `env` as the runner's.
+
+        Raises: InvalidEndpoint.
+        """
+        host = urlsplit(self.url).hostname or ""
+        try:
+            address = ip_address("127.0.0.1" if host == "localhost" else host)
+        except ValueError:
+            return
+        try:
+            Policy.from_env(env, private=self.environment_type is EnvironmentType.DEVELOPMENT).check(host, address)
+        except AddressRefused as problem:
+            raise InvalidEndpoint(str(problem)) from None
+
 
 @dataclass(frozen=True, slots=True)
 class KnownEndpoint:
@@ -67,6 +84,7 @@ class EndpointLine:
 
     id: str
     environment: str
+    slug: str
     url: str
     indexed_at: datetime | None
     jobs: int | None
@@ -109,7 +127,8 @@ async def list_endpoints(session: AsyncSession) -> list[EndpointLine]:
     any_index = aliased(EndpointIndex)
     newest = select(func.max(any_index.created_at)).where(any_index.endpoint_id == Endpoint.id).scalar_subquery()
     rows = await session.execute(
-        select(Endpoint.id, RuntimeEnvironment.type, Endpoint.url, EndpointIndex.created_at, EndpointIndex.stats)
+        select(Endpoint.id, RuntimeEnvironment.type, Endpoint.slug, Endpoint.url)
+        .add_columns(EndpointIndex.created_at, EndpointIndex.stats)
         .join(RuntimeEnvironment, RuntimeEnvironment.id == Endpoint.environment_id)
         .outerjoin(
             EndpointIndex,
@@ -118,7 +137,7 @@ async def list_endpoints(session: AsyncSession) -> list[EndpointLine]:
         .order_by(Endpoint.id)
     )
     return [
-        EndpointLine(row.id, row.type, row.url, row.created_at, row.stats["jobs"] if row.stats else None)
+        EndpointLine(row.id, row.type, row.slug, row.url, row.created_at, row.stats["jobs"] if row.stats else None)
         for row in rows
     ]
 

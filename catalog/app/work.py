@@ -28,7 +28,10 @@ UNAVAILABLE = (OperationalError, InterfaceError, InternalError, StoreBusy, Store
 """What passes when the database is back, or less busy; a transaction that was cut off is an InternalError."""
 
 PAUSES = (0.5, 1.0, 2.0, 4.0, 8.0, 16.0)
-"""Seconds between two tries to write the end of a job."""
+"""Seconds between two tries."""
+
+LOCK_TIMEOUT = "10s"
+"""As that of the application's database, where somebody waits for an answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,23 +52,23 @@ async def working(connection: AsyncConnection, enqueue: Enqueue) -> AsyncIterato
         yield Work(session, enqueue)
 
 
-async def complete(job: JobContext, write: Callable[[Work], Awaitable[T]]) -> T:
-    """Let `write` do the last writes of a job, committed together with its end, and return what it returns.
+async def patiently(job: JobContext, do: Callable[[], Awaitable[T]]) -> T:
+    """Do something with the database in a job whose work is dear, and return what it returns.
 
-    For a job whose work was dear: what goes wrong between us and the database, such as a deadlock or a restart, rolls
-    everything back, and it is tried again, for half a minute in all. Raises: what `write` raises; one of
-    UNAVAILABLE in the end.
+    What goes wrong between us and the database, such as a deadlock or a restart, rolls everything back, and it is tried
+    again, for half a minute in all. Raises: what `do` raises; one of UNAVAILABLE in the end.
     """
     for pause in PAUSES:
         try:
-            return await _complete(job, write)
+            return await do()
         except UNAVAILABLE as problem:
-            job.logger.warning("what this job has done could not be written, and is written again: %s", problem)
+            job.logger.warning("the database could not be used, and is tried again: %s", problem)
         await asyncio.sleep(pause)
-    return await _complete(job, write)
+    return await do()
 
 
-async def _complete(job: JobContext, write: Callable[[Work], Awaitable[T]]) -> T:
+async def complete(job: JobContext, write: Callable[[Work], Awaitable[T]]) -> T:
+    """Let `write` do the last writes of a job, committed together with its end, and return what it returns."""
     async with job.transaction() as tx, working(tx.connection, tx.enqueue) as work:
         return await write(work)
 
@@ -77,8 +80,8 @@ async def transaction(flow: KongFlow) -> AsyncIterator[Work]:
     async def enqueue(task: str, payload: Any = None, **options: Any) -> Job:
         return await flow.enqueue(task, payload, connection=connection, **options)
 
-    async with flow.transaction() as connection, working(connection, enqueue) as work:
-        yield work
+    async with flow.transaction() as connection, session_on(connection, lock_timeout=LOCK_TIMEOUT) as session:
+        yield Work(session, enqueue)
 
 
 @asynccontextmanager
@@ -88,5 +91,5 @@ async def looking(flow: KongFlow) -> AsyncIterator[AsyncSession]:
         async with look() as session:
             yield session
     else:
-        async with flow.transaction() as connection, session_on(connection) as session:
+        async with flow.transaction() as connection, session_on(connection, lock_timeout=LOCK_TIMEOUT) as session:
             yield session

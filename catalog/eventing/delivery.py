@@ -39,6 +39,8 @@ async def deliver(work: Work, event_id: str, logger: logging.Logger) -> int:
         await work.enqueue("events.invokeDispatcher", {"id": dispatcher.id, "eventRecordId": event.id})
     if wanted:
         event.delivered_at = now()
+    else:
+        logger.info("no job listens for the event %r that is like this one; nothing is started", event.name)
     return len(wanted)
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from sqlalchemy import and_, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import defer
 from starlette.datastructures import QueryParams
 
 from catalog.app.models import JobRun, StatusRecord, Task
@@ -19,6 +20,7 @@ from catalog.running.invoke import KeyTaken, UnknownJob, invoke_job
 TAKE, MAX_TAKE = 20, 50
 """Tasks of a page."""
 
+WITHOUT_DETAILS = [defer(each) for each in (Task.params, Task.output, Task.context, Task.properties)]
 
 UNKNOWN_CURSOR = "Invalid query parameter cursor: the run has no such task"
 
@@ -40,8 +42,10 @@ async def show(call: Call) -> Any:
                 raise Problem(400, UNKNOWN_CURSOR)
             later = and_(Task.created_at == first.created_at, Task.id >= first.id)
             tasks = tasks.where(or_(Task.created_at > first.created_at, later))
-        page = (await session.scalars(tasks.order_by(Task.created_at, Task.id).limit(take + 1))).all()
-        tree = task_tree(page[:take], subtasks=subtasks, details=_flag(query, "taskdetails"))
+        details = _flag(query, "taskdetails")
+        tasks = tasks.order_by(Task.created_at, Task.id).limit(take + 1)
+        page = (await session.scalars(tasks if details else tasks.options(*WITHOUT_DETAILS))).all()
+        tree = task_tree(page[:take], subtasks=subtasks, details=details)
         state = run_state(run, await _statuses(session, run), tree)
         return state | ({"nextCursor": page[take].id} if len(page) > take else {})
 
@@ -63,7 +67,8 @@ async def cancel(call: Call) -> Any:
         run = await run_of(work.session, call)
         await cancel_run(work, run.id)
         tasks = select(Task).filter_by(run_id=run.id, parent_id=None).order_by(Task.created_at, Task.id).limit(TAKE)
-        page = (await work.session.scalars(tasks.execution_options(populate_existing=True))).all()
+        tasks = tasks.options(*WITHOUT_DETAILS).execution_options(populate_existing=True)
+        page = (await work.session.scalars(tasks)).all()
         tree = task_tree(page, subtasks=False, details=False)
         return run_state(run, await _statuses(work.session, run), tree)
 

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from catalog.app.models import EventRecord, JobRun, StatusRecord, Task
+from catalog.running.bodies import cached_task
 from catalog.wire.times import write_time
 
 CACHED_CHARACTERS = 2_000_000
@@ -86,14 +87,7 @@ def cached_tasks(tasks: Sequence[Task]) -> dict[str, Any]:
     left = CACHED_CHARACTERS
     cached: list[dict[str, Any]] = []
     for task in tasks:
-        shape = {
-            "id": task.idempotency_key,
-            "idempotencyKey": task.idempotency_key,
-            "status": task.status,
-            "noop": task.noop,
-            "output": task.output,
-            "parentId": task.parent_id,
-        }
+        shape = cached_task(task)
         size = len(json.dumps(shape, ensure_ascii=False))
         if size > CACHED_CHARACTERS:
             continue  # the endpoint asks for it by itself when it comes to it

@@ -7,13 +7,14 @@ import logging
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import and_, or_, select
+from sqlalchemy import Row, Text, and_, cast, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from catalog.app.models import JobRun, Task, TaskStatus
 from catalog.http_api.call import Call, Versioned, due
 from catalog.http_api.problems import Problem, not_found
-from catalog.http_api.shapes import cached_tasks, server_task, status_record, time
+from catalog.http_api.shapes import CACHED_CHARACTERS, cached_tasks, server_task, status_record, time
+from catalog.running.bodies import WHAT_IS_CACHED
 from catalog.running.endings import lock_run
 from catalog.running.tasks import NewTask, UnknownParent, begin_task, complete_task, fail_task, find_task, set_status
 from catalog.wire.body import InvalidJson, read_json
@@ -23,6 +24,12 @@ LAZY_CACHE, SERIALIZED_OUTPUT = "2023-09-29", "2023-11-01"
 
 MAX_OUTPUT = 3 << 20
 """Characters of the output of a task."""
+
+MAX_PARAMS = 1 << 20
+"""Characters of what a task is given, and of its properties."""
+
+MAX_DATA = 100 << 10
+"""Characters of what a run says of itself in one go."""
 
 MAX_LINE = 10_000
 """Characters of what a run logs that reach our log."""
@@ -73,6 +80,7 @@ async def fail(call: Call) -> Any:
 async def set_state(call: Call) -> Any:
     """Keep what a run says of itself under a key."""
     said = {name: call.body[name] for name in ("label", "state", "data") if call.body.get(name) is not None}
+    _fitting(said, "$", MAX_DATA)
     async with call.transaction() as work:
         record = await set_status(work.session, await run_of(work.session, call), call.path("key"), said)
         return status_record(record) | {"createdAt": time(record.created_at), "updatedAt": time(record.updated_at)}
@@ -119,8 +127,25 @@ async def _completed_from(session: AsyncSession, run: JobRun, cursor: str) -> Se
     if first is None:
         return []
     later = or_(Task.created_at > first.created_at, and_(Task.created_at == first.created_at, Task.id >= first.id))
-    done = select(Task).where(Task.run_id == run.id, Task.status == TaskStatus.COMPLETED, Task.noop.is_(False), later)
-    return (await session.scalars(done.order_by(Task.created_at, Task.id).limit(PAGE))).all()
+    size = func.coalesce(func.length(cast(Task.output, Text)), 0)
+    done = select(Task.id, size).where(
+        Task.run_id == run.id, Task.status == TaskStatus.COMPLETED, Task.noop.is_(False), later
+    )
+    page = (await session.execute(done.order_by(Task.created_at, Task.id).limit(PAGE))).all()
+    some = select(Task).where(Task.id.in_(_that_fit(page))).options(WHAT_IS_CACHED)
+    return (await session.scalars(some.order_by(Task.created_at, Task.id))).all()
+
+
+def _that_fit(page: Sequence[Row[str, int]]) -> list[str]:
+    """Return the ids of the tasks to load, by the sizes of their outputs: those that one answer brings along, and the
+    first of the others.
+    """
+    left, ids = CACHED_CHARACTERS, []
+    for id, size in page:
+        if size <= CACHED_CHARACTERS and left >= 0:
+            left -= size
+            ids.append(id)
+    return ids
 
 
 def _new_task(key: str, body: dict[str, Any]) -> NewTask:
@@ -136,16 +161,23 @@ def _new_task(key: str, body: dict[str, Any]) -> NewTask:
         "connectionKey": "connection_key",
         "parentId": "parent_id",
         "parallel": "parallel",
-        "params": "params",
         "redact": "redact",
         "style": "style",
     }
     return NewTask(
         key=key,
         delay_until=due(body.get("delayUntil"), "$.delayUntil", 400),
-        properties=_properties(body.get("properties")),
+        properties=_properties(_fitting(body.get("properties"), "$.properties", MAX_PARAMS)),
+        params=_fitting(body.get("params"), "$.params", MAX_PARAMS),
         **{ours: body[theirs] for theirs, ours in names.items() if body.get(theirs) is not None},
     )
+
+
+def _fitting(value: Any, place: str, most: int) -> Any:
+    """Return a value of a body that is no longer than this as JSON. Raises: Problem."""
+    if value is not None and len(json.dumps(value, ensure_ascii=False)) > most:
+        raise Problem(400, f"Invalid request body: {place}: it must be less than {most >> 10} kB")
+    return value
 
 
 def _properties(said: Any) -> Any:

@@ -117,7 +117,6 @@ def _resume(value: Mapping[str, Any]) -> Step:
     return Resume(
         task["id"],
         at=_instant(task["delayUntil"]) if task.get("delayUntil") else None,
-        elsewhere=bool(task.get("operation") or task.get("callbackUrl")),
         output_properties=task.get("outputProperties"),
     )
 

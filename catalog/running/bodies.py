@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlalchemy import Text, cast, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import load_only
 
 from catalog.app.models import JobRun, JobRunExecution, Task, TaskStatus
 from catalog.app.models.base import now
@@ -76,6 +77,10 @@ def _event(run: JobRun) -> dict[str, Any]:
     }
 
 
+WHAT_IS_CACHED = load_only(Task.idempotency_key, Task.status, Task.noop, Task.output, Task.parent_id)
+"""Of a task; what it was given is not sent, and may be larger than everything that is."""
+
+
 async def _cached_tasks(session: AsyncSession, run_id: str, resumed: str | None) -> list[dict[str, Any]]:
     """Return what the endpoint need not ask for: completed tasks, the smallest first, and the one that is resumed."""
     size = func.coalesce(func.length(cast(Task.output, Text)), 0)
@@ -89,7 +94,7 @@ async def _cached_tasks(session: AsyncSession, run_id: str, resumed: str | None)
         if left < 0:
             break
         chosen.append(id)
-    tasks = [_cached(task) for task in await _tasks(session, chosen)]
+    tasks = [cached_task(task) for task in await _tasks(session, chosen)]
     return _fitting(tasks)
 
 
@@ -97,7 +102,7 @@ async def _tasks(session: AsyncSession, ids: Sequence[str]) -> Sequence[Task]:
     found: list[Task] = []
     # A statement takes no more than some ten thousand parameters on either database.
     for start in range(0, len(ids), 1000):
-        some = select(Task).where(Task.id.in_(ids[start : start + 1000]))
+        some = select(Task).where(Task.id.in_(ids[start : start + 1000])).options(WHAT_IS_CACHED)
         by_id = {task.id: task for task in await session.scalars(some)}
         found += [by_id[id] for id in ids[start : start + 1000]]
     return found
@@ -113,7 +118,8 @@ def _fitting(tasks: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return tasks
 
 
-def _cached(task: Task) -> dict[str, Any]:
+def cached_task(task: Task) -> dict[str, Any]:
+    """Return a completed task as the endpoint reads it that need not ask for it."""
     return {
         "id": task.idempotency_key,
         "idempotencyKey": task.idempotency_key,

@@ -134,8 +134,11 @@ async def _go_on_with(work: Work, run: JobRun, step: Resume | RetryTask | Comple
     match step:
         case Resume():
             _note_properties(task, step)
-            if not step.elsewhere:
+            if task.operation is None:
                 await resume(work, run.id, task.id, step.at)
+            elif task.status.is_final:
+                # Its end has resumed the run; if that was long ago, nobody else will.
+                await resume(work, run.id)
         case RetryTask() if task.status.is_final:
             await resume(work, run.id)
         case RetryTask():

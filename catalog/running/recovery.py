@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import timedelta
 
-from sqlalchemy import Row, select
+from sqlalchemy import Row, and_, exists, func, or_, select
 
 from catalog.app.models import JobRun, JobRunExecution, RunStatus, Task, TaskStatus
 from catalog.app.models.base import now
+from catalog.app.models.connections import missing_connection_runs
 from catalog.app.work import Work
 from catalog.running.create import enqueue_start
 from catalog.running.endings import lock_run
@@ -38,17 +39,23 @@ async def recover(work: Work) -> int:
 
 
 async def _recover_starts(work: Work) -> int:
-    pending = (
-        select(JobRun)
-        .where(JobRun.status == RunStatus.PENDING, JobRun.created_at < now() - OVERDUE_AFTER)
-        .order_by(JobRun.created_at)
-        .limit(AT_ONCE)
+    recovered = 0
+    for run in await _overdue_starts(work):
+        # Whatever comes of it, it is looked at again when this is long ago; others come first until then.
+        run.looked_at = now()
+        recovered += (await enqueue_start(work, run, job_key_mode="unsafe_dedupe")).created
+    return recovered
+
+
+async def _overdue_starts(work: Work) -> Sequence[JobRun]:
+    """Return runs that nothing keeps from starting: new ones, and those whose connections have come."""
+    waits = exists().where(missing_connection_runs.c.run_id == JobRun.id)
+    wants_to_start = or_(
+        JobRun.status == RunStatus.PENDING, and_(JobRun.status == RunStatus.WAITING_ON_CONNECTIONS, ~waits)
     )
-    jobs = [
-        await enqueue_start(work, run, job_key_mode="unsafe_dedupe")
-        for run in (await work.session.scalars(pending)).all()
-    ]
-    return sum(job.created for job in jobs)
+    seen = func.coalesce(JobRun.looked_at, JobRun.created_at)
+    overdue = select(JobRun).where(wants_to_start, seen < now() - OVERDUE_AFTER).order_by(seen).limit(AT_ONCE)
+    return (await work.session.scalars(overdue)).all()
 
 
 async def _recover_calls(work: Work) -> int:

@@ -38,11 +38,10 @@ class TryAgain:
 
 @dataclass(frozen=True, slots=True)
 class Resume:
-    """The run goes on with a task, at a time or at once. `elsewhere`: what the task waits for resumes the run."""
+    """The run goes on with a task, at a time or at once; where the task has an operation, when that is done."""
 
     task_id: str
     at: datetime | None
-    elsewhere: bool
     output_properties: Any
 
 

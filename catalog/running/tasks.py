@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -20,6 +21,9 @@ NORMAL = {"style": "normal"}
 
 MAX_HISTORY = 100
 """Earlier words of a run under one key: each of them is written anew with each new one."""
+
+MAX_HISTORY_CHARACTERS = 1_000_000
+"""Of all of them together."""
 
 
 class UnknownParent(ValueError):
@@ -139,12 +143,24 @@ async def set_status(session: AsyncSession, run: JobRun, key: str, said: Mapping
     else:
         before = {"label": record.label, "state": record.state, "data": record.data}
         known = {name: value for name, value in before.items() if value is not None}
-        record.history = [*record.history, known][-MAX_HISTORY:]
+        record.history = _newest([*record.history, known])
         for name, value in said.items():
             setattr(record, name, value)
         record.updated_at = now()
     await session.flush()
     return record
+
+
+def _newest(history: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the end of a history, as much as is kept."""
+    kept: list[dict[str, Any]] = []
+    left = MAX_HISTORY_CHARACTERS
+    for said in reversed(history[-MAX_HISTORY:]):
+        left -= len(json.dumps(said, ensure_ascii=False))
+        if left < 0:
+            break
+        kept.append(said)
+    return kept[::-1]
 
 
 async def _find(session: AsyncSession, **key: object) -> Task | None:

@@ -51,7 +51,12 @@ class Policy:
             return
         if self.private and _in(target, PRIVATE) and not _in(target, METADATA):
             return
-        raise AddressRefused(f"{host} is {target}, which is no public address; {ALLOW} may list its network")
+        name = host if host == str(target) else f"{host} is {target}, which"
+        raise AddressRefused(f"{name} is no public address; {ALLOW} may list its network{self._hint(target)}")
+
+    def _hint(self, target: Address) -> str:
+        reachable = not self.private and _in(target, PRIVATE) and not _in(target, METADATA)
+        return ", and environments of type DEVELOPMENT may call it" if reachable else ""
 
 
 async def resolve(host: str, port: int, policy: Policy) -> tuple[str, ...]:

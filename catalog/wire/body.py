@@ -24,7 +24,12 @@ def read_json(body: bytes | str) -> Any:
     """
     try:
         value = json.loads(body, parse_constant=_refuse, parse_float=_finite)
-    except (ValueError, RecursionError):
+    except json.JSONDecodeError as problem:
+        place = f"line {problem.lineno}, column {problem.colno}"
+        raise InvalidJson(f"invalid JSON at {place}: {problem.msg}") from None
+    except RecursionError:
+        raise InvalidJson("JSON that is nested too deeply") from None
+    except ValueError:
         raise InvalidJson("invalid JSON") from None
     _check(value)
     return value

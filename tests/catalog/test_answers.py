@@ -42,10 +42,8 @@ def read(value, status=200):
     [
         (said.SUCCESS, Succeed({"hello": "u1"})),
         ({"status": "SUCCESS"}, Succeed(None)),
-        (said.resume_with("t", delayUntil=AT_TEXT, noop=True), Resume("t", AT, False, None)),
-        (said.resume_with("t"), Resume("t", None, False, None)),
-        (said.resume_with("t", operation="fetch"), Resume("t", None, True, None)),
-        (said.resume_with("t", callbackUrl="https://a.example/cb"), Resume("t", None, True, None)),
+        (said.resume_with("t", delayUntil=AT_TEXT, noop=True), Resume("t", AT, None)),
+        (said.resume_with("t"), Resume("t", None, None)),
         (said.retry_with("t", AT_TEXT), RetryTask("t", AT, "Error: flaky boom")),
         (said.JOB_ERROR, Fail(said.JOB_ERROR["error"])),
         (said.failed_with("t"), Fail({"message": "prior failure"}, task_id="t")),
@@ -64,7 +62,7 @@ def read(value, status=200):
                 "task": said.task("p"),
                 "childErrors": [said.resume_with("a", delayUntil=AT_TEXT), said.YIELD],
             },
-            Together("p", None, (Resume("a", AT, False, None), GiveWay("y1"))),
+            Together("p", None, (Resume("a", AT, None), GiveWay("y1"))),
         ),
     ],
 )

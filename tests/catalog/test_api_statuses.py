@@ -58,7 +58,20 @@ async def test_what_was_said_long_ago_is_forgotten(flow, monkeypatch):
     assert [said["data"]["n"] for said in last["history"]] == [2, 3, 4]
 
 
-@pytest.mark.parametrize("body", [{"state": "done"}, {"data": [1]}, {"label": 5}, []])
+async def test_of_long_words_fewer_are_remembered(flow, monkeypatch):
+    monkeypatch.setattr(tasks, "MAX_HISTORY_CHARACTERS", 300)
+    run = await a_run()
+    async with api(flow) as client:
+        for n in range(6):
+            said = {"label": "l", "data": {"n": n, "long": "x" * 100}}
+            last = (await client.put(f"/runs/{run}/statuses/st", json=said)).json()
+
+    assert [said["data"]["n"] for said in last["history"]] == [3, 4]
+
+
+@pytest.mark.parametrize(
+    "body", [{"state": "done"}, {"data": [1]}, {"label": 5}, [], {"data": {"long": "x" * 102_400}}]
+)
 async def test_a_status_that_is_none_is_refused(flow, body):
     async with api(flow) as client:
         answer = await client.put(f"/runs/{await a_run()}/statuses/st", json=body)

@@ -210,6 +210,8 @@ async def test_a_task_without_a_key_is_refused(flow, headers):
         ({"properties": [5]}, "$.properties[0]"),
         ({"parentId": "task_none"}, "$.parentId: the run has no task 'task_none'"),
         ({"callback": {"enabled": True}}, "$.callback"),
+        ({"params": {"body": "x" * (1 << 20)}}, "$.params: it must be less than 1024 kB"),
+        ({"properties": [{"label": "l", "text": "x" * (1 << 20)}]}, "$.properties: it must be less than 1024 kB"),
     ],
 )
 async def test_a_bad_task_is_refused_with_the_place(flow, body, place):

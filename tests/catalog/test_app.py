@@ -124,11 +124,25 @@ def test_the_commands_register_and_list_an_endpoint(tmp_path: Path):
     assert f"kongflow enqueue indexEndpoint '{json.dumps({'id': endpoint})}'" in added.stderr
 
     listed = app("endpoints")
-    assert listed.stdout == f"{endpoint}  PRODUCTION  https://shop.example/api/trigger  never indexed\n"
+    assert listed.stdout == f"{endpoint}  PRODUCTION  default  https://shop.example/api/trigger  never indexed\n"
     assert "tr_prod_1" not in added.stdout + added.stderr + listed.stdout
     with sqlite3.connect(tmp_path / "app.db") as database:
         assert database.execute("select count(*) from endpoints").fetchone() == (1,)
     database.close()
+
+
+def test_an_address_that_would_never_be_called_is_refused_with_what_to_do(monkeypatch):
+    def added(url, *arguments):
+        return CliRunner().invoke(main, ["add-endpoint", url, "--api-key", "k", *arguments])
+
+    monkeypatch.delenv("ENDPOINT_ALLOW")
+    for host in ("127.0.0.1", "localhost", "[::1]"):
+        refused = added(f"http://{host}:3000/api/trigger")
+        assert refused.exit_code == 2
+        assert "no public address; ENDPOINT_ALLOW may list its network, and environments of type DEV" in refused.stderr
+    assert added("http://localhost:3000/api/trigger", "--environment", "DEVELOPMENT").exit_code == 0
+    metadata = added("http://169.254.169.254/", "--environment", "DEVELOPMENT")
+    assert "169.254.169.254 is no public address; ENDPOINT_ALLOW may list its network\n" in metadata.stderr
 
 
 def test_wrong_usage_gets_a_word():

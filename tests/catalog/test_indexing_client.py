@@ -101,11 +101,20 @@ async def test_a_url_that_leads_nowhere_is_told(url):
 
 
 @pytest.mark.parametrize(
-    "body", [b"", b"not json", b"<!DOCTYPE html>", b'{"jobs": [', b'{"jobs": NaN}', b"\xff\xfe\xff", b"[" * 100_000]
+    ("body", "problem"),
+    [
+        (b"", "invalid JSON at line 1, column 1: Expecting value"),
+        (b"not json", "invalid JSON at line 1, column 1: Expecting value"),
+        (b"<!DOCTYPE html>", "invalid JSON at line 1, column 1: Expecting value"),
+        (b'{"jobs": [', "invalid JSON at line 1, column 11: Expecting value"),
+        (b'{"jobs": NaN}', "invalid JSON"),
+        (b"\xff\xfe\xff", "invalid JSON"),
+        (b"[" * 100_000, "JSON that is nested too deeply"),
+    ],
 )
-async def test_what_is_no_json_is_told(body):
+async def test_what_is_no_json_is_told(body, problem):
     async with http_endpoint() as endpoint:
-        assert await refusal(endpoint, Answer(200, body)) == f"Endpoint {endpoint.url} answered with invalid JSON"
+        assert await refusal(endpoint, Answer(200, body)) == f"Endpoint {endpoint.url} answered with {problem}"
 
 
 @pytest.mark.parametrize("body", [b'{"jobs": ["a\\u0000"]}', b'{"a\\u0000": 1}', b'{"jobs": [{"x": "\\ud800"}]}'])

@@ -4,7 +4,9 @@ import json
 from datetime import UTC, datetime
 
 import pytest
+from sqlalchemy import Engine, event
 
+from catalog.app.database import begin
 from catalog.app.models import (
     ExecutionReason,
     ExecutionStatus,
@@ -15,6 +17,7 @@ from catalog.app.models import (
     TaskStatus,
 )
 from catalog.app.work import transaction
+from catalog.running.calls import prepare
 from catalog.running.endings import cancel_run
 from kongflow.testing import enqueued
 from tests.catalog import run_answers as said
@@ -76,6 +79,26 @@ async def test_what_does_not_fit_into_a_call_is_left_out_the_largest_first(flow)
 
     (body,) = endpoint.bodies
     assert [task["id"] for task in body["tasks"]] == ["small", "medium"]
+
+
+async def test_what_a_task_was_given_is_not_read_for_a_call(flow):
+    run_id = await begin_run(flow, "http://127.0.0.1:9/")
+    await add_task(run_id, "done", status=TaskStatus.COMPLETED, output=1, params={"large": True})
+    execution = await one(JobRunExecution)
+    statements = []
+
+    def note(_connection, _cursor, statement, *_more):
+        statements.append(statement)
+
+    event.listen(Engine, "before_cursor_execute", note)
+    try:
+        async with begin() as session:
+            await prepare(session, execution.id, (1, 1))
+    finally:
+        event.remove(Engine, "before_cursor_execute", note)
+
+    assert any("tasks.output" in statement for statement in statements)
+    assert not any("tasks.params" in statement or "tasks.properties" in statement for statement in statements)
 
 
 @pytest.mark.parametrize(

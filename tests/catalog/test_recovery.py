@@ -15,14 +15,18 @@ from catalog.app.database import begin
 from catalog.app.models import (
     EventRecord,
     ExecutionStatus,
+    Integration,
     JobRun,
     JobRunExecution,
     JobVersion,
+    MissingConnection,
     RunStatus,
     Task,
     TaskStatus,
 )
+from catalog.app.models.connections import missing_connection_runs
 from catalog.app.work import transaction
+from catalog.running import recovery
 from catalog.running.calls import prepare
 from catalog.running.create import create_run
 from catalog.running.endings import cancel_run, lock_run
@@ -300,6 +304,38 @@ async def test_a_run_whose_start_somebody_cancelled_starts_all_the_same(flow):
     await flow.run(queues=["job-queue:*"], until_idle=True)
 
     assert (await one(JobRun, id=run.id)).status is RunStatus.STARTED
+
+
+async def test_a_run_whose_connection_has_come_and_whose_start_is_lost_starts_all_the_same(flow):
+    stage = await set_stage()
+    await add_run(stage, RunStatus.WAITING_ON_CONNECTIONS, created_at=LONG_AGO)
+
+    assert await look(flow) == 1
+    await flow.run(queues=["job-queue:*"], until_idle=True)
+
+    assert (await one(JobRun)).status is RunStatus.STARTED
+
+
+async def test_a_run_that_waits_for_a_connection_is_left_alone(flow):
+    stage = await set_stage()
+    id = await add_run(stage, RunStatus.WAITING_ON_CONNECTIONS, created_at=LONG_AGO)
+    async with begin() as session:
+        integration = Integration(slug="slack", title="Slack", auth_source="HOSTED", organization_id=stage.organization)
+        missing = MissingConnection(type="DEVELOPER", account_identifier="DEVELOPER", integration=integration)
+        session.add(missing)
+        await session.flush()
+        await session.execute(missing_connection_runs.insert().values(missing_connection_id=missing.id, run_id=id))
+
+    assert await look(flow) == 0
+
+
+async def test_starts_that_only_wait_let_others_be_looked_at(flow, monkeypatch):
+    monkeypatch.setattr(recovery, "AT_ONCE", 1)
+    stage = await set_stage()
+    for _ in range(2):
+        await add_run(stage, created_at=LONG_AGO)
+
+    assert [await look(flow) for _ in range(3)] == [1, 1, 0]
 
 
 async def test_whoever_was_given_up_makes_no_call_when_he_wakes(flow):

@@ -72,6 +72,19 @@ async def test_a_task_with_an_operation_resumes_the_run_by_itself(flow):
     assert await slots() == 1
 
 
+@pytest.mark.parametrize(
+    "task", [{}, {"operation": "fetch", "status": TaskStatus.COMPLETED}], ids=["has no operation", "is done"]
+)
+async def test_a_task_that_nobody_works_on_does_not_keep_its_run_waiting_whatever_the_endpoint_says(flow, task):
+    async with http_endpoint() as endpoint:
+        run_id = await begin_run(flow, endpoint.url)
+        endpoint.says_first(said.resume_with(await add_task(run_id, **task), operation="fetch"))
+        endpoint.says(said.SUCCESS)
+        await call_until_the_end(flow)
+
+    assert (await one(JobRun)).status is RunStatus.SUCCESS
+
+
 async def test_a_task_that_is_to_be_tried_again_waits_for_its_time(flow):
     async with http_endpoint() as endpoint:
         run_id = await begin_run(flow, endpoint.url)

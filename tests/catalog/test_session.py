@@ -76,4 +76,4 @@ def test_an_endpoint_is_indexed(project: Path, shop: str):
 
     output = type_in(SESSIONS[1].replace(DOCUMENTED_URL, shop), project)
 
-    assert re.search(rf"^ep_\w+  PRODUCTION  {re.escape(shop)}  \S+ \S+Z  11 jobs$", output, re.MULTILINE)
+    assert re.search(rf"^ep_\w+  PRODUCTION  default  {re.escape(shop)}  \S+ \S+Z  11 jobs$", output, re.MULTILINE)

@@ -22,6 +22,7 @@ pytestmark = pytest.mark.anyio
 @pytest.mark.only_on("postgres")
 async def test_a_row_that_stays_locked_is_not_waited_for_without_end(flow, monkeypatch):
     monkeypatch.setattr(application, "LOCK_TIMEOUT", "50ms")
+    monkeypatch.setattr(work, "LOCK_TIMEOUT", "50ms")
     run = await begin_run(flow, "http://127.0.0.1:9/")
 
     async with begin() as holder:
@@ -76,6 +77,27 @@ async def test_an_answer_that_could_not_be_written_is_written_again_without_anot
     assert len(endpoint.requests) == 1
     assert (await one(JobRun)).status is RunStatus.SUCCESS
     assert len(await every(JobRunExecution)) == 1
+
+
+async def test_a_call_that_could_not_be_made_ready_is_made_in_the_end(flow, monkeypatch):
+    prepare, left = runs.prepare, [2]
+
+    async def refused(*arguments):
+        call = await prepare(*arguments)
+        if left[0]:
+            left[0] -= 1
+            raise OperationalError("select", {}, Exception("too many clients"))
+        return call
+
+    monkeypatch.setattr(runs, "prepare", refused)
+    monkeypatch.setattr(work, "PAUSES", (0, 0))
+    async with http_endpoint() as endpoint:
+        endpoint.says(said.SUCCESS)
+        await begin_run(flow, endpoint.url)
+        await make_calls(flow)
+
+    assert len(endpoint.requests) == 1
+    assert (await one(JobRun)).status is RunStatus.SUCCESS
 
 
 async def test_an_answer_that_can_never_be_written_fails_its_job_in_the_end(flow, monkeypatch):

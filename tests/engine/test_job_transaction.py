@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -19,33 +19,9 @@ from kongflow.engine.attempt import Stop
 from kongflow.engine.context import JobContext, SyncJobContext
 from kongflow.engine.events import JobFailedAfterCommit, JobResultIgnored, JobSucceeded
 from kongflow.errors import InvalidOption, JobStateConflict, StoreBusy
-from tests.engine.site import Site, open_site
+from tests.engine.effects import WRITE, children, effects, nothing, open_with_effects
 
 pytestmark = pytest.mark.anyio
-
-WRITE = "insert into effects (name) values (:name)"
-
-
-async def nothing(payload: Any) -> None: ...
-
-
-@asynccontextmanager
-async def open_with_effects(folder: Path, run: Any, **fields: Any) -> AsyncIterator[Site]:
-    async with open_site(
-        folder, {"work": {"run": run, "max_attempts": 1, **fields}, "child": {"run": nothing}}
-    ) as site:
-        async with site.store.transaction() as connection:
-            await connection.execute(text("create table effects (name text)"))
-        yield site
-
-
-async def effects(site: Site) -> list[str]:
-    async with site.store.transaction() as connection:
-        return [row[0] for row in await connection.execute(text("select name from effects order by name"))]
-
-
-async def children(site: Site) -> int:
-    return len([job for job in await site.jobs() if job.task == "child"])
 
 
 async def test_writes_jobs_and_the_end_are_committed_together(tmp_path: Path) -> None:
@@ -211,79 +187,6 @@ async def test_there_is_one_at_a_time_and_none_after_the_commit(tmp_path: Path) 
         f"job {added} is inside its transaction; there is one at a time",
         f"job {added} was completed by its transaction; there is nothing left to complete",
     ]
-
-
-@pytest.mark.parametrize("in_thread", [True, False], ids=["thread", "coroutine"])
-async def test_one_that_was_rolled_back_can_be_tried_again(tmp_path: Path, in_thread: bool) -> None:
-    async def coroutine(payload: Any, job: JobContext) -> None:
-        with suppress(ZeroDivisionError):
-            async with job.transaction() as tx:
-                await tx.execute(WRITE, {"name": "first"})
-                await tx.enqueue("child")
-                _ = 1 / 0
-        async with job.transaction() as tx:
-            await tx.execute(WRITE, {"name": "second"})
-            await tx.enqueue("child")
-
-    def thread(payload: Any, job: SyncJobContext) -> None:
-        with suppress(ZeroDivisionError), job.transaction() as tx:
-            tx.execute(WRITE, {"name": "first"})
-            tx.enqueue("child")
-            _ = 1 / 0
-        with job.transaction() as tx:
-            tx.execute(WRITE, {"name": "second"})
-            tx.enqueue("child")
-
-    async with open_with_effects(tmp_path, thread if in_thread else coroutine) as site:
-        added = await site.enqueue("work")
-        await site.run_all()
-        assert (await site.job(added)).state is JobState.SUCCEEDED
-        assert await effects(site) == ["second"]
-        assert await children(site) == 1
-
-
-def fail_at_the_fence(job: JobContext, meanwhile: Callable[[], object]) -> None:
-    """Let the end of the job's transaction fail, and something happen just before."""
-
-    def fence(connection: object) -> None:
-        meanwhile()
-        raise ZeroDivisionError
-
-    completion = job._transaction._completion  # type: ignore[union-attr]
-    completion.fence = fence  # type: ignore[method-assign]
-
-
-async def test_a_timeout_during_a_commit_that_fails_counts_as_an_attempt(tmp_path: Path) -> None:
-    async def work(payload: Any, job: JobContext) -> None:
-        async with job.transaction():
-            fail_at_the_fence(job, job._attempt.time_out)
-
-    async with open_with_effects(tmp_path, work) as site:
-        added = await site.enqueue("work")
-        await site.run_all()
-        job = await site.job(added)
-        assert (job.state, job.reason, job.attempt) == (JobState.FAILED, Reason.TIMED_OUT, 1)
-
-
-async def test_a_stop_during_a_commit_that_fails_is_not_forgotten(tmp_path: Path) -> None:
-    calls: list[JobContext] = []
-
-    async def work(payload: Any, job: JobContext) -> None:
-        calls.append(job)
-        if len(calls) == 2:
-            return  # given back, and claimed again
-        with suppress(ZeroDivisionError):
-            async with job.transaction():
-                fail_at_the_fence(job, lambda: job._attempt.stop(Stop.RELEASE))
-        async with job.transaction() as tx:
-            await tx.execute(WRITE, {"name": "after the stop"})
-
-    async with open_with_effects(tmp_path, work) as site:
-        await site.enqueue("work")
-        await site.run_all()
-        assert await effects(site) == []
-
-    assert len(calls) == 2
 
 
 @pytest.mark.parametrize("in_thread", [True, False], ids=["thread", "coroutine"])

@@ -103,6 +103,8 @@ class JobRun(Model):
     yielded_executions: Mapped[list[str]] = mapped_column(default=list)
     """Keys at which an execution gave way; the endpoint needs them to go on from there."""
     created_at: Mapped[datetime] = mapped_column(default=now)
+    looked_at: Mapped[datetime | None]
+    """When somebody last looked whether its start has lost its job."""
     queued_at: Mapped[datetime | None]
     started_at: Mapped[datetime | None]
     completed_at: Mapped[datetime | None]

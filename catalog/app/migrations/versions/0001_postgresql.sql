@@ -234,6 +234,7 @@ create table app.job_runs (
     output json,
     yielded_executions json not null,
     created_at timestamp with time zone not null,
+    looked_at timestamp with time zone,
     queued_at timestamp with time zone,
     started_at timestamp with time zone,
     completed_at timestamp with time zone,

@@ -230,6 +230,7 @@ create table job_runs (
     output json,
     yielded_executions json not null,
     created_at datetime not null,
+    looked_at datetime,
     queued_at datetime,
     started_at datetime,
     completed_at datetime,
