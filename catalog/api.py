@@ -50,10 +50,15 @@ async def serve(host: str, port: int, *, with_runner: bool) -> None:
     """
     async with begin():
         pass  # whether the tables are there is better told now than to the first caller
-    async with KongFlow.from_config(PROJECT / "kongflow.yaml") as flow, contextlib.AsyncExitStack() as stack:
-        listener = stack.enter_context(_listen(host, port))
+    async with KongFlow.from_config(PROJECT / "kongflow.yaml") as flow:
+        with _listen(host, port) as listener:
+            await _serve(flow, listener, with_runner=with_runner)
+
+
+async def _serve(flow: KongFlow, listener: socket.socket, *, with_runner: bool) -> None:
+    async with contextlib.AsyncExitStack() as runner:
         if with_runner:
-            await stack.enter_async_context(flow.running())
+            await runner.enter_async_context(flow.running())
         config = uvicorn.Config(
             create_app(flow),
             lifespan="off",
@@ -65,7 +70,12 @@ async def serve(host: str, port: int, *, with_runner: bool) -> None:
         )
         address, chosen = listener.getsockname()[:2]
         click.echo(f"listening at http://{f'[{address}]' if ':' in address else address}:{chosen}", err=True)
-        await Server(config).serve([listener])
+        server = Server(config)
+        serving = asyncio.create_task(server.serve([listener]))
+        await asyncio.wait({serving, asyncio.create_task(server.told.wait())}, return_when=asyncio.FIRST_COMPLETED)
+        # First the runner: what its jobs have called calls back here until it has ended.
+    server.should_exit = True
+    await serving
 
 
 class CannotListen(Exception):
@@ -73,9 +83,13 @@ class CannotListen(Exception):
 
 
 class Server(uvicorn.Server):
-    """Ends when a signal says so, and lets what is around it end in order: uvicorn itself would raise the signal again.
-    The second signal does not wait for calls that are under way.
+    """Hears of signals, and lets what is around it end in order: uvicorn itself would raise the signal again. `told` is
+    set by the first; the second does not wait for calls that are under way.
     """
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.told = asyncio.Event()
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -90,8 +104,8 @@ class Server(uvicorn.Server):
                 loop.remove_signal_handler(number)
 
     def _stop(self) -> None:
-        self.force_exit = self.should_exit
-        self.should_exit = True
+        self.force_exit = self.should_exit = self.told.is_set()
+        self.told.set()
 
 
 def _listen(host: str, port: int) -> socket.socket:

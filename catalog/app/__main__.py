@@ -65,8 +65,15 @@ def add(url: str, api_key: str, slug: str, environment: str, project: str, organ
 def endpoints() -> None:
     """List the endpoints: id, environment, slug, URL and the newest index."""
     for line in asyncio.run(_list()):
-        indexed = f"{line.indexed_at:%Y-%m-%d %H:%M:%S}Z  {line.jobs} jobs" if line.indexed_at else "never indexed"
-        click.echo(f"{line.id}  {line.environment}  {line.slug}  {line.url}  {indexed}")
+        click.echo(f"{line.id}  {line.environment}  {line.slug}  {line.url}  {_indexed(line)}")
+
+
+def _indexed(line: EndpointLine) -> str:
+    if line.indexed_at is None:
+        return "never indexed"
+    counts = [(line.jobs, "job"), *([(line.issues, "issue")] if line.issues else [])]
+    offered = ", ".join(f"{count} {name}{'s' * (count != 1)}" for count, name in counts)
+    return f"{line.indexed_at:%Y-%m-%d %H:%M:%S}Z  {offered}"
 
 
 async def _create() -> None:

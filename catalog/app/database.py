@@ -38,8 +38,10 @@ LOCK_TIMEOUT = "45s"
 within the time limits of the tasks.
 """
 
-_LIMITS = text(
-    "select set_config('lock_timeout', :lock, true), set_config('idle_in_transaction_session_timeout', :idle, true)"
+_SETTINGS = text(
+    "select set_config('lock_timeout', :lock, true), set_config('idle_in_transaction_session_timeout', :idle, true),"
+    # Near the year 10000 an instant in the server's own zone may be none that Python has.
+    " set_config('timezone', 'UTC', true)"
 )
 
 
@@ -92,7 +94,7 @@ async def session_on(
     waits for nobody without end, and nobody for it. Raises: as `begin`.
     """
     if connection.dialect.name == "postgresql":
-        await connection.execute(_LIMITS, {"lock": lock_timeout or LOCK_TIMEOUT, "idle": IDLE_TIMEOUT})
+        await connection.execute(_SETTINGS, {"lock": lock_timeout or LOCK_TIMEOUT, "idle": IDLE_TIMEOUT})
     await need_tables(connection, migrate=tables)
     async with AsyncSession(connection, expire_on_commit=False, join_transaction_mode="rollback_only") as session:
         yield session

@@ -80,14 +80,17 @@ class KnownEndpoint:
 
 @dataclass(frozen=True, slots=True)
 class EndpointLine:
-    """An endpoint as the list shows it: when it was last indexed, and how many jobs it offered then."""
+    """An endpoint as the list shows it: when it was last indexed, how many jobs it offered then,
+    and how many issues there were.
+    """
 
     id: str
     environment: str
     slug: str
     url: str
     indexed_at: datetime | None
-    jobs: int | None
+    jobs: int
+    issues: int
 
 
 async def add_endpoint(session: AsyncSession, new: NewEndpoint) -> str:
@@ -137,8 +140,11 @@ async def list_endpoints(session: AsyncSession) -> list[EndpointLine]:
         .order_by(Endpoint.id)
     )
     return [
-        EndpointLine(row.id, row.type, row.slug, row.url, row.created_at, row.stats["jobs"] if row.stats else None)
+        EndpointLine(
+            row.id, row.type, row.slug, row.url, row.created_at, stats.get("jobs", 0), len(stats.get("issues", ()))
+        )
         for row in rows
+        for stats in [row.stats or {}]
     ]
 
 

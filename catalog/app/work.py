@@ -30,8 +30,8 @@ UNAVAILABLE = (OperationalError, InterfaceError, InternalError, StoreBusy, Store
 PAUSES = (0.5, 1.0, 2.0, 4.0, 8.0, 16.0)
 """Seconds between two tries."""
 
-LOCK_TIMEOUT = "10s"
-"""As that of the application's database, where somebody waits for an answer."""
+LOCK_TIMEOUT = "1s"
+"""As that of the application's database, where somebody waits for an answer, and comes back by himself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +62,8 @@ async def patiently(job: JobContext, do: Callable[[], Awaitable[T]]) -> T:
         try:
             return await do()
         except UNAVAILABLE as problem:
-            job.logger.warning("the database could not be used, and is tried again: %s", problem)
+            why = getattr(problem, "orig", problem)
+            job.logger.warning("the database could not be used, and is tried again: %s", why)
         await asyncio.sleep(pause)
     return await do()
 

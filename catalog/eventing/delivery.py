@@ -13,8 +13,11 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from catalog.app.models import EventDispatcher, EventRecord
 from catalog.app.models.base import now
 from catalog.app.work import Work
-from catalog.eventing.filters import InvalidFilter, matches
+from catalog.eventing.filters import Bound, InvalidFilter, matches
 from catalog.eventing.ingest import lock_event
+
+MAX_STEPS = 2_000_000
+"""Comparisons of all filters with one event, about a second."""
 
 
 class UnknownEvent(LookupError):
@@ -34,7 +37,7 @@ async def deliver(work: Work, event_id: str, logger: logging.Logger) -> int:
         return 0
     listeners = await _listeners(work.session, event)
     # Many filters, or large ones, take seconds, in which other jobs go on.
-    wanted = await asyncio.to_thread(lambda: [each for each in listeners if _wants(each, event, logger)])
+    wanted = await asyncio.to_thread(_who_wants, listeners, event, logger)
     for dispatcher in wanted:
         await work.enqueue("events.invokeDispatcher", {"id": dispatcher.id, "eventRecordId": event.id})
     if wanted:
@@ -54,13 +57,23 @@ async def _listeners(session: AsyncSession, event: EventRecord) -> Sequence[Even
     return [each for each in found if event.name in each.events]
 
 
-def _wants(dispatcher: EventDispatcher, event: EventRecord, logger: logging.Logger) -> bool:
+def _who_wants(
+    listeners: Sequence[EventDispatcher], event: EventRecord, logger: logging.Logger
+) -> list[EventDispatcher]:
+    steps = Bound(MAX_STEPS, f"the filters of all who listen take more than {MAX_STEPS} steps with this event")
+    return [each for each in listeners if _wants(each, event, steps, logger)]
+
+
+def _wants(dispatcher: EventDispatcher, event: EventRecord, steps: Bound, logger: logging.Logger) -> bool:
     if dispatcher.external_account_id not in (None, event.external_account_id):
         return False
     try:
         # Both are looked at, so that a filter that is none is told of whatever the event.
-        wants = [matches(dispatcher.payload_filter, event.payload), matches(dispatcher.context_filter, event.context)]
+        wants = [
+            matches(dispatcher.payload_filter, event.payload, steps),
+            matches(dispatcher.context_filter, event.context, steps),
+        ]
     except InvalidFilter as problem:
-        logger.warning("the dispatcher %s has a filter that is none, and gets no event: %s", dispatcher.id, problem)
+        logger.warning("the dispatcher %s gets no event, for its filter cannot be used: %s", dispatcher.id, problem)
         return False
     return all(wants)

@@ -30,34 +30,41 @@ class InvalidFilter(ValueError):
     """The filter has a shape that no filter has, or asks for too much; the text says where."""
 
 
-class _Bound:
-    """What may still be spent."""
+class Bound:
+    """What may still be spent; who comes later gets what is left."""
 
-    def __init__(self, left: int, beyond: str) -> None:
-        self._left = left
+    def __init__(self, most: int, beyond: str) -> None:
+        self.spent = 0
+        self._most = most
         self._beyond = beyond
 
     def spend(self, count: int) -> None:
         """Raises: InvalidFilter where it is too much."""
-        self._left -= count
-        if self._left < 0:
+        self.spent += count
+        if self.spent > self._most:
             raise InvalidFilter(self._beyond)
 
 
 def check_filter(filter: Any) -> None:
     """Check the shape of a filter; None is none, and lets everything pass. Raises: InvalidFilter."""
     if filter is not None:
-        _check_object(filter, (), _Bound(MAX_TERMS, f"a filter holds at most {MAX_TERMS} fields and operands"))
+        _check_object(filter, (), Bound(MAX_TERMS, f"a filter holds at most {MAX_TERMS} fields and operands"))
 
 
-def matches(filter: Any, value: Any) -> bool:
-    """Say whether a value passes a filter. Raises: InvalidFilter, also where that would be too much work."""
+def matches(filter: Any, value: Any, of_all: Bound | None = None) -> bool:
+    """Say whether a value passes a filter. `of_all` bounds the work of many filters together. Raises: InvalidFilter,
+    also where that would be too much work.
+    """
     check_filter(filter)
-    steps = _Bound(MAX_STEPS, f"to compare it with this value takes more than {MAX_STEPS} steps")
-    return filter is None or _passes(filter, value, steps)
+    steps = Bound(MAX_STEPS, f"to compare it with this value takes more than {MAX_STEPS} steps")
+    try:
+        return filter is None or _passes(filter, value, steps)
+    finally:
+        if of_all is not None:
+            of_all.spend(steps.spent)
 
 
-def _passes(filter: Mapping[str, Any], value: Any, steps: _Bound) -> bool:
+def _passes(filter: Mapping[str, Any], value: Any, steps: Bound) -> bool:
     steps.spend(1)
     if value is None or value is _MISSING:
         return not filter
@@ -68,7 +75,7 @@ def _field(value: Any, name: str) -> Any:
     return value.get(name, _MISSING) if isinstance(value, dict) else _MISSING
 
 
-def _field_passes(wanted: Any, value: Any, steps: _Bound) -> bool:
+def _field_passes(wanted: Any, value: Any, steps: Bound) -> bool:
     steps.spend(1)
     if isinstance(wanted, dict):
         if isinstance(value, list):
@@ -82,7 +89,7 @@ def _field_passes(wanted: Any, value: Any, steps: _Bound) -> bool:
     return any(_same(value, one) for one in wanted)
 
 
-def _holds(name: str, value: Any, operand: Any, steps: _Bound) -> bool:
+def _holds(name: str, value: Any, operand: Any, steps: Bound) -> bool:
     # Of two lists one is looked through at most: no operator compares each with each.
     steps.spend(1 + sum(len(each) for each in (value, operand) if isinstance(each, list)))
     return OPERATORS[name].holds(value, operand)
@@ -183,7 +190,7 @@ OPERATORS: Final[Mapping[str, Operator]] = {
 # --- the shape ---
 
 
-def _check_object(filter: Any, path: tuple[str, ...], terms: _Bound) -> None:
+def _check_object(filter: Any, path: tuple[str, ...], terms: Bound) -> None:
     if not isinstance(filter, dict):
         raise _invalid(path, "must be an object")
     if len(path) >= MAX_DEPTH:
@@ -196,7 +203,7 @@ def _check_object(filter: Any, path: tuple[str, ...], terms: _Bound) -> None:
             _check_list(wanted, (*path, name), terms)
 
 
-def _check_list(wanted: Any, path: tuple[str, ...], terms: _Bound) -> None:
+def _check_list(wanted: Any, path: tuple[str, ...], terms: Bound) -> None:
     if not isinstance(wanted, list):
         raise _invalid(path, "must be a list or an object")
     _spend_on(wanted, terms)
@@ -210,7 +217,7 @@ def _check_list(wanted: Any, path: tuple[str, ...], terms: _Bound) -> None:
             _check_operator(name, operand, path)
 
 
-def _spend_on(operands: list[Any], terms: _Bound) -> None:
+def _spend_on(operands: list[Any], terms: Bound) -> None:
     terms.spend(len(operands))
     terms.spend(sum(len(each) // 1000 for each in operands if isinstance(each, str)))
 

@@ -46,9 +46,6 @@ async def ingest(
     environment_id: str,
     event: RawEvent,
     options: SendOptions | None = None,
-    *,
-    source_context: Any = None,
-    is_test: bool = False,
 ) -> EventRecord:
     """Keep an event and enqueue its delivery. One whose id the environment knows is returned as it is; as long as it
     is to be delivered in more than 5 seconds, its payload, context and time are changed to the new ones.
@@ -67,8 +64,6 @@ async def ingest(
         name=event.name,
         timestamp=event.timestamp or now(),
         source=event.source,
-        source_context=source_context,
-        is_test=is_test,
         external_account_id=await account_of(work, environment_id, options.account_id),
         **said,
     )

@@ -23,11 +23,6 @@ class InvalidSchedule(ValueError):
     """The schedule has no slots; the text says why."""
 
 
-def check_schedule(schedule: Any, now: datetime) -> None:
-    """Check that a schedule has the shape of one, and a slot after `now`. Raises: InvalidSchedule."""
-    next_slot(schedule, None, now)
-
-
 def next_slot(schedule: Any, last: datetime | None, now: datetime) -> datetime:
     """Return the first slot after `now`; slots that have passed meanwhile are skipped.
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
+from weakref import WeakValueDictionary
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -23,6 +25,9 @@ from kongflow.errors import InvalidPayload, PayloadTooLarge
 
 logger = logging.getLogger(__name__)
 
+AT_ONCE = 4
+"""Transactions of one environment; the pool of KongFlow holds ten by default."""
+
 NOBODY = Caller("", "", "", "", "", "", "", "", "")
 """Who calls where no key is asked for."""
 
@@ -30,7 +35,7 @@ NOBODY = Caller("", "", "", "", "", "", "", "", "")
 @dataclass(frozen=True, slots=True)
 class Entry:
     """A route: who handles it, and the shape that its body must have, where it has one; `refused` is the status for
-    any other. `raw`: the body is taken as it comes, and no key is asked for.
+    any other; `limit` its bytes. `raw`: the body is taken as it comes, and no key is asked for.
     """
 
     method: str
@@ -38,6 +43,7 @@ class Entry:
     handle: Callable[[Call], Awaitable[Any]]
     shape: str | None = None
     refused: int = 400
+    limit: int | None = None
     raw: bool = False
 
 
@@ -50,11 +56,11 @@ ENTRIES = (
     Entry("GET", "/api/v1/events/{id}", events.show),
     Entry("GET", "/api/v2/events/{id}", events.show),
     Entry("POST", "/api/v1/events/{id}/cancel", events.cancel),
-    Entry("POST", f"{_RUN}/tasks", tasks.begin, "runTask"),
-    Entry("POST", f"{_RUN}/tasks/{{task}}/complete", tasks.complete, "completeTask"),
-    Entry("POST", f"{_RUN}/tasks/{{task}}/fail", tasks.fail, "failTask"),
-    Entry("PUT", f"{_RUN}/statuses/{{key}}", tasks.set_state, "setStatus"),
-    Entry("POST", f"{_RUN}/logs", tasks.log, "log"),
+    Entry("POST", f"{_RUN}/tasks", tasks.begin, "runTask", limit=2 << 20),
+    Entry("POST", f"{_RUN}/tasks/{{task}}/complete", tasks.complete, "completeTask", limit=4 << 20),
+    Entry("POST", f"{_RUN}/tasks/{{task}}/fail", tasks.fail, "failTask", limit=1 << 20),
+    Entry("PUT", f"{_RUN}/statuses/{{key}}", tasks.set_state, "setStatus", limit=1 << 20),
+    Entry("POST", f"{_RUN}/logs", tasks.log, "log", limit=1 << 20),
     Entry("GET", _RUN, runs.show),
     Entry("GET", "/api/v2/runs/{run}", runs.show),
     Entry("GET", "/api/v2/runs/{run}/statuses", runs.show_statuses),
@@ -69,16 +75,30 @@ ENTRIES = (
 
 def create_app(flow: KongFlow) -> Starlette:
     """Return the ASGI application on a KongFlow that is open, and whose database holds the application's tables."""
-    routes = [Route(entry.path, _endpoint(flow, entry), methods=[entry.method]) for entry in ENTRIES]
+    turns = Turns()
+    routes = [Route(entry.path, _endpoint(flow, entry, turns), methods=[entry.method]) for entry in ENTRIES]
     app = Starlette(routes=routes, exception_handlers={HTTPException: _no_such_route})
     app.router.redirect_slashes = False  # it would lead to whatever host the request names
     return app
 
 
-def _endpoint(flow: KongFlow, entry: Entry) -> Callable[[Request], Awaitable[Response]]:
+class Turns:
+    """How many transactions of one environment are open at once: callers of a row that is locked keep one each, and
+    would keep everybody else from the database.
+    """
+
+    def __init__(self) -> None:
+        self._of: WeakValueDictionary[str, asyncio.Semaphore] = WeakValueDictionary()
+
+    def of(self, caller: Caller) -> asyncio.Semaphore:
+        """Return what the calls of this caller take turns at."""
+        return self._of.setdefault(caller.environment_id, asyncio.Semaphore(AT_ONCE))
+
+
+def _endpoint(flow: KongFlow, entry: Entry, turns: Turns) -> Callable[[Request], Awaitable[Response]]:
     async def answer(request: Request) -> Response:
         try:
-            return _reply(await entry.handle(await _call(flow, entry, request)))
+            return _reply(await entry.handle(await _call(flow, entry, turns, request)))
         except Problem as problem:
             return JSONResponse(problem.body, problem.status)
         except InvalidPayload as problem:
@@ -91,14 +111,14 @@ def _endpoint(flow: KongFlow, entry: Entry) -> Callable[[Request], Awaitable[Res
     return answer
 
 
-async def _call(flow: KongFlow, entry: Entry, request: Request) -> Call:
+async def _call(flow: KongFlow, entry: Entry, turns: Turns, request: Request) -> Call:
     """Read a request; a stranger's body is not read. Raises: Problem."""
     if entry.raw:
-        return Call(flow, request, NOBODY, await read_body(request, MAX_STRANGERS_BODY))
+        return Call(flow, request, NOBODY, turns.of(NOBODY), await read_body(request, MAX_STRANGERS_BODY))
     async with looking(flow) as session:
         caller = await caller_of(session, request.headers.get("authorization", ""))
-    body = None if entry.shape is None else parse(await read_body(request), entry.shape, entry.refused)
-    return Call(flow, request, caller, body)
+    body = None if entry.shape is None else parse(await read_body(request, entry.limit), entry.shape, entry.refused)
+    return Call(flow, request, caller, turns.of(caller), body)
 
 
 def _reply(value: Any) -> Response:

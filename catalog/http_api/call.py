@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import json
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,7 @@ from catalog.http_api.callers import Caller
 from catalog.http_api.problems import Problem, not_found
 from catalog.wire.body import InvalidJson, read_json
 from catalog.wire.shape import first_error, problem_of
-from catalog.wire.times import read_time
+from catalog.wire.times import read_due, read_time
 from kongflow import Job, KongFlow
 
 MAX_BODY = 10 << 20
@@ -32,9 +33,6 @@ MAX_STRANGERS_BODY = 1 << 20
 
 READ_TIMEOUT = 30.0
 """Seconds that the body of a request may take to come in."""
-
-FAR = timedelta(days=99 * 365)
-"""From now; jobs cannot be put off much longer."""
 
 MAX_KEY = 512
 """Characters of a key that an index holds."""
@@ -47,15 +45,20 @@ class Call:
     flow: KongFlow
     request: Request
     caller: Caller
+    turn: asyncio.Semaphore
     body: Any
 
-    def transaction(self) -> AbstractAsyncContextManager[Work]:
-        """Open the transaction of this call."""
-        return transaction(self.flow)
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[Work]:
+        """Open the transaction of this call, when it is its turn among those of its environment."""
+        async with self.turn, transaction(self.flow) as work:
+            yield work
 
-    def look(self) -> AbstractAsyncContextManager[AsyncSession]:
-        """Open a transaction for a call that writes nothing."""
-        return looking(self.flow)
+    @asynccontextmanager
+    async def look(self) -> AsyncIterator[AsyncSession]:
+        """Open a transaction for a call that writes nothing, when it is its turn."""
+        async with self.turn, looking(self.flow) as session:
+            yield session
 
     async def dequeue(self, work: Work, key: str) -> Job | None:
         """Cancel the waiting job of a key in the transaction of this call."""
@@ -121,20 +124,21 @@ def parse(body: bytes, shape: str, refused: int) -> Any:
 
 def instant(value: Any, place: str, refused: int) -> datetime | None:
     """Return a time of a body, or None where there is none. Raises: Problem of the status `refused`."""
-    if value is None:
-        return None
-    try:
-        return read_time(value)
-    except ValueError as problem:
-        raise Problem(refused, f"Invalid request body: {place}: {problem}") from None
+    return _instant(lambda: read_time(value), value, place, refused)
 
 
 def due(value: Any, place: str, refused: int) -> datetime | None:
     """As `instant`, for a time at which something is to happen: within a century, as jobs must be."""
-    at = instant(value, place, refused)
-    if at is not None and abs(at - now()) > FAR:
-        raise Problem(refused, f"Invalid request body: {place}: it is too far away")
-    return at
+    return _instant(lambda: read_due(value, now()), value, place, refused)
+
+
+def _instant(read: Callable[[], datetime], value: Any, place: str, refused: int) -> datetime | None:
+    if value is None:
+        return None
+    try:
+        return read()
+    except ValueError as problem:
+        raise Problem(refused, f"Invalid request body: {place}: {problem}") from None
 
 
 @cache

@@ -30,15 +30,14 @@ async def register_dynamic(
     """
     session = work.session
     key = {"endpoint_id": endpoint.id, "slug": offered.id, "type": kind}
-    known = await session.scalar(select(DynamicTrigger.id).filter_by(**key))
-    trigger_id = known or await put(session, DynamicTrigger, key)
-    comes_back = known is not None and not await _is_linked(session, known)
+    was_offered = await session.scalar(select(DynamicTrigger.offered).filter_by(**key))
+    trigger_id = await put(session, DynamicTrigger, key, offered=True)
     await _link(session, endpoint, trigger_id, offered.jobs)
     if kind is DynamicTriggerType.SCHEDULE:
         fired = {"dispatchable_id": trigger_id, "environment_id": endpoint.environment_id}
         starts = {"type": "DYNAMIC_TRIGGER", "id": trigger_id}
         await put(session, EventDispatcher, fired, dispatchable=starts, **manual_dispatcher())
-    if comes_back:
+    if was_offered is False:
         await _enable(session, trigger_id, enabled=True)
         for source in await _schedules(session, trigger_id):
             await start_schedule(work, source, source.schedule)
@@ -52,16 +51,12 @@ async def retire_dynamic(
     """
     session = work.session
     for trigger in await session.scalars(select(DynamicTrigger).filter_by(endpoint_id=endpoint.id, type=kind)):
-        if trigger.slug not in listed and await _is_linked(session, trigger.id):
+        if trigger.slug not in listed and trigger.offered:
+            trigger.offered = False
             await _link(session, endpoint, trigger.id, ())
             await _enable(session, trigger.id, enabled=False)
             for source in await _schedules(session, trigger.id):
                 await hold_schedule(work, source, dequeue)
-
-
-async def _is_linked(session: AsyncSession, trigger_id: str) -> bool:
-    linked = select(dynamic_trigger_jobs.c.job_id).where(dynamic_trigger_jobs.c.dynamic_trigger_id == trigger_id)
-    return (await session.execute(linked.limit(1))).first() is not None
 
 
 async def _link(session: AsyncSession, endpoint: KnownEndpoint, trigger_id: str, slugs: tuple[str, ...]) -> None:

@@ -7,13 +7,15 @@ from contextlib import asynccontextmanager
 from itertools import chain
 from typing import Any
 
-from sqlalchemy import and_, select, update
+from sqlalchemy import and_, func, select, update
 from sqlalchemy.exc import DataError, IntegrityError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import aliased
 
 from catalog.app.endpoints import KnownEndpoint
 from catalog.app.models import (
     DynamicTriggerType,
+    Endpoint,
     EndpointIndex,
     Integration,
     JobVersion,
@@ -115,14 +117,18 @@ async def _retire_jobs(work: Work, dequeue: Dequeue, endpoint: KnownEndpoint, li
     """
     session = work.session
     active = await session.execute(
-        select(JobVersion.id, JobVersion.job_id, RegisteredJob.slug)
+        select(JobVersion.id, JobVersion.version, JobVersion.job_id, RegisteredJob.slug)
         .join(RegisteredJob, RegisteredJob.id == JobVersion.job_id)
         .where(JobVersion.endpoint_id == endpoint.id, JobVersion.status == VersionStatus.ACTIVE)
         .order_by(JobVersion.job_id)
     )
+    missing = [row for row in active if row.slug not in listed]
+    others = await _offered_by_others(session, endpoint) if missing else {}
     gone: dict[str, set[str]] = {}
-    for row in active:
-        if row.slug not in listed:
+    for row in missing:
+        if (other := others.get((row.slug, row.version))) is not None:
+            await session.execute(update(JobVersion).where(JobVersion.id == row.id).values(endpoint_id=other))
+        else:
             gone.setdefault(row.job_id, set()).add(row.id)
     for job_id, versions in gone.items():
         await session.execute(
@@ -130,3 +136,21 @@ async def _retire_jobs(work: Work, dequeue: Dequeue, endpoint: KnownEndpoint, li
         )
         latest = await point_latest(session, job_id, endpoint.environment_id)
         await retire_trigger(work, dequeue, endpoint.environment_id, job_id, versions, latest)
+
+
+async def _offered_by_others(session: AsyncSession, endpoint: KnownEndpoint) -> dict[tuple[str, str], str]:
+    """Return which other endpoint of the environment offers a version of a job, as their newest indexes say."""
+    any_index = aliased(EndpointIndex)
+    newest = select(func.max(any_index.created_at)).where(any_index.endpoint_id == Endpoint.id).scalar_subquery()
+    others = await session.execute(
+        select(Endpoint.id, EndpointIndex.data)
+        .join(EndpointIndex, and_(EndpointIndex.endpoint_id == Endpoint.id, EndpointIndex.created_at == newest))
+        .where(Endpoint.environment_id == endpoint.environment_id, Endpoint.id != endpoint.id)
+        .order_by(Endpoint.id)
+    )
+    return {
+        (job["id"], job["version"]): other.id
+        for other in others
+        for job in other.data["jobs"]
+        if isinstance(job.get("id"), str) and isinstance(job.get("version"), str) and job.get("enabled") is not False
+    }

@@ -17,7 +17,7 @@ from catalog.running.slots import free_slot
 async def lock_run(session: AsyncSession, run_id: str) -> JobRun | None:
     """Return a run as it stands now, and hold its row until the commit.
 
-    Whoever changes a run comes through here, and takes the rows of its tasks, its executions and its queue only then.
+    Whoever changes a run comes through here, and takes what belongs to it only then: tasks, executions, its queue.
     Rows that refer to the run may be added meanwhile.
     """
     found = select(JobRun).where(JobRun.id == run_id).with_for_update(key_share=True)

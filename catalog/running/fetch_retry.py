@@ -14,8 +14,14 @@ from catalog.wire.times import EPOCH, read_time
 DEFAULTS = {"limit": 5, "factor": 1.8, "minTimeoutInMs": 1000, "maxTimeoutInMs": 60_000, "randomize": True}
 """Of the strategy `backoff`, as in the SDK."""
 
+MAX_ATTEMPTS = 100
+"""Of a request, whatever its rules say: it may be meant for a third party."""
+
 LATEST = timedelta(days=30)
 """No header of an answer puts a retry off for longer."""
+
+SHORTEST_DELAY = 100
+"""Milliseconds."""
 
 MAX_JITTER = timedelta(seconds=5)
 """Spread over which those come back whom a header has sent away until the same time."""
@@ -29,6 +35,8 @@ def retry_at(
     """Return when to try again after an answer to the last of so many attempts, or None. The first rule that holds for
     the status counts. `headers` are in lower case.
     """
+    if attempts >= MAX_ATTEMPTS:
+        return None
     for statuses, rule in rules.items():
         if in_range(status, statuses) and _body_holds(rule.get("bodyFilter"), body):
             if rule["strategy"] == "backoff":
@@ -47,7 +55,7 @@ def in_range(status: int, statuses: str) -> bool:
 def backoff_at(rule: Mapping[str, Any], attempts: int, at: datetime) -> datetime | None:
     """Return when the next attempt is due, or None where there were enough: `limit` is all of them."""
     said = {**DEFAULTS, **{name: value for name, value in rule.items() if value is not None}}
-    if attempts >= said["limit"]:
+    if attempts >= min(said["limit"], MAX_ATTEMPTS):
         return None
     try:
         delay = max(said["minTimeoutInMs"], 1) * said["factor"] ** max(attempts - 2, 0)
@@ -56,7 +64,7 @@ def backoff_at(rule: Mapping[str, Any], attempts: int, at: datetime) -> datetime
     delay = min(
         delay * (1 + random() if said["randomize"] else 1), said["maxTimeoutInMs"], LATEST.total_seconds() * 1000
     )
-    return at + timedelta(milliseconds=max(delay, 0))
+    return at + timedelta(milliseconds=max(delay, SHORTEST_DELAY))
 
 
 def reset_at(rule: Mapping[str, Any], headers: Mapping[str, str], at: datetime) -> datetime | None:

@@ -123,7 +123,10 @@ async def settle(work: Work, operation: Operation, outcome: Outcome) -> TaskStat
     """Write an outcome, and let the run go on; None where the run or the task has ended meanwhile."""
     run = await lock_run(work.session, operation.run_id)
     task = None if run is None else await find_task(work.session, run, operation.task_id)
-    if run is None or task is None or task.status.is_final or run.status.is_final:
+    if run is None or task is None or run.status.is_final:
+        return None
+    if task.status.is_final:
+        await _go_on(work, run)
         return None
     match outcome:
         case Again():

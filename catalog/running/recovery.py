@@ -35,7 +35,8 @@ async def recover(work: Work) -> int:
     the limit.
     """
     # Runs are locked before executions, as everywhere.
-    return await _recover_operations(work) + await _recover_calls(work) + await _recover_starts(work)
+    runs = await _recover_starts(work) + await _recover_operations(work) + await _recover_idle(work)
+    return runs + await _recover_calls(work)
 
 
 async def _recover_starts(work: Work) -> int:
@@ -55,7 +56,34 @@ async def _overdue_starts(work: Work) -> Sequence[JobRun]:
     )
     seen = func.coalesce(JobRun.looked_at, JobRun.created_at)
     overdue = select(JobRun).where(wants_to_start, seen < now() - OVERDUE_AFTER).order_by(seen).limit(AT_ONCE)
+    # One that somebody has in hand is not lost.
+    overdue = overdue.with_for_update(key_share=True, skip_locked=True)
     return (await work.session.scalars(overdue)).all()
+
+
+async def _recover_idle(work: Work) -> int:
+    """Let runs go on that are under way, and have neither a call nor an operation: nobody else would."""
+    recovered = 0
+    for id in await _idle_runs(work):
+        run = await lock_run(work.session, id)
+        if run is not None and id in await _idle_runs(work, id):
+            run.looked_at = now()
+            await resume(work, id)
+            recovered += 1
+    return recovered
+
+
+async def _idle_runs(work: Work, id: str | None = None) -> Sequence[str]:
+    calls = exists().where(JobRunExecution.run_id == JobRun.id, JobRunExecution.status.in_(OPEN))
+    working = (TaskStatus.RUNNING, TaskStatus.WAITING)
+    operations = exists().where(Task.run_id == JobRun.id, Task.operation.is_not(None), Task.status.in_(working))
+    seen = func.coalesce(JobRun.looked_at, JobRun.started_at)
+    idle = select(JobRun.id).where(
+        JobRun.status == RunStatus.STARTED, ~calls, ~operations, seen < now() - OVERDUE_AFTER
+    )
+    if id is not None:
+        idle = idle.where(JobRun.id == id)
+    return sorted(await work.session.scalars(idle.order_by(seen).limit(AT_ONCE)))
 
 
 async def _recover_calls(work: Work) -> int:

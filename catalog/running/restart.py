@@ -64,14 +64,14 @@ async def continue_run(work: Work, run_id: str) -> JobRun:
     if run.status not in CONTINUABLE:
         raise Refused(f"run {run_id} is {run.status}; only a run that ended without success goes on")
     run.output = run.completed_at = None
+    # It goes on behind its preprocessing, whatever came of that.
+    run.preprocess = False
     await _reopen_tasks(work, run.id)
     if await take_slot(work.session, run.queue_id):
         run.status, run.started_at, run.queued_at = RunStatus.STARTED, now(), None
         await add_execution(work, run.id, is_retry=True)
         await work.enqueue("startQueuedRuns", {"id": run.queue_id})
     else:
-        # What was preprocessed before is not so again when its turn comes.
-        run.preprocess = run.preprocess and run.started_at is None
         run.status, run.started_at, run.queued_at = RunStatus.QUEUED, None, now()
     return run
 

@@ -7,13 +7,16 @@ import pytest
 from sqlalchemy import delete, text
 from sqlalchemy.exc import DBAPIError, OperationalError
 
+from catalog.app import work
 from catalog.app.database import begin
-from catalog.app.models import EventRecord, Task
+from catalog.app.models import EventRecord, RunStatus, Task
 from catalog.app.work import looking, transaction
 from catalog.http_api import app, call
 from catalog.http_api.app import ENTRIES, create_app
+from catalog.running.endings import lock_run
 from kongflow.errors import StoreBusy
 from tests.catalog.api_client import api, key_of
+from tests.catalog.locks import until_somebody_waits
 from tests.catalog.stage import add_run, every, set_stage
 
 pytestmark = [pytest.mark.anyio, pytest.mark.only_on("sqlite")]
@@ -228,6 +231,23 @@ async def test_a_hook_stands_in_no_log(flow, monkeypatch, caplog):
         assert (await client.post("/endpoints/env_1/shop/index/s3cr3thook")).status_code == 500
 
     assert "s3cr3thook" not in caplog.text.replace("HTTP Request", "")
+
+
+@pytest.mark.only_on("postgres")
+async def test_who_waits_for_rows_of_his_own_keeps_nobody_else_waiting(flow, monkeypatch):
+    monkeypatch.setattr(work, "LOCK_TIMEOUT", "60s")
+    run = await add_run(await set_stage(), RunStatus.STARTED)
+    await set_stage(slug="other")
+    async with api(flow) as shop, api(flow, key_of("other")) as other:
+        async with begin() as holder:
+            await lock_run(holder, run)
+            waiting = [asyncio.create_task(shop.post(f"/runs/{run}/cancel")) for _ in range(12)]
+            await until_somebody_waits()
+            answer = await asyncio.wait_for(other.get("/whoami"), 20)
+        ends = await asyncio.gather(*waiting)
+
+    assert answer.json()["organization"]["slug"] == "other"
+    assert {end.status_code for end in ends} == {200}
 
 
 async def test_there_is_nothing_but_the_routes(flow):

@@ -9,10 +9,13 @@ import httpx
 import pytest
 
 from catalog import PROJECT
+from catalog.app.models import JobRun, RunStatus
+from tests.catalog import run_answers as said
 from tests.catalog.api_client import key_of
+from tests.catalog.calling import begin_run
 from tests.catalog.index_answer import shop_index
 from tests.catalog.servers import http_endpoint
-from tests.catalog.stage import set_stage
+from tests.catalog.stage import one, set_stage
 from tests.postgres import Server
 
 pytestmark = pytest.mark.anyio
@@ -25,7 +28,8 @@ async def process(*arguments):
 
 
 async def end(api, number):
-    api.send_signal(number)
+    if number is not None:
+        api.send_signal(number)
     out, _ = await asyncio.wait_for(api.communicate(), 60)
     return api.returncode, out
 
@@ -70,6 +74,26 @@ async def test_with_a_runner_it_runs_the_jobs_too_and_both_end_in_order(database
 
     assert job.state == "succeeded"
     assert ended == (0, b"")
+
+
+async def test_what_a_job_has_called_is_answered_until_the_job_has_ended(database, flow):
+    async with http_endpoint() as endpoint, serving("--with-runner") as (api, client):
+
+        async def meanwhile():
+            api.send_signal(signal.SIGTERM)
+            while b"runner.stopping" not in await asyncio.wait_for(api.stderr.readline(), 60):
+                pass
+            answer.set_result((await client.get("/whoami")).status_code)
+
+        answer = asyncio.get_running_loop().create_future()
+        endpoint.meanwhile = meanwhile
+        endpoint.says(said.SUCCESS)
+        await begin_run(flow, endpoint.url)
+        assert await asyncio.wait_for(answer, 60) == 200
+        ended = await end(api, None)
+
+    assert ended == (0, b"")
+    assert (await one(JobRun)).status is RunStatus.SUCCESS
 
 
 async def refusal(*arguments):

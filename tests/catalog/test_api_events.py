@@ -176,11 +176,7 @@ async def test_of_many_events_that_are_none_the_first_is_told_and_no_other_looke
         ({"event": {"name": "a"}, "options": {"deliverAt": "soon"}}, "$.options.deliverAt"),
         (
             {"event": {"name": "a"}, "options": {"deliverAt": "2999-01-01T00:00:00Z"}},
-            "$.options.deliverAt: it is too far",
-        ),
-        (
-            {"event": {"name": "a"}, "options": {"deliverAt": "1800-01-01T00:00:00Z"}},
-            "$.options.deliverAt: it is too far",
+            "$.options.deliverAt: '2999-01-01T00:00:00Z' is too far away",
         ),
         ({"event": {"name": "a"}, "options": {"accountId": 5}}, "$.options.accountId"),
         ([], "$: [] is not of type 'object'"),

@@ -21,6 +21,7 @@ from catalog.app.models import (
     VersionStatus,
 )
 from catalog.app.models.events import dynamic_trigger_jobs
+from catalog.eventing import delivery
 from catalog.events import deliver_event, invoke_dispatcher
 from kongflow import GiveUp
 from tests.catalog.fake_job import FakeJob
@@ -118,6 +119,18 @@ async def test_an_unknown_event_fails():
         await deliver("evr_none")
 
 
+async def test_the_filters_of_all_who_listen_have_one_bound_and_who_is_beyond_it_is_told_of(monkeypatch, caplog):
+    monkeypatch.setattr(delivery, "MAX_STEPS", 450)
+    stage = await set_stage()
+    for name in "ABC":
+        await listen(stage, name, payload_filter={"items": {"size": ["xl"]}})
+    event = await add_event(stage, payload={"items": [{}] * 98 + [{"size": "xl"}]})
+
+    assert len(await deliver(event)) == 1
+
+    assert caplog.text.count("the filters of all who listen take more than 450 steps") == 2
+
+
 async def test_a_filter_that_is_none_gets_no_event_and_is_told_of(caplog):
     stage = await set_stage()
     broken = await listen(stage, "A", payload_filter={"plan": "pro"})
@@ -125,7 +138,7 @@ async def test_a_filter_that_is_none_gets_no_event_and_is_told_of(caplog):
 
     assert await deliver(event) == set()
 
-    assert f"the dispatcher {broken} has a filter that is none" in caplog.text
+    assert f"the dispatcher {broken} gets no event, for its filter cannot be used" in caplog.text
     assert "'plan' must be a list or an object" in caplog.text
 
 

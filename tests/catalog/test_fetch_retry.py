@@ -44,10 +44,10 @@ def test_a_range_holds_for_its_statuses(statuses, inside, outside):
 
 
 def test_the_first_rule_that_holds_counts():
-    rules = {"503": {**PLAIN, "minTimeoutInMs": 10}, "5xx": {**PLAIN, "minTimeoutInMs": 20}}
+    rules = {"503": {**PLAIN, "minTimeoutInMs": 1000}, "5xx": {**PLAIN, "minTimeoutInMs": 2000}}
 
-    assert retry_at(rules, 503, {}, None, 1, AT) == AT + timedelta(milliseconds=10)
-    assert retry_at(rules, 500, {}, None, 1, AT) == AT + timedelta(milliseconds=20)
+    assert retry_at(rules, 503, {}, None, 1, AT) == AT + timedelta(seconds=1)
+    assert retry_at(rules, 500, {}, None, 1, AT) == AT + timedelta(seconds=2)
     assert retry_at(rules, 404, {}, None, 1, AT) is None
     assert retry_at({}, 503, {}, None, 1, AT) is None
 
@@ -73,8 +73,18 @@ def test_what_a_backoff_does_not_say_is_as_in_the_sdk(no_jitter):
 
 def test_a_backoff_is_never_longer_than_it_says():
     assert waits({**PLAIN, "limit": 100, "maxTimeoutInMs": 5000}, 50) == 5000
-    assert waits({**PLAIN, "limit": 10**9, "factor": 1000}, 10**6) == 60_000
+    assert waits({**PLAIN, "limit": 100, "factor": 1000}, 99) == 60_000
     assert waits({**PLAIN, "maxTimeoutInMs": 1e300, "minTimeoutInMs": 1e300}, 1) == 30 * 86_400_000
+
+
+@pytest.mark.parametrize("rule", [{**PLAIN, "limit": 1e9}, {"strategy": "headers", "resetHeader": "x-reset"}])
+def test_no_rule_asks_a_third_party_for_ever(rule):
+    assert retry_at({"all": rule}, 500, {"x-reset": "0"}, None, 99, AT) is not None
+    assert retry_at({"all": rule}, 500, {"x-reset": "0"}, None, 100, AT) is None
+
+
+def test_no_backoff_asks_again_at_once():
+    assert waits({**PLAIN, "minTimeoutInMs": 0, "maxTimeoutInMs": 0}, 1) == 100
 
 
 def test_a_random_backoff_is_up_to_twice_as_long(monkeypatch):

@@ -35,12 +35,11 @@ async def test_an_event_becomes_a_record_and_a_job_that_delivers_it(flow):
     stage = await set_stage()
     before = datetime.now(UTC)
 
-    id = await send(flow, stage, source_context={"id": "shop"}, is_test=True)
+    id = await send(flow, stage)
 
     record = await one(EventRecord)
     assert (record.id, record.event_id, record.name, record.payload) == (id, "evt_1", "order.paid", {"total": 5})
-    assert (record.context, record.source, record.is_test) == ({}, "trigger.dev", True)
-    assert record.source_context == {"id": "shop"}
+    assert (record.context, record.source, record.is_test) == ({}, "trigger.dev", False)
     assert before <= record.deliver_at <= datetime.now(UTC)
     assert (record.delivered_at, record.cancelled_at) == (None, None)
     (job,) = await enqueued(flow)

@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 import pytest
+from sqlalchemy.orm import selectinload
 
 from catalog.app.database import begin
 from catalog.app.models import (
@@ -18,6 +19,7 @@ from catalog.app.models import (
 )
 from catalog.app.work import transaction
 from catalog.running.endings import cancel_run
+from catalog.running.tasks import complete_task
 from kongflow.testing import enqueued
 from tests.catalog.servers import Answer, closed_port, http_endpoint
 from tests.catalog.stage import add_run, add_task, every, one, set_stage
@@ -241,6 +243,22 @@ async def test_a_task_that_has_ended_by_itself_is_left_alone_and_its_run_goes_on
 
     assert job.state == "succeeded"
     assert (await one(Task, id=task)).output is None
+    assert await resumed(flow)
+
+
+async def test_a_task_that_ends_during_the_request_stays_as_it_is_and_its_run_goes_on(flow):
+    async with http_endpoint() as shop:
+        shop.says({"ok": 1})
+        task = await a_fetch(shop.url)
+
+        async def end():
+            async with begin() as session:
+                complete_task(await session.get_one(Task, task, options=[selectinload(Task.attempts)]), "by hand")
+
+        shop.meanwhile = end
+        await perform(flow, task)
+
+    assert (await one(Task, id=task)).output == "by hand"
     assert await resumed(flow)
 
 

@@ -41,7 +41,9 @@ async def test_a_run_that_succeeds_keeps_its_output_and_gives_its_slot_back(flow
     assert (run.status, run.output) == (RunStatus.SUCCESS, {"hello": "u1"})
     assert run.completed_at is not None
     assert await slots() == 0
-    assert (await one(JobRunExecution)).status is ExecutionStatus.SUCCESS
+    execution = await one(JobRunExecution)
+    (job,) = await enqueued(flow, "performRunExecution")
+    assert (execution.status, execution.job_number, execution.job_claims) == (ExecutionStatus.SUCCESS, int(job.id), 1)
     assert [job.payload for job in await enqueued(flow, "runFinished")] == [{"id": run.id}]
 
 

@@ -36,7 +36,7 @@ from kongflow.testing import enqueued
 from tests.catalog import run_answers as said
 from tests.catalog.calling import begin_run, make_calls, slots
 from tests.catalog.servers import http_endpoint
-from tests.catalog.stage import add_event, add_run, one, set_stage
+from tests.catalog.stage import add_event, add_run, add_task, one, set_stage
 
 pytestmark = pytest.mark.anyio
 LONG_AGO = datetime(2026, 1, 31, tzinfo=UTC)
@@ -336,6 +336,28 @@ async def test_starts_that_only_wait_let_others_be_looked_at(flow, monkeypatch):
         await add_run(stage, created_at=LONG_AGO)
 
     assert [await look(flow) for _ in range(3)] == [1, 1, 0]
+
+
+async def test_a_run_that_nobody_carries_on_goes_on(flow):
+    stage = await set_stage()
+    await add_run(stage, RunStatus.STARTED, started_at=LONG_AGO)
+    busy = await add_run(stage, RunStatus.STARTED, started_at=LONG_AGO)
+    await add_task(busy, operation="fetch")
+
+    assert await look(flow) == 1
+    assert await look(flow) == 0
+
+    (job,) = await enqueued(flow, "performRunExecution")
+    assert job.payload == {"id": (await one(JobRunExecution)).id}
+
+
+@pytest.mark.only_on("postgres")
+async def test_a_run_that_somebody_has_in_hand_is_not_waited_for(flow):
+    run = await add_run(await set_stage(), created_at=LONG_AGO)
+
+    async with begin() as starting:
+        await lock_run(starting, run)
+        assert await look(flow) == 0
 
 
 async def test_whoever_was_given_up_makes_no_call_when_he_wakes(flow):

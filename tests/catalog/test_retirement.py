@@ -72,6 +72,29 @@ async def test_a_job_that_another_endpoint_offers_too_goes_on_there():
     assert (await dispatcher("greet")).enabled, "it starts the version of the second endpoint"
 
 
+async def test_a_version_that_another_endpoint_offers_too_goes_on_there():
+    first, second = await endpoint("first"), await endpoint("second")
+    await index(first, GREET)
+    await index(second, GREET)
+
+    await index(second)
+
+    version = await one(JobVersion)
+    assert (version.status, version.endpoint_id) == ("ACTIVE", first)
+    assert (await dispatcher("greet")).enabled
+
+
+async def test_a_version_that_the_other_endpoint_does_not_offer_any_more_is_disabled():
+    first, second = await endpoint("first"), await endpoint("second")
+    await index(first, GREET)
+    await index(first, GREET | {"enabled": False})
+    await index(second, GREET)
+
+    await index(second)
+
+    assert (await one(JobVersion)).status == "DISABLED"
+
+
 async def test_what_is_offered_elsewhere_is_started_as_its_version_there_says():
     first, second = await endpoint("first"), await endpoint("second")
     await index(second, job("greet", on("customer.created"), version="1.1.0"))
@@ -209,6 +232,20 @@ async def test_a_dynamic_schedule_that_is_gone_starts_nothing_and_goes_on_when_i
     _, back = await index(shop, IMPORT, dynamicSchedules=[LISTED])
     assert [payload["id"] for _, payload, _ in back.enqueued] == [source.id]
     assert ((await one(EventDispatcher)).enabled, len(await linked())) == (True, 1)
+
+
+async def test_a_dynamic_schedule_without_jobs_is_offered_all_the_same():
+    shop = await endpoint()
+    empty = {"id": "catalogue", "jobs": []}
+    await index(shop, dynamicSchedules=[empty])
+    async with begin() as session:
+        await session.execute(update(EventDispatcher).values(enabled=False))
+
+    await index(shop, dynamicSchedules=[empty])
+    assert not (await one(EventDispatcher)).enabled, "somebody has disabled it"
+
+    await index(shop)
+    assert not (await one(DynamicTrigger)).offered
 
 
 async def test_a_dispatcher_that_somebody_disabled_stays_so_when_a_new_version_comes():

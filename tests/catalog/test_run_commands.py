@@ -124,11 +124,12 @@ def test_a_run_that_failed_goes_on_where_it_stood():
 def test_a_run_that_goes_on_waits_where_its_queue_is_full():
     here = stage(max_jobs=1)
     run(here, RunStatus.STARTED)
-    id = run(here, RunStatus.CANCELED)
+    id = run(here, RunStatus.ABORTED, preprocess=True)
 
     assert type_in("runs", "continue", id) == f"{id}  QUEUED\n"
 
-    assert only(JobRun, id=id).queued_at is not None
+    waiting = only(JobRun, id=id)
+    assert (waiting.queued_at is None, waiting.preprocess) == (False, False)
     assert only(JobQueue).job_count == 1
 
 

@@ -326,10 +326,6 @@ async def test_events_of_an_output_are_sent_once(flow):
     [
         (RunStatus.SUCCESS, {"events": "x"}),
         (RunStatus.SUCCESS, {"events": [{"payload": {}}]}),
-        (RunStatus.SUCCESS, {"events": [{"name": "a", "timestamp": "2026-13-01T00:00:00Z"}]}),
-        (RunStatus.SUCCESS, {"events": [{"name": "a", "id": "x" * 9000}]}),
-        (RunStatus.SUCCESS, {"events": [{"name": "a"}], "options": {"accountId": "x" * 9000}}),
-        (RunStatus.SUCCESS, {"events": [{"name": "a"}], "options": {"deliverAt": "9999-01-01T00:00:00Z"}}),
         (RunStatus.SUCCESS, "events"),
         (RunStatus.SUCCESS, None),
         (RunStatus.FAILURE, {"events": [{"name": "a", "payload": {}}]}),
@@ -342,6 +338,27 @@ async def test_any_other_output_only_wakes_the_queue(flow, status, output):
     assert await finish(flow, stage, status, output) == {"events": 0}
 
     assert [event.name for event in await every(EventRecord)] == ["order.paid"]
+    assert len(await enqueued(flow, "startQueuedRuns")) == 1
+
+
+@pytest.mark.parametrize(
+    ("output", "problem"),
+    [
+        ({"events": [{"name": "a", "timestamp": "2026-13-01T00:00:00Z"}]}, "'2026-13-01T00:00:00Z' is no time"),
+        ({"events": [{"name": "a", "id": "x" * 9000}]}, "$.events[0].id: "),
+        ({"events": [{"name": "a"}] * 201}, "$.events: "),
+        ({"events": [{"name": "a"}], "options": {"accountId": "x" * 9000}}, "$.options.accountId: "),
+        ({"events": [{"name": "a"}], "options": {"deliverAt": "9999-01-01T00:00:00Z"}}, "is too far away"),
+    ],
+)
+@pytest.mark.only_on("sqlite")
+async def test_events_of_an_output_that_cannot_be_sent_are_told_and_cost_no_wake_up(flow, output, problem, caplog):
+    stage = await set_stage()
+
+    assert await finish(flow, stage, RunStatus.SUCCESS, output) == {"events": 0}
+
+    (said,) = [record.message for record in caplog.records if "sends no events" in record.message]
+    assert problem in said
     assert len(await enqueued(flow, "startQueuedRuns")) == 1
 
 

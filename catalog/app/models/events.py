@@ -103,5 +103,7 @@ class DynamicTrigger(Model):
     id: Mapped[str] = id_column("dyn")
     type: Mapped[DynamicTriggerType]
     slug: Mapped[str]
+    offered: Mapped[bool] = mapped_column(default=True)
+    """Whether the newest index of its endpoint lists it."""
     endpoint_id: Mapped[str] = reference("endpoints")
     endpoint: Mapped[Endpoint] = relationship()

@@ -91,7 +91,11 @@ class JobRun(Model):
     """One run of a version of a job, for one event. Numbers count from 1 in each job."""
 
     __tablename__ = "job_runs"
-    __table_args__ = (UniqueConstraint("job_id", "number"), Index(None, "queue_id", "status", "queued_at"))
+    __table_args__ = (
+        UniqueConstraint("job_id", "number"),
+        Index(None, "queue_id", "status", "queued_at"),
+        Index(None, "status"),
+    )
 
     id: Mapped[str] = id_column("run")
     number: Mapped[int]
@@ -104,7 +108,7 @@ class JobRun(Model):
     """Keys at which an execution gave way; the endpoint needs them to go on from there."""
     created_at: Mapped[datetime] = mapped_column(default=now)
     looked_at: Mapped[datetime | None]
-    """When somebody last looked whether its start has lost its job."""
+    """When somebody last looked whether what carries it on was lost."""
     queued_at: Mapped[datetime | None]
     started_at: Mapped[datetime | None]
     completed_at: Mapped[datetime | None]

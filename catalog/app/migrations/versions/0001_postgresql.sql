@@ -91,6 +91,7 @@ create table app.dynamic_triggers (
     id varchar primary key,
     type varchar(30) not null,
     slug varchar not null,
+    offered boolean not null,
     endpoint_id varchar not null,
     constraint dynamic_triggers_endpoint_id_slug_type_key unique (endpoint_id, slug, type),
     constraint dynamic_triggers_endpoint_id_fkey foreign key(endpoint_id)
@@ -258,6 +259,7 @@ create table app.job_runs (
 );
 create index job_runs_event_id_ix on app.job_runs (event_id);
 create index job_runs_queue_id_status_queued_at_ix on app.job_runs (queue_id, status, queued_at);
+create index job_runs_status_ix on app.job_runs (status);
 create table app.schedule_sources (
     id varchar primary key,
     key varchar not null,

@@ -90,6 +90,7 @@ create table dynamic_triggers (
     id varchar primary key not null,
     type varchar(30) not null,
     slug varchar not null,
+    offered boolean not null,
     endpoint_id varchar not null,
     constraint dynamic_triggers_endpoint_id_slug_type_key unique (endpoint_id, slug, type),
     constraint dynamic_triggers_endpoint_id_fkey foreign key(endpoint_id) references endpoints (id) on delete cascade
@@ -254,6 +255,7 @@ create table job_runs (
 );
 create index job_runs_event_id_ix on job_runs (event_id);
 create index job_runs_queue_id_status_queued_at_ix on job_runs (queue_id, status, queued_at);
+create index job_runs_status_ix on job_runs (status);
 create table schedule_sources (
     id varchar primary key not null,
     "key" varchar not null,
