@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from sqlalchemy import delete, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from catalog.app.database import put
+from catalog.app.database import put, put_all
 from catalog.app.endpoints import KnownEndpoint
 from catalog.app.models import (
     EventExample,
@@ -96,9 +96,17 @@ async def _put_examples(session: AsyncSession, version_id: str, examples: Sequen
     await session.execute(
         delete(EventExample).where(EventExample.version_id == version_id, EventExample.slug.not_in(slugs))
     )
-    for example in examples:
-        key = {"version_id": version_id, "slug": example.id}
-        await put(session, EventExample, key, name=example.name, icon=example.icon, payload=example.payload)
+    rows = [
+        {
+            "version_id": version_id,
+            "slug": example.id,
+            "name": example.name,
+            "icon": example.icon,
+            "payload": example.payload,
+        }
+        for example in examples
+    ]
+    await put_all(session, EventExample, ("version_id", "slug"), rows)
 
 
 async def _put_integrations(
