@@ -113,12 +113,11 @@ async def put(session: AsyncSession, model: type[Model], key: Mapping[str, objec
 async def put_all(
     session: AsyncSession, model: type[Model], key: Sequence[str], rows: Sequence[Mapping[str, object]]
 ) -> None:
-    """Update the rows of these unique keys, or add them, in one statement; of rows with one key the last counts."""
-    by_key = {tuple(row[name] for name in key): row for row in rows}
-    if by_key:
-        _, statement = _insert(session, model, [dict(row) for row in by_key.values()])
+    """Update the rows of these unique keys, or add them, all in one go."""
+    if rows:
+        _, statement = _insert(session, model)
         others = {name: statement.excluded[name] for name in rows[0] if name not in key}
-        await session.execute(statement.on_conflict_do_update(index_elements=list(key), set_=others))
+        await session.execute(statement.on_conflict_do_update(index_elements=list(key), set_=others), list(rows))
 
 
 async def add_once(session: AsyncSession, model: type[Model], key: Mapping[str, object], **values: object) -> bool:
@@ -130,10 +129,10 @@ async def add_once(session: AsyncSession, model: type[Model], key: Mapping[str, 
     return (await session.execute(added.returning(table.c.id))).scalar_one_or_none() is not None
 
 
-def _insert(session: AsyncSession, model: type[Model], values: Any) -> tuple[Table, Any]:
+def _insert(session: AsyncSession, model: type[Model], values: Mapping[str, object] | None = None) -> tuple[Table, Any]:
     insert = postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
     table = cast("Table", model.__table__)
-    return table, insert(table).values(values)
+    return table, insert(table) if values is None else insert(table).values(**values)
 
 
 @lru_cache(maxsize=8)
