@@ -28,7 +28,7 @@ from catalog.app.models import (
 from catalog.app.models.connections import missing_connection_runs
 from catalog.app.work import transaction
 from catalog.running.create import create_run
-from catalog.running.endings import end_run, lock_run
+from catalog.running.endings import cancel_run, end_run, lock_run
 from kongflow.testing import drain, enqueued
 from tests.catalog import run_answers as said
 from tests.catalog.locks import until_somebody_waits
@@ -98,6 +98,29 @@ async def test_a_run_without_a_free_slot_is_queued_and_enqueues_nothing(flow):
     assert run.queued_at is not None
     assert (await one(JobQueue)).job_count == 1
     assert [job.task for job in await enqueued(flow)] == ["startRun"]
+
+
+async def test_a_run_that_is_woken_in_vain_keeps_its_place(flow):
+    stage = await set_stage(max_jobs=1)
+    await add_run(stage, RunStatus.STARTED)
+    run_id = await add_run(stage, RunStatus.QUEUED, queued_at=LONG_AGO)
+
+    await start(flow, run_id)
+
+    assert (await one(JobRun, id=run_id)).queued_at == LONG_AGO
+
+
+async def test_a_count_that_was_set_to_nothing_by_hand_keeps_no_run_from_its_end(flow):
+    stage = await set_stage()
+    run_id = await add_run(stage, RunStatus.STARTED)
+    async with begin() as session:
+        (await session.get_one(JobQueue, stage.queue)).job_count = 0
+
+    async with transaction(flow) as work:
+        await cancel_run(work, run_id)
+
+    assert (await one(JobRun)).status is RunStatus.CANCELED
+    assert (await one(JobQueue)).job_count == 0
 
 
 async def test_a_run_that_is_to_be_preprocessed_is_so_first(flow):
