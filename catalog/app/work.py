@@ -30,9 +30,6 @@ UNAVAILABLE = (OperationalError, InterfaceError, InternalError, StoreBusy, Store
 PAUSES = (0.5, 1.0, 2.0, 4.0, 8.0, 16.0)
 """Seconds between two tries."""
 
-LOCK_TIMEOUT = "1s"
-"""As that of the application's database, where somebody waits for an answer, and comes back by himself."""
-
 
 @dataclass(frozen=True, slots=True)
 class Work:
@@ -75,13 +72,15 @@ async def complete(job: JobContext, write: Callable[[Work], Awaitable[T]]) -> T:
 
 
 @asynccontextmanager
-async def transaction(flow: KongFlow) -> AsyncIterator[Work]:
-    """Give what a service needs where there is no job: a transaction of its own, committed at the end."""
+async def transaction(flow: KongFlow, *, lock_timeout: str | None = None) -> AsyncIterator[Work]:
+    """Give what a service needs where there is no job: a transaction of its own, committed at the end. `lock_timeout`:
+    another than that of the application's database.
+    """
 
     async def enqueue(task: str, payload: Any = None, **options: Any) -> Job:
         return await flow.enqueue(task, payload, connection=connection, **options)
 
-    async with flow.transaction() as connection, session_on(connection, lock_timeout=LOCK_TIMEOUT) as session:
+    async with flow.transaction() as connection, session_on(connection, lock_timeout=lock_timeout) as session:
         yield Work(session, enqueue)
 
 
@@ -92,5 +91,5 @@ async def looking(flow: KongFlow) -> AsyncIterator[AsyncSession]:
         async with look() as session:
             yield session
     else:
-        async with flow.transaction() as connection, session_on(connection, lock_timeout=LOCK_TIMEOUT) as session:
+        async with flow.transaction() as connection, session_on(connection) as session:
             yield session

@@ -34,6 +34,9 @@ MAX_STRANGERS_BODY = 1 << 20
 READ_TIMEOUT = 30.0
 """Seconds that the body of a request may take to come in."""
 
+LOCK_TIMEOUT = "1s"
+"""How long a call waits for a row of another transaction: SDKs come back by themselves, seven times."""
+
 MAX_KEY = 512
 """Characters of a key that an index holds."""
 
@@ -51,7 +54,7 @@ class Call:
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Work]:
         """Open the transaction of this call, when it is its turn among those of its environment."""
-        async with self.turn, transaction(self.flow) as work:
+        async with self.turn, transaction(self.flow, lock_timeout=LOCK_TIMEOUT) as work:
             yield work
 
     @asynccontextmanager

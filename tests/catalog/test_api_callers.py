@@ -7,7 +7,6 @@ import pytest
 from sqlalchemy import delete, text
 from sqlalchemy.exc import DBAPIError, OperationalError
 
-from catalog.app import work
 from catalog.app.database import begin
 from catalog.app.models import EventRecord, RunStatus, Task
 from catalog.app.work import looking, transaction
@@ -235,7 +234,7 @@ async def test_a_hook_stands_in_no_log(flow, monkeypatch, caplog):
 
 @pytest.mark.only_on("postgres")
 async def test_who_waits_for_rows_of_his_own_keeps_nobody_else_waiting(flow, monkeypatch):
-    monkeypatch.setattr(work, "LOCK_TIMEOUT", "60s")
+    monkeypatch.setattr(call, "LOCK_TIMEOUT", "60s")
     run = await add_run(await set_stage(), RunStatus.STARTED)
     await set_stage(slug="other")
     async with api(flow) as shop, api(flow, key_of("other")) as other:

@@ -22,7 +22,6 @@ pytestmark = pytest.mark.anyio
 @pytest.mark.only_on("postgres")
 async def test_a_row_that_stays_locked_is_not_waited_for_without_end(flow, monkeypatch):
     monkeypatch.setattr(application, "LOCK_TIMEOUT", "50ms")
-    monkeypatch.setattr(work, "LOCK_TIMEOUT", "50ms")
     run = await begin_run(flow, "http://127.0.0.1:9/")
 
     async with begin() as holder:
