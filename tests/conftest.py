@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+import catalog
 import kongflow
 from kongflow.core.catalog import DatabaseSettings
 from kongflow.store.open import open_store
@@ -52,7 +53,7 @@ def pytest_xdist_auto_num_workers() -> int:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Compile the package once, where nobody may write bytecode: hundreds of processes would compile it for themselves.
+    """Compile the packages once, where nobody may write bytecode: hundreds of processes would compile them themselves.
 
     A process starts in 0.4 s instead of 0.65 s. Hand out tests one by one: of the hundreds that xdist gives each worker
     at once, one worker would have all the long ones.
@@ -61,7 +62,8 @@ def pytest_configure(config: pytest.Config) -> None:
     if hasattr(config, "workerinput"):
         gc.disable()  # until all tests are collected
     elif sys.dont_write_bytecode:
-        compileall.compile_dir(Path(kongflow.__file__).parent, quiet=2)
+        for package in (kongflow, catalog):
+            compileall.compile_dir(Path(str(package.__file__)).parent, quiet=2)
 
 
 def pytest_collection_finish() -> None:

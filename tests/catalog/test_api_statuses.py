@@ -54,6 +54,7 @@ async def test_what_was_said_long_ago_is_forgotten(flow, monkeypatch):
 
 
 @pytest.mark.parametrize("body", [{"state": "done"}, {"data": [1]}, {"label": 5}, []])
+@pytest.mark.only_on("sqlite")
 async def test_a_status_that_is_none_is_refused(flow, body):
     async with api(flow) as client:
         answer = await client.put(f"/runs/{await a_run()}/statuses/st", json=body)
