@@ -19,7 +19,7 @@ import catalog
 import kongflow
 from kongflow.core.catalog import DatabaseSettings
 from kongflow.store.open import open_store
-from tests.postgres import Server, running_server
+from tests.postgres import Server, memory, running_server
 
 FORBIDDEN = sys.dont_write_bytecode
 
@@ -62,6 +62,8 @@ def pytest_configure(config: pytest.Config) -> None:
     at once, one worker would have all the long ones.
     """
     config.option.maxschedchunk = 1
+    if memory() is not None:
+        os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(memory()))  # a commit to a file waits for the disk
     if hasattr(config, "workerinput"):
         gc.disable()  # until all tests are collected
     elif sys.dont_write_bytecode:
