@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import compileall
 import gc
+import importlib
 import itertools
 import os
 import shutil
@@ -14,10 +15,13 @@ from pathlib import Path
 
 import pytest
 
+import catalog
 import kongflow
 from kongflow.core.catalog import DatabaseSettings
 from kongflow.store.open import open_store
-from tests.postgres import Server, running_server
+from tests.postgres import Server, memory, running_server
+
+FORBIDDEN = sys.dont_write_bytecode
 
 LONG = (
     "house/test_layout.py",
@@ -52,16 +56,34 @@ def pytest_xdist_auto_num_workers() -> int:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Compile the package once, where nobody may write bytecode: hundreds of processes would compile it for themselves.
+    """Compile the packages once, where nobody may write bytecode: hundreds of processes would compile them themselves.
 
     A process starts in 0.4 s instead of 0.65 s. Hand out tests one by one: of the hundreds that xdist gives each worker
     at once, one worker would have all the long ones.
     """
     config.option.maxschedchunk = 1
+    if memory() is not None:
+        os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(memory()))  # a commit to a file waits for the disk
     if hasattr(config, "workerinput"):
         gc.disable()  # until all tests are collected
     elif sys.dont_write_bytecode:
-        compileall.compile_dir(Path(kongflow.__file__).parent, quiet=2)
+        for package in (kongflow, catalog):
+            compileall.compile_dir(Path(str(package.__file__)).parent, quiet=2)
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Where all tests run in several workers, let each import them from another one on, and write down what it has
+    compiled: what one has done, the others find. If each did all, that would take seven seconds on every core.
+    """
+    config = session.config
+    if hasattr(config, "workerinput") and config.args_source is config.ArgsSource.TESTPATHS:
+        number, count = int(config.workerinput["workerid"].removeprefix("gw")), config.workerinput["workercount"]
+        files = sorted(Path(__file__).parent.rglob("test_*.py"))
+        first = len(files) * number // count
+        sys.dont_write_bytecode = False
+        for file in (*files[first:], *files[:first]):
+            importlib.import_module(".".join(file.relative_to(config.rootpath).with_suffix("").parts))
+        sys.dont_write_bytecode = FORBIDDEN
 
 
 def pytest_collection_finish() -> None:

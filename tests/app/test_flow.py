@@ -227,6 +227,7 @@ async def test_a_key_updates_its_waiting_job(flow: KongFlow) -> None:
         ({"prority": 1}, "there is no option 'prority'; did you mean 'priority'?"),
     ],
 )
+@pytest.mark.parametrize("url", ["sqlite"], indirect=True)  # no store is asked
 async def test_an_option_that_cannot_work_is_refused(options: dict[str, Any], words: str, flow: KongFlow) -> None:
     with pytest.raises(InvalidOption, match=words.replace("?", r"\?")):
         await flow.enqueue("anything", {}, **options)

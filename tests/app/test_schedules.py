@@ -142,6 +142,7 @@ def test_the_next_slots_need_no_database(project: Path) -> None:
         ({"after": datetime(9999, 12, 31, tzinfo=UTC)}, "more than a hundred years away"),
     ],
 )
+@pytest.mark.parametrize("url", ["sqlite"], indirect=True)  # no store is asked
 def test_what_can_never_be_meant_is_refused(project: Path, options: Any, problem: str) -> None:
     with pytest.raises(InvalidOption, match=problem):
         KongFlow.from_config().schedules.next("nightly", **options)

@@ -182,6 +182,7 @@ async def test_of_many_events_that_are_none_the_first_is_told_and_no_other_looke
         ([], "$: [] is not of type 'object'"),
     ],
 )
+@pytest.mark.only_on("sqlite")
 async def test_an_event_that_is_none_is_refused_with_the_place(flow, body, place):
     await set_stage()
     async with api(flow) as client:

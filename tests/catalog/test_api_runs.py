@@ -83,6 +83,7 @@ async def test_tasks_come_in_pages(flow):
 @pytest.mark.parametrize(
     "query", ["take=0", "take=x", "take=-1", "take=1e3", "take=99999999999", "cursor=task_none", "cursor=%00"]
 )
+@pytest.mark.only_on("sqlite")
 async def test_a_query_that_is_none_is_refused(flow, query):
     run = await add_run(await set_stage(), RunStatus.STARTED)
     async with api(flow) as client:

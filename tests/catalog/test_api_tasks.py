@@ -187,6 +187,7 @@ async def test_a_task_that_is_too_large_to_bring_along_stops_none_behind_it(monk
 
 
 @pytest.mark.parametrize("headers", [{"idempotency-key": ""}, {}, {"idempotency-key": "x" * 513}])
+@pytest.mark.only_on("sqlite")
 async def test_a_task_without_a_key_is_refused(flow, headers):
     run = await a_run()
     async with api(flow) as client:
@@ -214,6 +215,7 @@ async def test_a_task_without_a_key_is_refused(flow, headers):
         ({"properties": [{"label": "l", "text": "x" * (1 << 20)}]}, "$.properties: it must be less than 1024 kB"),
     ],
 )
+@pytest.mark.only_on("sqlite")
 async def test_a_bad_task_is_refused_with_the_place(flow, body, place):
     async with api(flow) as client:
         answer = await begin_task(client, await a_run(), **body)
@@ -311,6 +313,7 @@ async def test_a_task_that_has_ended_stays_as_it_is(flow, status):
         ({}, [], "$: [] is not of type 'object'"),
     ],
 )
+@pytest.mark.only_on("sqlite")
 async def test_a_bad_end_is_refused_and_the_task_goes_on(flow, headers, body, problem):
     run = await a_run()
     id = await add_task(run)
@@ -323,6 +326,7 @@ async def test_a_bad_end_is_refused_and_the_task_goes_on(flow, headers, body, pr
 
 
 @pytest.mark.parametrize("body", [{}, {"error": "boom"}, {"error": {}}, {"error": {"message": 5}}])
+@pytest.mark.only_on("sqlite")
 async def test_a_failure_without_an_error_is_refused(flow, body):
     run = await a_run()
     id = await add_task(run)

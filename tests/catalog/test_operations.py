@@ -170,6 +170,7 @@ async def test_an_address_that_nobody_answers_at_costs_three_attempts_and_then_t
 
 
 @pytest.mark.parametrize("url", ["http://169.254.169.254/latest", "http://[::1]/", "http://10.0.0.1/"])
+@pytest.mark.only_on("sqlite")
 async def test_an_address_inside_is_not_called_and_its_task_learns_nothing_of_it(flow, url):
     task = await a_fetch(url)
     await perform(flow, task)
@@ -224,6 +225,7 @@ async def test_a_slow_answer_is_tried_again_by_the_rule_for_it(flow, monkeypatch
         ("fetch", None, "Invalid fetch operation"),
     ],
 )
+@pytest.mark.only_on("sqlite")
 async def test_an_operation_that_cannot_be_performed_fails_its_task_at_once(flow, operation, params, message):
     run = await add_run(await set_stage(), RunStatus.STARTED)
     task = await add_task(run, operation=operation, params=params)

@@ -29,7 +29,7 @@ def shop() -> Iterator[str]:
 def project(tmp_path: Path) -> Path:
     folder = tmp_path / "project"
     for name in ("catalog", "schemas"):
-        shutil.copytree(PROJECT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copytree(PROJECT / name, folder / name)  # with its bytecode
     shutil.copy(PROJECT / "kongflow.yaml", folder)
     return folder
 

@@ -63,6 +63,7 @@ async def test_a_welcome_is_queued_as_declared_and_lands_in_the_outbox(flow, out
         ({"email": "zzz", "to": "a@b"}, "$.email"),
     ],
 )
+@pytest.mark.only_on("sqlite")
 async def test_a_bad_email_is_refused_when_added_and_there_is_no_row(flow, payload, problem):
     with pytest.raises(InvalidPayload) as caught:
         await flow.enqueue("scheduleEmail", payload)

@@ -1,19 +1,26 @@
 """Every page of the documentation is a session that works: its files are written, its commands are run, in order.
 
 - A block of yaml, python or json is a file; the line before it names the file in backquotes.
-- A block of console holds `$ command` lines, each with the output that is expected; `…` stands for any text.
+- A block of console holds `$ command` lines, each with the output that is expected; `…` stands for any text. Those of
+  README.md are processes of their own; elsewhere a plain `$ kongflow …` is a call, for a process takes a second.
 - A block of sh is run; its output is not compared. Those that make a virtual environment are what CI itself runs.
 - A block of text or mermaid is for reading; one of sql is run by tests/cli/test_roles.py.
 """
 
+import contextlib
+import logging
 import os
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+from click.testing import CliRunner
+
+from kongflow.cli.main import command as kongflow
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").rglob("*.md")])
@@ -37,18 +44,38 @@ def blocks(page: Path) -> list[Block]:
     ]
 
 
+@pytest.fixture(autouse=True)
+def surroundings(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in os.environ:
+        if name.startswith("KONGFLOW_"):
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("PATH", str(Path(sys.executable).parent), prepend=os.pathsep)
+    monkeypatch.setenv("NO_COLOR", "1")
+    monkeypatch.setenv("COLUMNS", "120")
+    monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
+
+
+def call(arguments: list[str], folder: Path) -> str:
+    """Call the command line in this process, and leave nothing behind that the next command would not find."""
+    root = logging.getLogger()
+    handlers, level, known, path = root.handlers[:], root.level, set(sys.modules), sys.path[:]
+    try:
+        with contextlib.chdir(folder):
+            done = CliRunner().invoke(kongflow, arguments, prog_name="kongflow")
+    finally:
+        root.handlers[:], root.level, sys.path[:] = handlers, level, path
+        for name in sys.modules.keys() - known:
+            if Path(getattr(sys.modules[name], "__file__", None) or "/").is_relative_to(folder):
+                del sys.modules[name]
+    if done.exception is not None and not isinstance(done.exception, SystemExit):
+        raise done.exception
+    return done.output
+
+
 def run(command: str, folder: Path) -> str:
-    environment = {
-        **{name: value for name, value in os.environ.items() if not name.startswith("KONGFLOW_")},
-        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
-        "NO_COLOR": "1",
-        "COLUMNS": "120",
-        "PYTHONDONTWRITEBYTECODE": "1",
-    }
     done = subprocess.run(
         ["sh", "-c", command],
         cwd=folder,
-        env=environment,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         stdin=subprocess.DEVNULL,
@@ -57,6 +84,17 @@ def run(command: str, folder: Path) -> str:
         timeout=120,
     )
     return done.stdout
+
+
+def is_plain(command: str) -> bool:
+    return command.startswith("kongflow ") and not set("|&;<>$`\n") & set(command)
+
+
+def run_as_on(page: Path, command: str, folder: Path) -> str:
+    """Run one command of a page; return what it prints."""
+    if page.name == "README.md" or not is_plain(command):
+        return run(command, folder)
+    return call(shlex.split(command, comments=True)[1:], folder)
 
 
 def steps(console: str) -> list[tuple[str, str]]:
@@ -87,10 +125,12 @@ def play(block: Block, page: Path, folder: Path) -> Path:
             if command.startswith("cd "):
                 folder = folder / command.removeprefix("cd ").strip()
                 continue
-            actual = run(command, folder)
+            actual = run_as_on(page, command, folder)
             assert matches(expected, actual), f"{where}: $ {command}\nexpected:\n{expected}\nactual:\n{actual}"
     elif block.language == "sh":
-        run(block.body, folder)
+        lines = block.body.splitlines()
+        for command in lines if all(map(is_plain, lines)) else [block.body]:
+            run_as_on(page, command, folder)
     else:
         assert block.language in FOR_READING, f"{where}: a block is one of yaml python json console sh text mermaid sql"
     return folder

@@ -17,8 +17,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import create_engine, text
-
 from kongflow import Cancel, GiveUp, Snooze
 from kongflow.engine.context import SyncJobContext
 
@@ -232,7 +230,8 @@ def closes_everything(payload: Any) -> None:
 
 
 def commits(payload: Any, job: SyncJobContext) -> str:
-    from sqlalchemy.orm import Session  # only here: it takes a fifth of a start
+    from sqlalchemy import text  # only here: it takes half of a start
+    from sqlalchemy.orm import Session
 
     with job.transaction() as tx:
         tx.execute("insert into effects (name) values (:name)", {"name": f"{os.getpid()}"})
@@ -261,6 +260,8 @@ def dequeues(payload: Any, job: SyncJobContext) -> None:
 
 
 def commits_with_its_own_connection(payload: Any, job: SyncJobContext) -> None:
+    from sqlalchemy import create_engine
+
     engine = create_engine(payload["url"])
     with engine.begin() as connection:
         job.enqueue("echo", {"by": "connection"}, connection=connection)

@@ -32,7 +32,7 @@ MINUTE = 60.0
 """Seconds. All times of the model are minutes: the real clock goes on too, by some seconds on a busy machine."""
 LIMITS = {"one": 1, "two": 2}
 RUNNERS = 3
-HISTORIES, MANY_HISTORIES = 20, 300
+HISTORIES, MANY_HISTORIES = 10, 300
 """How many CI lives through, and the long form."""
 QUEUES = st.sampled_from([None, *LIMITS])
 TASKS = st.sampled_from(["work", "work", "unknown"])

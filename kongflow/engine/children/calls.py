@@ -9,9 +9,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cached_property
-from typing import Any
-
-from sqlalchemy.engine import Connection
+from typing import TYPE_CHECKING, Any
 
 from kongflow.core.catalog import DatabaseSettings
 from kongflow.core.job import Job, JobOptions
@@ -26,6 +24,9 @@ from kongflow.store.base import Store
 from kongflow.store.connections import sync_connection
 from kongflow.store.open import open_store
 from kongflow.store.records import Settled, Settlement
+
+if TYPE_CHECKING:  # see store/connections.py
+    from sqlalchemy.engine import Connection
 
 
 class CallsToRunner:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, MutableMapping
 from datetime import timedelta
+from functools import cache
 from typing import Any, TypeVar
 from weakref import WeakKeyDictionary
 
@@ -27,6 +28,13 @@ from kongflow.store.statements import in_schema, load_statements, with_percent_n
 T = TypeVar("T")
 
 
+@cache  # a process may open a deployment often
+def _statements_of(schema: str) -> tuple[Mapping[str, str], Mapping[str, bytes]]:
+    """Return our statements by name, with the parameters of SQLAlchemy and with those of psycopg."""
+    named = load_statements("kongflow.store.postgres", lambda sql: in_schema(sql, schema))
+    return named, {name: with_percent_names(sql).encode() for name, sql in named.items()}
+
+
 class Access:
     """One database, opened once. `shift` is how far tests have moved the clock."""
 
@@ -36,8 +44,7 @@ class Access:
         self.clock = ServerClock(skipped=lambda: self.shift.total_seconds())
         self.user = UserTransactions(address, schema, pool_size)
         self._pool_size = pool_size
-        self._named = load_statements("kongflow.store.postgres", lambda sql: in_schema(sql, schema))
-        self._statements = {name: with_percent_names(sql).encode() for name, sql in self._named.items()}
+        self._named, self._statements = _statements_of(schema)
         self._schema = schema
         self._channel = f"{schema}_jobs"
         self._connections: Connections | None = None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from datetime import datetime
+from functools import cache
 
 from sqlalchemy import ColumnElement, DateTime, Text, and_, cast, collate, column, exists, func, literal, select
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB, JSONPATH
@@ -16,6 +17,7 @@ from kongflow.store.statements import check_schema
 from kongflow.store.tables import COMPARE, Tables, make_tables
 
 
+@cache
 def tables_of(schema: str) -> Tables:
     """Return the tables of `schema`. Raises: InvalidOption, also for a word of SQL's own."""
     if schema in RESERVED_WORDS or schema == "information_schema":

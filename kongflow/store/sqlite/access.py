@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import os
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from typing import TypeVar
 
 from sqlalchemy import create_engine
@@ -31,6 +32,12 @@ from kongflow.store.statements import load_statements, with_prefix
 T = TypeVar("T")
 
 
+@cache  # a process may open a deployment often
+def _statements_of(schema: str) -> Mapping[str, str]:
+    """Return our statements by name."""
+    return load_statements("kongflow.store.sqlite", lambda sql: with_prefix(sql, schema))
+
+
 class Access:
     """One file, opened once. Writes go through one thread and connection, reads through another of each."""
 
@@ -39,7 +46,7 @@ class Access:
         self.clock = Clock()
         self.user = UserTransactions(address, pool_size)
         self.writer = Writer(address, on_rollback=self._forget_roster)
-        self._statements = load_statements("kongflow.store.sqlite", lambda sql: with_prefix(sql, schema))
+        self._statements = _statements_of(schema)
         self._roster: Roster | None = None
         self._reading_roster: Roster | None = None
         self._reader: ThreadPoolExecutor | None = None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
+from functools import cache
 from itertools import product
 from typing import Any
 
@@ -15,6 +16,7 @@ from kongflow.store.statements import check_schema
 from kongflow.store.tables import COMPARE, Tables, make_tables
 
 
+@cache
 def tables_of(schema: str) -> Tables:
     """Return the tables whose names have the prefix of `schema`. Raises: InvalidOption."""
     prefix = check_schema(schema)
