@@ -150,6 +150,7 @@ schedule-timing schedule-payload timezone-without-cron timezone-unknown cron-inv
 """
 _WARNINGS = """
 include-empty pooler-without-server
+unused-ignore ignore-syntax
 cron-every-minute cron-uneven cron-step cron-short-months schedule-catchup schedule-overlap
 """
 _INFOS = "handler-unresolvable cron-day-or cron-dst"

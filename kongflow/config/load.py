@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,6 +14,7 @@ from kongflow.config.checks.facts import facts_of
 from kongflow.config.document import Document, KeyPath, parse_document, read_document
 from kongflow.config.environment import Environment
 from kongflow.config.findings import Finding, finding, has_errors, in_order, raised_to_errors
+from kongflow.config.ignores import without_ignored
 from kongflow.config.include import included_files
 from kongflow.config.law import law
 from kongflow.config.paths import refuse_irregular
@@ -70,7 +71,7 @@ def load(
         files.texts.update(facts.texts)
         findings += facts.schemas.findings
         findings += [found for check in CHECKS for found in check(facts)]
-        findings = _silenced(findings, project)
+        findings = _silenced(findings, project, shaped)
         findings = list(raised_to_errors(findings)) if strict or _is_strict(project) else findings
         if not has_errors(findings) and not any(file.broken for file in shaped):
             catalog = build(project, facts.schemas, facts.templates, facts.timings)
@@ -170,9 +171,10 @@ def _why_unreadable(path: Path, error: OSError, env: Mapping[str, str]) -> str:
     return f"{shown} cannot be read: {error.strerror}"
 
 
-def _silenced(findings: list[Finding], project: Project) -> list[Finding]:
+def _silenced(findings: list[Finding], project: Project, shaped: Sequence[Shaped]) -> list[Finding]:
     ignored = set(project.main.value.get("lint", {}).get("ignore", []))
-    return [found for found in findings if found.slug not in ignored]
+    left = without_ignored(findings, [file.document for file in shaped])
+    return [found for found in left if found.slug not in ignored]
 
 
 def _is_strict(project: Project) -> bool:
