@@ -1,0 +1,194 @@
+"""What a schema refuses of the payloads of another: by the table of changes that people make, and by the payloads."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+
+from kongflow.core.compatibility import refusals
+from kongflow.core.schema import PayloadSchema
+from kongflow.errors import InvalidPayload
+
+TEXT, NUMBER, WHOLE = {"type": "string"}, {"type": "number"}, {"type": "integer"}
+
+
+def told(wider: Any, narrower: Any, proven: bool = True) -> list[str]:
+    found = refusals(PayloadSchema.compile(wider), PayloadSchema.compile(narrower))
+    return [f"{'.'.join(map(str, each.value))}: {each.message}" for each in found if each.proven is proven]
+
+
+def closed(properties: Any, *required: str) -> dict[str, Any]:
+    return {"type": "object", "additionalProperties": False, "properties": properties, "required": list(required)}
+
+
+def opened(properties: Any, *required: str) -> dict[str, Any]:
+    return {"type": "object", "properties": properties, "required": list(required)}
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "backward", "forward"),
+    [
+        (closed({"a": TEXT}), closed({"a": TEXT, "b": TEXT}), [], []),
+        (closed({"a": TEXT}), closed({"a": TEXT, "b": TEXT}, "b"), [": 'b' is required"], []),
+        (closed({"a": TEXT}), closed({"a": TEXT}, "a"), [": 'a' is required"], []),
+        (closed({}), closed({"b": {"type": "string", "default": "x"}}, "b"), [], []),
+        (closed({"a": TEXT}), closed({}), [], []),
+        (opened({"a": TEXT}, "a"), opened({}), [], [": 'a' is required"]),
+        (closed({"a": TEXT}, "a"), closed({"a": TEXT}), [], [": 'a' is required"]),
+        (closed({"a": WHOLE}), closed({"a": NUMBER}), [], ["a: number is not accepted"]),
+        (closed({"a": TEXT}), closed({"a": {"type": ["string", "null"]}}), [], ["a: null is not accepted"]),
+        (closed({"a": TEXT}), closed({"a": WHOLE}), ["a: string is not accepted"], ["a: integer is not accepted"]),
+        (closed({"a": {"enum": [1]}}), closed({"a": {"enum": [1, "b"]}}), [], ['a: "b" is not accepted']),
+        (closed({"a": TEXT}), closed({"a": {"enum": ["x"]}}), ['a: only "x" is accepted'], []),
+        (closed({"a": {"const": 1.0}}), closed({"a": {"enum": [1, 2]}}), [], ["a: 2 is not accepted"]),
+        (closed({"a": NUMBER}), closed({"a": {**NUMBER, "minimum": 1}}), ["a: less than 1 is not accepted"], []),
+        (
+            closed({"a": {**NUMBER, "exclusiveMinimum": 1}}),
+            closed({"a": {**NUMBER, "minimum": 1}}),
+            [],
+            ["a: 1 and less is not accepted"],
+        ),
+        (
+            closed({"a": {**TEXT, "maxLength": 9}}),
+            closed({"a": {**TEXT, "maxLength": 5}}),
+            ["a: more than 5 characters are not accepted"],
+            [],
+        ),
+        (
+            closed({"a": TEXT}),
+            closed({"a": {**TEXT, "pattern": "^x"}}),
+            ["a: what is there cannot be shown to fit the pattern '^x'"],
+            [],
+        ),
+        (opened({"a": TEXT}), closed({"a": TEXT}), [], []),
+        (
+            {"type": "array", "items": TEXT},
+            {"type": "array", "items": {"anyOf": [TEXT, {"type": "null"}]}},
+            [],
+            ["0: null is not accepted"],
+        ),
+        (
+            {"$ref": "#/$defs/x", "$defs": {"x": opened({"a": TEXT}, "a")}},
+            {"allOf": [opened({"a": WHOLE})]},
+            ["a: string is not accepted"],
+            [": 'a' is required", "a: integer is not accepted"],
+        ),
+        (closed({"a": WHOLE}), closed({"a": {**WHOLE, "multipleOf": 1}}), [], []),
+        (closed({"a": TEXT}), closed({"a": {**TEXT, "description": "x", "examples": ["x"]}}), [], []),
+        ({}, {"type": "object"}, [": null or boolean or number or string or array is not accepted"], []),
+        (False, {"type": "object"}, [], [": nothing is accepted here"]),
+    ],
+)
+def test_each_change_breaks_what_it_breaks(old: Any, new: Any, backward: list[str], forward: list[str]) -> None:
+    assert told(old, new) == backward
+    assert told(new, old) == forward
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "doubt"),
+    [
+        (opened({}), opened({"a": TEXT}), ["a: 'a' was not declared, so that it may be anything in what was added"]),
+        ({"not": TEXT}, {"not": WHOLE}, [": not has changed, and cannot be compared"]),
+        ({"not": TEXT}, {"not": {"type": "string"}}, []),
+        (
+            closed({"a": {"anyOf": [TEXT, WHOLE]}}),
+            closed({"a": {"oneOf": [{"minLength": 1}, {"maxLength": 5}]}}),
+            ["a: oneOf has changed, and cannot be compared"],
+        ),
+    ],
+)
+def test_what_nobody_can_say_is_told_as_that(old: Any, new: Any, doubt: list[str]) -> None:
+    assert told(old, new) == []
+    assert told(old, new, proven=False) == doubt
+
+
+def test_it_says_where_in_both_schemas() -> None:
+    old = closed({"a": {"$ref": "#/$defs/x"}}) | {"$defs": {"x": opened({"b": TEXT})}}
+    new = closed({"a": opened({"b": WHOLE})})
+
+    (found,) = refusals(PayloadSchema.compile(old), PayloadSchema.compile(new))
+
+    assert (found.value, found.wider, found.narrower) == (
+        ("a", "b"),
+        ("properties", "a", "$ref"),
+        ("properties", "a", "properties", "b", "type"),
+    )
+
+
+def test_a_schema_that_refers_to_itself_is_compared_to_its_end() -> None:
+    tree = {"$ref": "#/$defs/t", "$defs": {"t": opened({"left": {"$ref": "#/$defs/t"}, "v": TEXT})}}
+    other = {"$ref": "#/$defs/t", "$defs": {"t": opened({"left": {"$ref": "#/$defs/t"}, "v": WHOLE})}}
+
+    assert told(tree, tree) == []
+    assert len(told(tree, other)) == 1
+
+
+# --- by the payloads ---
+
+NAMES = st.sampled_from(["a", "b"])
+scalars = st.none() | st.booleans() | st.integers(-3, 3) | st.sampled_from([0.5, 1.0, "", "a", "ab", "abc"])
+values = st.recursive(
+    scalars, lambda below: st.lists(below, max_size=3) | st.dictionaries(NAMES, below, max_size=2), max_leaves=6
+)
+simple = st.sampled_from(
+    [
+        {},
+        True,
+        {"type": "string"},
+        {"type": ["string", "null"]},
+        {"type": "integer"},
+        {"type": "number"},
+        {"type": "number", "minimum": 0},
+        {"exclusiveMinimum": 0},
+        {"maximum": 1, "exclusiveMaximum": 3},
+        {"type": "integer", "multipleOf": 2},
+        {"enum": [1, "a", None]},
+        {"const": 1},
+        {"enum": ["a", "ab"]},
+        {"minLength": 1},
+        {"maxLength": 2, "type": "string"},
+        {"pattern": "^a"},
+        {"type": "array", "maxItems": 1},
+        {"type": "array", "uniqueItems": True, "minItems": 1},
+        {"type": "string", "default": "a"},
+        {"not": {"type": "null"}},
+    ]
+)
+
+
+def _nested(below: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
+    properties = st.dictionaries(NAMES, below, max_size=2)
+    objects = st.fixed_dictionaries(
+        {"type": st.just("object"), "properties": properties},
+        optional={
+            "required": st.lists(NAMES, unique=True),
+            "additionalProperties": st.booleans() | below,
+            "maxProperties": st.integers(0, 2),
+        },
+    )
+    lists = st.fixed_dictionaries(
+        {"items": below}, optional={"type": st.just("array"), "prefixItems": st.lists(below, min_size=1, max_size=2)}
+    )
+    combined = st.sampled_from(["allOf", "anyOf", "oneOf"]).flatmap(
+        lambda keyword: st.fixed_dictionaries({keyword: st.lists(below, min_size=1, max_size=2)})
+    )
+    return objects | lists | combined
+
+
+schemas = st.recursive(simple, _nested, max_leaves=5)
+
+
+@settings(deadline=None, max_examples=300)
+@given(old=schemas, new=schemas, payloads=st.lists(values, min_size=3, max_size=10))
+def test_a_schema_of_which_nothing_is_told_takes_every_payload_of_the_other(old: Any, new: Any, payloads: Any) -> None:
+    before, after = PayloadSchema.compile(old), PayloadSchema.compile(new)
+    assume(refusals(before, after) == ())
+    for payload in payloads:
+        try:
+            added = before.check_added(payload)
+        except InvalidPayload:
+            continue
+        after.check_run(added)
