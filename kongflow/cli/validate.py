@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from kongflow.cli.output import stdout_on_stderr
 from kongflow.config.findings import Finding, has_errors
 from kongflow.config.load import Loaded, load
 from kongflow.config.report import github_report, json_report, text_report
+from kongflow.config.versions import Version, version_at
 
 _COLOURS = {"error": "red", "warning": "yellow", "info": "cyan"}
 _ONE = {
@@ -29,6 +31,7 @@ _EXAMPLES = """
 kongflow validate
 kongflow validate deploy/kongflow.yaml --strict
 kongflow validate --import --format json
+kongflow validate --against git:main
 kongflow validate --no-env --format github
 git show HEAD:kongflow.yaml | kongflow validate -
 """
@@ -44,6 +47,11 @@ git show HEAD:kongflow.yaml | kongflow validate -
     help="How findings are printed. [default: text; github inside GitHub Actions]",
 )
 @click.option("--import", "imports", is_flag=True, help="Import every handler too, as `run` does.")
+@click.option(
+    "--against",
+    metavar="git:REF|PATH",
+    help="Compare with another version too: what of its jobs and runners would this one strand?",
+)
 @click.option("--no-env", is_flag=True, help="Look up no variable; one without a default is taken to fit.")
 @click.option("--strict", is_flag=True, help="Warnings fail too.")
 @click.pass_context
@@ -53,6 +61,7 @@ def command(
     path: Path | None,
     form: str | None,
     imports: bool,
+    against: str | None,
     no_env: bool,
     strict: bool,
 ) -> int:
@@ -64,15 +73,31 @@ def command(
     if path is not None and ctx.get_parameter_source("config") is ParameterSource.COMMANDLINE:
         raise click.UsageError("give PATH or -c, not both")
     source, data = path or config, None
+    if source == Path("-") and against is not None:
+        raise click.UsageError("--against compares files; standard input has no other version")
     if source == Path("-"):
         source, data = Path("<stdin>"), read_stdin()
-    with stdout_on_stderr():  # what an imported module prints is no finding
-        now = datetime.now(UTC)
-        loaded = load(source, env=os.environ, use_env=not no_env, strict=strict, imports=imports, data=data, now=now)
+    now = datetime.now(UTC)
+    # What an imported module prints is no finding.
+    with stdout_on_stderr(), _version(against, source) as version:
+        loaded = load(
+            source,
+            env=os.environ,
+            use_env=not no_env,
+            strict=strict,
+            imports=imports,
+            data=data,
+            now=now,
+            against=version,
+        )
     if form is None:
         form = "github" if os.environ.get("GITHUB_ACTIONS") == "true" else "text"
     _print(loaded, source, form, now)
     return 1 if has_errors(loaded.findings) else 0
+
+
+def _version(against: str | None, config: Path) -> AbstractContextManager[Version | None]:
+    return nullcontext() if against is None else version_at(against, config)
 
 
 def _print(loaded: Loaded, path: Path, form: str, now: datetime) -> None:

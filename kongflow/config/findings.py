@@ -141,6 +141,7 @@ duration-invalid
 unknown-retry-policy unknown-task queue-not-declared queue-pattern-no-match queue-pattern-ambiguous runner-queue-unknown
 schema-not-found schema-not-json schema-invalid schema-remote-ref schema-outside-project schema-ref-not-found
 example-invalid
+task-removed schema-incompatible
 tombstone-not-alone tombstone-target secret-source database-url heartbeat-too-slow
 lint-unknown-slug lint-ignores-error
 handler-path handler-module handler-syntax handler-attribute handler-not-callable handler-signature handler-isolation
@@ -151,9 +152,10 @@ schedule-timing schedule-payload timezone-without-cron timezone-unknown cron-inv
 _WARNINGS = """
 include-empty pooler-without-server
 unused-ignore ignore-syntax
+queue-removed schema-incompatible-forward
 cron-every-minute cron-uneven cron-step cron-short-months schedule-catchup schedule-overlap
 """
-_INFOS = "handler-unresolvable cron-day-or cron-dst"
+_INFOS = "handler-unresolvable schema-unproved cron-day-or cron-dst"
 
 SEVERITIES = {
     slug: severity

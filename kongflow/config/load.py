@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from kongflow.config.build import build
+from kongflow.config.checks.against import Earlier, compared
 from kongflow.config.checks.all import CHECKS, TRIALS
 from kongflow.config.checks.facts import facts_of
 from kongflow.config.document import Document, KeyPath, parse_document, read_document
@@ -20,7 +21,9 @@ from kongflow.config.law import law
 from kongflow.config.paths import refuse_irregular
 from kongflow.config.project import SECTIONS, Project, declare
 from kongflow.config.report import text_report
+from kongflow.config.schemas import read_schemas
 from kongflow.config.shape import Shaped, shape_included, shape_main
+from kongflow.config.versions import Version
 from kongflow.core.catalog import Catalog
 from kongflow.errors import ConfigFindings, ConfigUnreadable
 
@@ -47,6 +50,7 @@ def load(
     data: bytes | None = None,
     now: datetime | None = None,
     tries_next: bool = True,
+    against: Version | None = None,
 ) -> Loaded:
     """Load a kongflow.yaml with everything that it names. No database is opened.
 
@@ -56,7 +60,9 @@ def load(
     instant from which the slots of schedules are looked at, of the clock where it is None.
     `tries_next`: the next slot of each schedule must fit, and not only slots of other times; who starts by the
     configuration does not ask for that, for he would start at one time of day and not at another.
-    Raises: ConfigUnreadable where `path` itself is missing, is a directory or may not be read.
+    `against`: another version, whose jobs and runners this one must get along with.
+    Raises: ConfigUnreadable where `path` itself is missing, is a directory or may not be read, and where `against`
+    cannot be read whole.
     """
     files = _Files(path, Environment(env, use_env), data)
     main = files.main()
@@ -71,6 +77,8 @@ def load(
         files.texts.update(facts.texts)
         findings += facts.schemas.findings
         findings += [found for check in CHECKS for found in check(facts)]
+        if against is not None:
+            findings += compared(facts, _earlier(against, env))
         findings = _silenced(findings, project, shaped)
         findings = list(raised_to_errors(findings)) if strict or _is_strict(project) else findings
         if not has_errors(findings) and not any(file.broken for file in shaped):
@@ -86,6 +94,20 @@ def load_catalog(path: Path, env: Mapping[str, str]) -> Catalog:
     if loaded.catalog is None:
         raise ConfigFindings(text_report(loaded.findings, loaded.texts))
     return loaded.catalog
+
+
+def _earlier(version: Version, env: Mapping[str, str]) -> Earlier:
+    """Return what another version declares; variables are not looked up. Raises: ConfigUnreadable."""
+    files = _Files(version.config, Environment(env, False), None)
+    main = files.main()
+    project, twice = declare(files.root, [main, *files.included(main)])
+    schemas = read_schemas(project, files.shown)
+    problems = [*files.findings, *twice, *schemas.findings]
+    if problems:
+        first = in_order(problems)[0]
+        where = f"{Path(first.file).name}:{first.line}:{first.col}"
+        raise ConfigUnreadable(f"{version.name} cannot be compared with: {where}: [{first.slug}] {first.message}")
+    return Earlier(version.name, project, schemas)
 
 
 class _Files:

@@ -22,7 +22,7 @@ from kongflow.errors import InvalidConfig
 _METASCHEMAS = "https://json-schema.org/draft/"
 
 
-_Places: TypeAlias = Callable[[KeyPath], Place]
+Places: TypeAlias = Callable[[KeyPath], Place]
 """Where the value at a path of a schema stands."""
 
 
@@ -31,6 +31,8 @@ class Schemas:
     """The compiled schemas, by task and key (`payload` or `result`); everything that is wrong with them."""
 
     compiled: Mapping[tuple[str, str], PayloadSchema]
+    places: Mapping[tuple[str, str], Places]
+    """Where what stands at a path of each of them is written."""
     findings: tuple[Finding, ...]
     texts: Mapping[str, str]
     """Text of every schema file that was read, by its path as it is shown."""
@@ -40,13 +42,15 @@ def read_schemas(project: Project, shown: Callable[[Path], str]) -> Schemas:
     """Read and compile every schema that a task names. `shown` gives a path as it is shown."""
     library = _Library(project.root, shown)
     compiled: dict[tuple[str, str], PayloadSchema] = {}
+    places: dict[tuple[str, str], Places] = {}
     for task in project.tasks.values():
         for key in ("payload", "result"):
             if key in task.value and not task.failed(key):
                 schema = library.schema_of(task, key)
                 if schema is not None:
                     compiled[task.name, key] = schema
-    return Schemas(compiled, (*library.findings, *map(_Absent.finding, library.absent.values())), library.texts)
+                    places[task.name, key] = library.places_of(task, key)
+    return Schemas(compiled, places, (*library.findings, *map(_Absent.finding, library.absent.values())), library.texts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +98,17 @@ class _Library:
             self._compiled[name] = self._compile(document.value, name, document.value_place)
         return self._compiled.get(name)
 
+    def places_of(self, task: Entry, key: str) -> Places:
+        """Return where what stands in the schema of a task's key is written; it was compiled before."""
+        written = task.value[key]
+        if isinstance(written, str):
+            folder = posixpath.dirname(task.document.path.relative_to(self.root).as_posix())
+            document = self.files[posixpath.normpath(posixpath.join(folder, written))]
+            if document is not None:
+                return document.value_place
+        base = (*task.path, key)
+        return lambda path: task.document.value_place((*base, *path))
+
     # --- files ---
 
     def _name(self, folder: str, reference: str, place: Place) -> str | None:
@@ -137,7 +152,7 @@ class _Library:
 
     # --- references ---
 
-    def _compile(self, schema: Json, name: str, place: _Places) -> PayloadSchema | None:
+    def _compile(self, schema: Json, name: str, place: Places) -> PayloadSchema | None:
         """Return a compiled schema, or None with its findings; the files that it refers to are checked first."""
         good, others = self._reached(schema, name, place)
         resources = {uri: document.value for uri, document in others.items()}
@@ -157,12 +172,12 @@ class _Library:
             self._valid[name] = len(self.findings) == before
         return self._valid[name]
 
-    def _list_problems(self, schema: Json, name: str, place: _Places, resources: dict[str, Json]) -> None:
+    def _list_problems(self, schema: Json, name: str, place: Places, resources: dict[str, Json]) -> None:
         others = {uri: resource for uri, resource in resources.items() if uri != quote(name)}
         for problem in schema_problems(schema, others, quote(name)):
             self._add("schema-invalid", place(problem.path), problem.message)
 
-    def _reached(self, schema: Json, name: str, place: _Places) -> tuple[bool, dict[str, JsonDocument]]:
+    def _reached(self, schema: Json, name: str, place: Places) -> tuple[bool, dict[str, JsonDocument]]:
         """Return the files that references lead to, theirs too, by every URI that stands for them.
 
         The first value is False where one of them is not there.

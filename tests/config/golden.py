@@ -9,6 +9,7 @@ from pathlib import Path
 
 from kongflow.config.load import Loaded, load
 from kongflow.config.report import text_report
+from kongflow.config.versions import Version
 
 GOLDEN = Path(__file__).parent / "golden"
 NOW = datetime(2026, 12, 1, 12, tzinfo=UTC)
@@ -28,7 +29,14 @@ class Case:
     def load(self, monkeypatch) -> Loaded:
         monkeypatch.chdir(self.config.parent)
         monkeypatch.setattr(sys, "path", sys.path[:])
-        return load(Path(self.config.name), env=ENVIRONMENT, now=NOW, imports=self.name == "handler-import-error")
+        before = Version("before", Path("before/kongflow.yaml"))
+        return load(
+            Path(self.config.name),
+            env=ENVIRONMENT,
+            now=NOW,
+            imports=self.name == "handler-import-error",
+            against=before if before.config.exists() else None,
+        )
 
     def report(self, loaded: Loaded) -> str:
         counts = " · ".join(f"{number} {what}" for what, number in loaded.counts.items())

@@ -1,0 +1,86 @@
+"""Versions: another version of a configuration, to compare with: a commit of git, or a folder beside this one."""
+
+from __future__ import annotations
+
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from kongflow.errors import ConfigUnreadable
+
+SUFFIXES = (".yaml", ".yml", ".json")
+"""Of the files of a version that are read: what a configuration names beside handlers."""
+
+MAX_BYTES = 256 << 20
+"""Of all of them together."""
+
+GIT = "git:"
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """A version on the disk, and what it is called."""
+
+    name: str
+    config: Path
+
+
+@contextmanager
+def version_at(against: str, config: Path) -> Iterator[Version]:
+    """Give the version that `git:REF`, or the path of a folder or file, names; `config` is ours. What git knows of it
+    is written into a folder that goes with the block. Raises: ConfigUnreadable.
+    """
+    if against.startswith(GIT):
+        with tempfile.TemporaryDirectory(prefix="kongflow-") as folder:
+            root = Path(folder)
+            _write_tree(against.removeprefix(GIT), config.parent, root)
+            if not (root / config.name).exists():
+                raise ConfigUnreadable(f"{against} has no {config.name} in {config.parent}")
+            yield Version(against, root / config.name)
+    else:
+        path = Path(against)
+        yield Version(against, path / config.name if path.is_dir() else path)
+
+
+def _write_tree(ref: str, folder: Path, target: Path) -> None:
+    """Write the files of a commit that stand in our folder or below. Raises: ConfigUnreadable."""
+    if not ref.isprintable() or not ref or ref.startswith("-"):
+        raise ConfigUnreadable(f"{GIT}{ref} names no commit; write for example {GIT}main, or {GIT}HEAD~1")
+    listed = _git(folder, "ls-tree", "-r", "-z", "-l", ref)
+    files: list[tuple[str, PurePosixPath]] = []
+    size = 0
+    for line in listed.decode(errors="surrogateescape").split("\0"):
+        about, _, name = line.partition("\t")
+        if about.startswith("100") and name.endswith(SUFFIXES):  # a regular file, and no link
+            files.append((about.split()[2], PurePosixPath(name)))
+            size += int(about.split()[3])
+    if size > MAX_BYTES:
+        raise ConfigUnreadable(
+            f"the YAML and JSON files of {GIT}{ref} in {folder} are larger than {MAX_BYTES >> 20} MiB"
+        )
+    contents = _git(folder, "cat-file", "--batch", stdin="".join(f"{id}\n" for id, _ in files).encode())
+    at = 0
+    for _, file in files:
+        end_of_line = contents.index(b"\n", at)
+        start = end_of_line + 1
+        end = start + int(contents[at:end_of_line].split()[2])
+        path = target.joinpath(*(part for part in file.parts if part not in ("..", "/")))
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(contents[start:end])
+        at = end + 1
+
+
+def _git(folder: Path, *arguments: str, stdin: bytes = b"") -> bytes:
+    """Return what git prints. Raises: ConfigUnreadable, with what it complains of."""
+    try:
+        # Whichever git the caller's shell would start; what is asked for is a list of words, and no shell reads it.
+        done = subprocess.run(["git", *arguments], cwd=folder, input=stdin, capture_output=True, check=False)  # noqa: S603, S607
+    except OSError as problem:
+        raise ConfigUnreadable(f"git cannot be started: {problem.strerror}") from None
+    if done.returncode:
+        said = done.stderr.decode(errors="replace").strip().splitlines() or ["it says nothing"]
+        raise ConfigUnreadable(f"git {arguments[0]} in {folder} failed: {said[0]}")
+    return done.stdout

@@ -1,0 +1,140 @@
+"""`kongflow validate --against`: what a commit of git, or a folder, had that this version would strand."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from kongflow.cli.main import command
+
+needs_git = pytest.mark.skipif(shutil.which("git") is None, reason="git is not installed")
+
+CONFIG = """\
+version: 1
+include: [catalog/*.yaml]
+"""
+TASKS = """\
+tasks:
+  greet: {{handler: tasks.greet, payload: ../schemas/greet.json{more}}}
+"""
+SCHEMA = '{"type": "object", "required": [%s], "properties": {"name": {"type": "string"}, "size": {}}}'
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A project in a folder of a repository, committed, and then changed: a field became required."""
+    folder = tmp_path / "repository" / "deploy"
+    write(folder, '"name"')
+    monkeypatch.chdir(folder)
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", os.devnull)
+    return folder
+
+
+def write(folder: Path, required: str) -> None:
+    for name, text in {
+        "kongflow.yaml": CONFIG,
+        "catalog/tasks.yaml": TASKS.format(more=""),
+        "schemas/greet.json": SCHEMA % required,
+        "tasks.py": "def greet(payload): ...\n",
+    }.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(text)
+
+
+def commit(folder: Path) -> None:
+    me = ("-c", "user.name=me", "-c", "user.email=me@example.com")
+    for words in (("init", "-q", "-b", "main"), ("add", "."), (*me, "commit", "-q", "-m", "first")):
+        subprocess.run(["git", *words], cwd=folder.parent, check=True, capture_output=True)
+
+
+def validate(*arguments: str, stdin: str | None = None) -> Result:
+    return CliRunner().invoke(command, ["validate", *arguments], input=stdin, prog_name="kongflow")
+
+
+@needs_git
+def test_a_commit_is_compared_with_what_is_here(folder: Path) -> None:
+    commit(folder)
+    assert validate("--against", "git:main", "--strict").exit_code == 0
+    write(folder, '"name", "size"')
+
+    result = validate("--against", "git:HEAD")
+
+    assert result.exit_code == 1
+    assert (
+        "schemas/greet.json:1:41: error[schema-incompatible]: jobs of greet that wait may be refused" in result.stdout
+    )
+    assert "kongflow-" not in result.stdout
+
+
+@needs_git
+@pytest.mark.parametrize(
+    ("ref", "said"),
+    [
+        ("nothing", "Not a valid object name nothing"),
+        ("", "names no commit"),
+        ("--output=x", "names no commit"),
+        ("main\0", "names no commit"),
+    ],
+)
+def test_what_is_no_commit_is_told(folder: Path, ref: str, said: str) -> None:
+    commit(folder)
+
+    result = validate("--against", f"git:{ref}")
+
+    assert result.exit_code == 3
+    assert said in result.stderr
+
+
+@needs_git
+def test_a_commit_without_the_file_is_told(folder: Path) -> None:
+    commit(folder)
+    shutil.copy(folder / "kongflow.yaml", folder / "other.yaml")
+
+    result = validate("other.yaml", "--against", "git:main")
+
+    assert (result.exit_code, "git:main has no other.yaml" in result.stderr) == (3, True)
+
+
+@needs_git
+def test_a_folder_without_git_is_told(folder: Path) -> None:
+    result = validate("--against", "git:main")
+
+    assert result.exit_code == 3
+    assert "not a git repository" in result.stderr
+
+
+@needs_git
+def test_a_link_of_a_commit_leads_nowhere(folder: Path) -> None:
+    (folder / "catalog" / "more.yaml").symlink_to("/etc/hostname")
+    commit(folder)
+    (folder / "catalog" / "more.yaml").unlink()
+
+    assert validate("--against", "git:main").exit_code == 0
+
+
+def test_a_folder_or_a_file_does_as_well(folder: Path, tmp_path: Path) -> None:
+    write(tmp_path / "before", '"name"')
+    write(folder, '"name", "size"')
+
+    for path in (tmp_path / "before", tmp_path / "before" / "kongflow.yaml"):
+        assert "schema-incompatible" in validate("--against", str(path)).stdout
+
+
+def test_a_version_that_cannot_be_read_is_no_finding_of_ours(folder: Path, tmp_path: Path) -> None:
+    write(tmp_path / "before", '"name"')
+    (tmp_path / "before" / "catalog" / "tasks.yaml").write_text("tasks: [\n")
+
+    result = validate("--against", str(tmp_path / "before"))
+
+    assert (result.exit_code, result.stdout) == (3, "")
+    assert "cannot be compared with: tasks.yaml:1:9: [yaml-syntax]" in result.stderr
+    assert validate("--against", str(tmp_path / "nowhere")).exit_code == 3
+
+
+def test_standard_input_has_no_other_version(folder: Path) -> None:
+    assert validate("-", "--against", "git:main", stdin=CONFIG).exit_code == 2
