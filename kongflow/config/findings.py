@@ -60,6 +60,8 @@ class Finding:
     end_line: int
     end_col: int
     related: tuple[Related, ...] = ()
+    json_path: str = ""
+    """What it is about, such as `$.tasks.greet.queue`; empty in a file of Python."""
 
 
 def finding(slug: str, place: Place, message: str, help: str = "", related: Iterable[Related] = ()) -> Finding:
