@@ -17,12 +17,6 @@ from tests.project_folder import CONFIG
 BROKEN = CONFIG.replace("retry: quick", "retry: quik")
 
 
-@pytest.fixture(autouse=True)
-def outside_ci(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("GITHUB_ACTIONS", raising=False)
-    monkeypatch.delenv("GITHUB_STEP_SUMMARY", raising=False)
-
-
 @pytest.fixture
 def broken(project: Path) -> Path:
     """The project with one error."""

@@ -39,7 +39,7 @@ def blocks(page: Path) -> list[Block]:
 
 def run(command: str, folder: Path) -> str:
     environment = {
-        **{name: value for name, value in os.environ.items() if not name.startswith("KONGFLOW_")},
+        **{name: value for name, value in os.environ.items() if not name.startswith(("KONGFLOW_", "GITHUB_"))},
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
         "NO_COLOR": "1",
         "COLUMNS": "120",
