@@ -30,7 +30,7 @@ EXIT_CODES = {
     0: "done",
     1: "findings, or the operation failed",
     2: "wrong usage",
-    3: "could not check: a file or the database cannot be read",
+    3: "could not check: a file or the database cannot be read, or a file not be written",
     4: "the tables of the database are out of date, or not there yet",
     5: "no such job, task, queue, schedule, policy or finding",
     10: "the awaited job failed",

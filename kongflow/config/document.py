@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
@@ -69,6 +70,16 @@ class Document:
         node = self._node(path)
         return node if isinstance(node, yaml.ScalarNode) else None
 
+    def path_at(self, offset: int) -> KeyPath:
+        """Return the path of the innermost value or key that is written at a character; () where there is none."""
+        path: list[str | int] = []
+        node = self.root
+        while node is not None:
+            inside = _step_at(node, offset)
+            path += [step for step, _ in inside]
+            node = inside[0][1] if inside else None
+        return tuple(path)
+
     def _place(self, node: yaml.Node) -> Place:
         start, end = node.start_mark.index, node.end_mark.index
         if not isinstance(node, yaml.ScalarNode) or node.style in ("|", ">"):
@@ -85,6 +96,22 @@ class Document:
             else:
                 return None
         return node
+
+
+def _step_at(node: yaml.Node, offset: int) -> Sequence[tuple[str | int, yaml.Node | None]]:
+    """Return the step into a collection that leads to an offset, and the value there unless that stands elsewhere: an
+    offset in a key leads to no value, and neither does an alias. None leads there: nothing.
+    """
+
+    def holds(value: yaml.Node) -> bool:  # what begins before the collection is an alias, and may be what it is in
+        return bool(node.start_mark.index < value.start_mark.index <= offset < value.end_mark.index)
+
+    if isinstance(node, yaml.SequenceNode):
+        return [(index, item) for index, item in enumerate(node.value) if holds(item)][:1]
+    if isinstance(node, yaml.MappingNode):
+        before = [pair for pair in node.value if pair[0].start_mark.index <= offset][-1:]
+        return [(key.value, value if holds(value) else None) for key, value in before if isinstance(key.value, str)]
+    return []
 
 
 def read_document(path: Path, file: str) -> tuple[Document, tuple[Finding, ...]]:

@@ -16,6 +16,11 @@ class Severity(StrEnum):
     WARNING = "warning"
     INFO = "info"
 
+    @property
+    def rank(self) -> int:
+        """0 for the gravest."""
+        return list(Severity).index(self)
+
 
 @dataclass(frozen=True, slots=True)
 class Span:
@@ -60,6 +65,13 @@ class Finding:
     end_line: int
     end_col: int
     related: tuple[Related, ...] = ()
+    json_path: str = ""
+    """What it is about, such as `$.tasks.greet.queue`; empty in a file of Python."""
+
+    @property
+    def advised(self) -> str:
+        """The message with its help, for formats that have one text for both."""
+        return f"{self.message} ({self.help})" if self.help else self.message
 
 
 def finding(slug: str, place: Place, message: str, help: str = "", related: Iterable[Related] = ()) -> Finding:
@@ -108,6 +120,17 @@ def raised_to_errors(findings: Iterable[Finding]) -> tuple[Finding, ...]:
 def has_errors(findings: Iterable[Finding]) -> bool:
     """Say whether any finding is an error."""
     return any(found.severity is Severity.ERROR for found in findings)
+
+
+def any_as_grave(findings: Iterable[Finding], least: Severity) -> bool:
+    """Say whether any finding weighs as much as `least`, or more."""
+    return any(found.severity.rank <= least.rank for found in findings)
+
+
+def gravest(findings: Sequence[Finding], number: int) -> tuple[Finding, ...]:
+    """Return at most `number` findings in the order that they have: errors first, of equal ones the first."""
+    chosen = sorted(range(len(findings)), key=lambda index: (findings[index].severity.rank, index))[:number]
+    return tuple(findings[index] for index in sorted(chosen))
 
 
 def quoted(value: object, limit: int = 60) -> str:

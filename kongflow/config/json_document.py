@@ -41,6 +41,17 @@ class JsonDocument:
         found = _locate(self.source.text, path)
         return self.value_place(path) if found.key_end == 0 else self.source.place(found.key_start, found.key_end)
 
+    def path_at(self, offset: int) -> KeyPath:
+        """Return the path of the innermost value or key that is written at a character; () where there is none."""
+        path: list[str | int] = []
+        start: int | None = _skip(self.source.text, 0)
+        while start is not None:
+            members = _members(self.source.text, start)
+            found = next((each for each in members if (each.key_start or each.start) <= offset < each.end), None)
+            path += [found.step] if found else []
+            start = found.start if found and found.start <= offset else None
+        return tuple(path)
+
 
 class _Member(NamedTuple):
     """One member of an object or list: its step, and where its key (0, 0 in a list) and its value stand."""

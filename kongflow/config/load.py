@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -17,6 +17,7 @@ from kongflow.config.environment import Environment
 from kongflow.config.findings import Finding, finding, has_errors, in_order, raised_to_errors
 from kongflow.config.ignores import without_ignored
 from kongflow.config.include import included_files
+from kongflow.config.json_document import JsonDocument
 from kongflow.config.law import law
 from kongflow.config.paths import refuse_irregular
 from kongflow.config.project import SECTIONS, Project, declare
@@ -25,6 +26,7 @@ from kongflow.config.schemas import read_schemas
 from kongflow.config.shape import Shaped, shape_included, shape_main
 from kongflow.config.versions import Version
 from kongflow.core.catalog import Catalog
+from kongflow.core.json import path_of
 from kongflow.errors import ConfigFindings, ConfigUnreadable
 
 
@@ -72,9 +74,11 @@ def load(
     project, twice = declare(files.root, shaped)
     findings += twice
     catalog = None
+    documents: Mapping[str, Document | JsonDocument] = {}
     if files.complete:
         facts = facts_of(project, files.shown, now=now or datetime.now(UTC), tries_next=tries_next, imports=imports)
         files.texts.update(facts.texts)
+        documents = facts.schemas.documents
         findings += facts.schemas.findings
         findings += [found for check in CHECKS for found in check(facts)]
         if against is not None:
@@ -85,7 +89,8 @@ def load(
             catalog = build(project, facts.schemas, facts.templates, facts.timings)
             refused = [found for trial in TRIALS for found in trial(facts, catalog)]
             catalog, findings = None if refused else catalog, findings + refused
-    return Loaded(catalog, in_order(findings), files.texts, _counts(project, len(shaped)))
+    located = _with_paths(in_order(findings), {**documents, **{each.document.file: each.document for each in shaped}})
+    return Loaded(catalog, located, files.texts, _counts(project, len(shaped)))
 
 
 def load_catalog(path: Path, env: Mapping[str, str]) -> Catalog:
@@ -191,6 +196,19 @@ def _why_unreadable(path: Path, error: OSError, env: Mapping[str, str]) -> str:
     if isinstance(error, IsADirectoryError):
         return f"{shown} is a directory; name the file in it: -c {path / 'kongflow.yaml'}"
     return f"{shown} cannot be read: {error.strerror}"
+
+
+def _with_paths(findings: Iterable[Finding], documents: Mapping[str, Document | JsonDocument]) -> tuple[Finding, ...]:
+    """Return the findings, each with the JSON path of what it is about where its file has such."""
+    located: list[Finding] = []
+    for found in findings:
+        document = documents.get(found.file)
+        if document is None:
+            located.append(found)
+        else:
+            path = document.path_at(document.source.offset(found.line, found.col))
+            located.append(replace(found, json_path=path_of(path)))
+    return tuple(located)
 
 
 def _silenced(findings: list[Finding], project: Project, shaped: Sequence[Shaped]) -> list[Finding]:

@@ -1,16 +1,14 @@
-"""Reports: findings as text for people, as one JSON object, and as annotations for GitHub."""
+"""The report of findings for people: each with its source line and carets. Programs read kongflow/config/formats/."""
 
 from __future__ import annotations
 
-import json
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
-from kongflow.config.findings import Finding, Severity
+from kongflow.config.findings import Finding, Severity, gravest
 from kongflow.config.text import SourceText
-from kongflow.core.json import Json
 
 WIDTH = 140
 """Characters of a source line that are shown; of a longer one the part around the finding."""
@@ -29,26 +27,33 @@ def plain(role: str, text: str) -> str:  # noqa: ARG001 - a Style
     return text
 
 
-# --- text ------------------------------------------------------------------------------------------------------------
-
-
-def text_report(findings: Sequence[Finding], texts: Mapping[str, str], style: Style = plain) -> str:
+def text_report(
+    findings: Sequence[Finding], texts: Mapping[str, str], style: Style = plain, limit: int | None = None
+) -> str:
     """Return findings as a person reads them, each with its source line, and a summary in the last line.
 
-    `texts` has the text of every file by its path as it is shown.
+    `texts` has the text of every file by its path as it is shown. `limit`: of more findings the gravest are shown, and
+    it is said how many there are besides.
     """
     sources = {file: SourceText(file, text) for file, text in texts.items()}
-    blocks = [_block(found, sources.get(found.file), style) for found in findings]
+    shown = findings if limit is None else gravest(findings, limit)
+    blocks = [_block(found, sources.get(found.file), style) for found in shown]
+    if len(shown) < len(findings):
+        blocks.append(f"… and {len(findings) - len(shown)} more: --max-findings {len(findings)} shows them all")
     return "\n\n".join([*blocks, summary(findings)])
 
 
 def summary(findings: Sequence[Finding]) -> str:
+    """Return how many errors, warnings and infos there are, and which page to read first."""
+    first = min(findings, key=lambda found: found.severity.rank, default=None)
+    return counted(findings) + (f"; `kongflow explain {first.slug}` says more" if first else "")
+
+
+def counted(findings: Sequence[Finding]) -> str:
     """Return how many errors, warnings and infos there are, such as `2 errors, 1 warning`."""
     counts = Counter(found.severity for found in findings)
     words = [_count(counts[severity], severity) for severity in Severity if counts[severity]]
-    first = min(findings, key=lambda found: list(Severity).index(found.severity), default=None)
-    more = f"; `kongflow explain {first.slug}` says more" if first else ""
-    return (", ".join(words) or "no findings") + more
+    return ", ".join(words) or "no findings"
 
 
 def _count(number: int, severity: Severity) -> str:
@@ -99,70 +104,3 @@ def _width(char: str) -> int:
 
 def _safe(text: str) -> str:
     return _CONTROL.sub(lambda match: f"\\u{ord(match.group()):04x}", text)
-
-
-# --- for programs ----------------------------------------------------------------------------------------------------
-
-
-def json_report(findings: Sequence[Finding], schedules: Sequence[Json] = ()) -> str:
-    """Return findings as one JSON object; `end_line` and `end_col` stand just behind the last character. `schedules`:
-    what is to be said of each of them.
-    """
-    counts = Counter(found.severity for found in findings)
-    value = {
-        "schema": 1,
-        "findings": [_record(found) for found in findings],
-        "counts": {str(severity): counts[severity] for severity in Severity},
-        "schedules": list(schedules),
-    }
-    return json.dumps(value, indent=2)
-
-
-def _record(found: Finding) -> Json:
-    return {
-        "slug": found.slug,
-        "severity": str(found.severity),
-        "message": found.message,
-        "help": found.help,
-        "file": found.file,
-        "line": found.line,
-        "col": found.col,
-        "end_line": found.end_line,
-        "end_col": found.end_col,
-        "related": [
-            {
-                "file": related.place.file,
-                "line": related.place.span.line,
-                "col": related.place.span.col,
-                "message": related.message,
-            }
-            for related in found.related
-        ],
-    }
-
-
-_GITHUB = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.INFO: "notice"}
-
-
-def github_report(findings: Iterable[Finding]) -> str:
-    """Return findings as workflow commands, one a line; GitHub shows them beside the lines of the change.
-
-    https://docs.github.com/actions/reference/workflows-and-actions/workflow-commands
-    """
-    return "\n".join(_annotation(found) for found in findings)
-
-
-def _annotation(found: Finding) -> str:
-    properties = {"file": found.file, "line": found.line, "endLine": found.end_line, "col": found.col}
-    if found.line == found.end_line:  # GitHub takes columns within one line, and the end as the last character
-        properties["endColumn"] = max(found.col, found.end_col - 1)
-    properties["title"] = found.slug
-    given = ",".join(f"{key}={_escaped(str(value), ':,')}" for key, value in properties.items())
-    text = f"{found.message}\n{found.help}" if found.help else found.message
-    return f"::{_GITHUB[found.severity]} {given}::{_escaped(text)}"
-
-
-def _escaped(text: str, more: str = "") -> str:
-    for char in "%\r\n" + more:
-        text = text.replace(char, f"%{ord(char):02X}")
-    return text

@@ -36,6 +36,8 @@ class Schemas:
     findings: tuple[Finding, ...]
     texts: Mapping[str, str]
     """Text of every schema file that was read, by its path as it is shown."""
+    documents: Mapping[str, JsonDocument]
+    """Those of the files that are JSON, by the same path."""
 
 
 def read_schemas(project: Project, shown: Callable[[Path], str]) -> Schemas:
@@ -50,7 +52,9 @@ def read_schemas(project: Project, shown: Callable[[Path], str]) -> Schemas:
                 if schema is not None:
                     compiled[task.name, key] = schema
                     places[task.name, key] = library.places_of(task, key)
-    return Schemas(compiled, places, (*library.findings, *map(_Absent.finding, library.absent.values())), library.texts)
+    findings = (*library.findings, *map(_Absent.finding, library.absent.values()))
+    documents = {document.source.file: document for document in library.files.values() if document is not None}
+    return Schemas(compiled, places, findings, library.texts, documents)
 
 
 @dataclass(frozen=True, slots=True)

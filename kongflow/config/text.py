@@ -36,6 +36,10 @@ class SourceText:
         line = bisect_right(self._starts, offset)
         return line, offset - self._starts[line - 1] + 1
 
+    def offset(self, line: int, col: int) -> int:
+        """Return the character offset of a line and column, both from 1; the end of the text behind its last line."""
+        return self._starts[line - 1] + col - 1 if line <= len(self._starts) else len(self.text)
+
     def place(self, start: int, end: int) -> Place:
         """Return the place of the characters from `start` up to `end`, at least one."""
         return Place(self.file, Span(*self.position(start), *self.position(max(end, start + 1))))

@@ -22,7 +22,8 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """The working directory is a fresh project; its handlers are imported anew."""
     write_project(tmp_path)
     monkeypatch.chdir(tmp_path)
-    for variable in ("KONGFLOW_CONFIG", "KONGFLOW_DATABASE_URL", "NO_COLOR", "FORCE_COLOR"):
+    ours = ("KONGFLOW_CONFIG", "KONGFLOW_DATABASE_URL", "NO_COLOR", "FORCE_COLOR")
+    for variable in (*ours, "GITHUB_ACTIONS", "GITHUB_STEP_SUMMARY"):
         monkeypatch.delenv(variable, raising=False)
     monkeypatch.setattr(sys, "path", list(sys.path))
     root = logging.getLogger()

@@ -37,7 +37,7 @@ def test_a_broken_pipe_keeps_the_exit_code_of_a_failed_validation(project: Path)
     (project / "kongflow.yaml").write_text(CONFIG.replace("retry: quick", "retry: quik"))
 
     assert unread("validate") == (1, b"")
-    assert unread("validate", "--format", "json", stderr_too=True) == (1, b"")
+    assert unread("validate", "--json", stderr_too=True) == (1, b"")
 
 
 @pytest.mark.parametrize("unbuffered", ["", "1"])

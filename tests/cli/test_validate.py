@@ -82,7 +82,7 @@ def test_the_next_slot_of_each_schedule_is_told(project):
     (project / "kongflow.yaml").write_text(SCHEDULED)
 
     summary, first, second = kongflow("validate").stdout.splitlines()
-    told = json.loads(kongflow("validate", "--format", "json").stdout)["schedules"]
+    told = json.loads(kongflow("validate", "--json").stdout)["schedules"]
 
     assert summary == "✓ kongflow.yaml: 1 task · 1 queue · 1 retry policy · 2 schedules · 1 file"
     assert sorted([first[6:11], second[6:11]]) == ["daily", "sweep"]
@@ -98,11 +98,11 @@ def test_no_slot_is_told_of_a_configuration_that_is_not_whole(project, wrong):
     (project / "kongflow.yaml").write_text(SCHEDULED + wrong)
 
     assert "next:" not in kongflow("validate", "--no-env").stdout
-    assert json.loads(kongflow("validate", "--no-env", "--format", "json").stdout)["schedules"] == []
+    assert json.loads(kongflow("validate", "--no-env", "--json").stdout)["schedules"] == []
 
 
 def test_wrong_usage_is_exit_code_2(project):
-    assert kongflow("validate", "--format", "xml").returncode == 2
+    assert kongflow("validate", "-o", "xml").returncode == 2
 
 
 def test_a_file_that_is_not_there_is_exit_code_3(project):
@@ -126,23 +126,13 @@ def test_the_path_may_come_from_the_environment(project):
 
 
 def test_json_is_one_object_on_stdout_good_or_bad(project):
-    assert json.loads(kongflow("validate", "--format", "json").stdout)["findings"] == []
+    assert json.loads(kongflow("validate", "--json").stdout)["findings"] == []
     (project / "kongflow.yaml").write_text(BAD)
 
-    ran = kongflow("validate", "--format", "json")
+    ran = kongflow("validate", "--json")
 
     assert ran.returncode == 1
     assert [found["slug"] for found in json.loads(ran.stdout)["findings"]] == ["queue-not-declared"]
-
-
-def test_github_gets_annotations_when_it_runs_us_or_when_asked(project):
-    assert kongflow("validate", "--format", "github").stdout == ""
-    (project / "kongflow.yaml").write_text(BAD)
-
-    asked, inside = kongflow("validate", "--format", "github"), kongflow("validate", GITHUB_ACTIONS="true")
-
-    assert asked.stdout == inside.stdout
-    assert asked.stdout.startswith("::error file=kongflow.yaml,line=3,endLine=3,col=44,endColumn=47,")
 
 
 def test_warnings_pass_and_with_strict_they_fail(project):
@@ -169,8 +159,8 @@ def test_a_missing_variable_fails_unless_there_is_no_environment(project):
 def test_importing_is_asked_for_and_keeps_stdout_clean(project):
     (project / "tasks.py").write_text("print('noise')\nimport a_missing_driver\n\n\ndef work(payload): ...\n")
 
-    read = in_a_process("validate", "--format", "json")
-    imported = in_a_process("validate", "--import", "--format", "json")
+    read = in_a_process("validate", "--json")
+    imported = in_a_process("validate", "--import", "--json")
 
     assert (read.returncode, imported.returncode) == (0, 1)
     (found,) = json.loads(imported.stdout)["findings"]
@@ -194,7 +184,7 @@ def work(payload): ...
 def test_nothing_that_an_import_starts_reaches_stdout(project, unbuffered):
     (project / "tasks.py").write_text(LOUD)
 
-    ran = in_a_process("validate", "--import", "--format", "json", PYTHONUNBUFFERED=unbuffered)
+    ran = in_a_process("validate", "--import", "--json", PYTHONUNBUFFERED=unbuffered)
 
     assert json.loads(ran.stdout)["findings"] == []
     assert sorted(ran.stderr.splitlines()) == ["child", "descriptor", "original", "print"]

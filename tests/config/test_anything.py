@@ -13,10 +13,14 @@ from hypothesis import strategies as st
 from kongflow.cli.next_slots import next_slots
 from kongflow.config.environment import Environment, fill
 from kongflow.config.findings import has_errors
+from kongflow.config.formats.github import github_report, github_summary
+from kongflow.config.formats.gitlab import gitlab_report
+from kongflow.config.formats.json_object import json_report
+from kongflow.config.formats.sarif import sarif_report
 from kongflow.config.json_document import read_json
 from kongflow.config.law import law
 from kongflow.config.load import load
-from kongflow.config.report import github_report, json_report, text_report
+from kongflow.config.report import text_report
 
 NOW = datetime(2026, 12, 1, 12, tzinfo=UTC)
 LITTLE = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -70,7 +74,9 @@ def check(folder: Path, data: bytes) -> None:
         assert slot.shape()["words"]
     text_report(loaded.findings, loaded.texts)
     github_report(loaded.findings)
-    json.loads(json_report(loaded.findings))
+    github_summary(loaded.findings, path.name)
+    for report in (json_report, gitlab_report, sarif_report):
+        json.loads(report(loaded.findings))
 
 
 @LITTLE

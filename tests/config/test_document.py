@@ -188,3 +188,47 @@ def test_an_empty_file_has_no_value():
     assert value_of("") is None
     assert value_of("# comment\n") is None
     assert value_of("---\n") is None
+
+
+@pytest.mark.parametrize(
+    ("word", "path"),
+    [
+        ("tasks", ("tasks",)),
+        ("greet", ("tasks", "greet")),
+        ("queue", ("tasks", "greet", "queue")),
+        ("mial", ("tasks", "greet", "queue")),
+        ("second", ("tasks", "greet", "tags", 1)),
+        ("*same", ("tasks", "again")),
+        ("nothing", ("tasks", "nothing")),
+        ("line of", ("text",)),
+        ("[list]", ()),
+        ("# the end", ("text",)),
+    ],
+)
+def test_what_stands_at_a_place_has_its_path(word, path):
+    text = """\
+? [list]
+: 1
+tasks:
+  greet: &same {queue: mial, tags: [first, second]}
+  again: *same
+  nothing:
+text: >
+  a line of text
+# the end
+"""
+    document, _ = read(text)
+
+    assert document.path_at(text.index(word)) == path
+
+
+def test_a_value_inside_itself_has_a_path_that_ends():
+    document, _ = read("a: &a [1, *a]\nb: c\n")
+
+    assert document.path_at(7) == ("a", 0)
+    assert document.path_at(10) == ("a",)
+
+
+@pytest.mark.parametrize("text", ["", "a: [", "# nothing"])
+def test_nothing_has_the_path_of_the_whole_file(text):
+    assert read(text)[0].path_at(0) == ()

@@ -103,3 +103,20 @@ def test_a_huge_file_is_refused(tmp_path):
     _, findings = read(tmp_path, b" " * (5 << 20))
 
     assert [found.slug for found in findings] == ["file-too-large"]
+
+
+@pytest.mark.parametrize(
+    ("word", "path"),
+    [
+        ("{", ()),
+        ("object", ("type",)),
+        ("a b", ("properties", "a b")),
+        ("deep", ("properties", "a b", "enum", 2, 1, "deep")),
+        ("null", ("properties", "a b", "enum", 2, 1, "deep")),
+        ("1.5e3", ("properties", "人", "minimum")),
+    ],
+)
+def test_what_stands_at_a_place_has_its_path(tmp_path, word, path):
+    document, _ = read(tmp_path, TEXT)
+
+    assert document.path_at(document.source.text.index(word)) == path

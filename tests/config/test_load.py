@@ -290,6 +290,22 @@ def test_a_schema_that_cannot_be_one_is_a_finding_in_its_file(tmp_path, schema, 
 # --- handlers --------------------------------------------------------------------------------------------------------
 
 
+def test_a_finding_has_the_json_path_of_what_it_is_about(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    config = (
+        'version: 1\nqueues: {"a:*": {concurency: 1}}\ntasks: {greet: {handler: broken.greet, payload: bad.json}}\n'
+    )
+    files = {"bad.json": '{"properties": {"name": {"type": "txt"}}}', "broken.py": "def greet(:\n"}
+
+    loaded = load_project(tmp_path, config, files)
+
+    assert {(found.slug, found.file, found.json_path) for found in loaded.findings} == {
+        ("unknown-key", "kongflow.yaml", "$.queues['a:*'].concurency"),
+        ("schema-invalid", "bad.json", "$.properties.name.type"),
+        ("handler-syntax", "broken.py", ""),
+    }
+
+
 def test_validating_imports_no_handler(tmp_path):
     files = {"loud.py": "raise SystemExit('imported')\n\n\ndef work(payload): ...\n"}
 

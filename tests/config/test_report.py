@@ -1,13 +1,11 @@
-"""Reports: exact carets for people, one object for programs, annotations for GitHub."""
+"""The report for people: exact carets, and nothing that a terminal obeys."""
 
 from __future__ import annotations
-
-import json
 
 import pytest
 
 from kongflow.config.findings import Place, Related, Span, finding, in_order, raised_to_errors
-from kongflow.config.report import WIDTH, github_report, json_report, summary, text_report
+from kongflow.config.report import WIDTH, summary, text_report
 from kongflow.config.text import SourceText
 
 
@@ -114,49 +112,6 @@ def test_strict_turns_warnings_into_errors_and_leaves_infos():
     warning, info = found("a", "a", "include-empty"), found("a", "a", "handler-unresolvable")
 
     assert [item.severity for item in raised_to_errors([warning, info])] == ["error", "info"]
-
-
-def test_json_is_one_object_with_every_fact():
-    related = (Related(Place("b.yaml", Span(3, 1, 3, 5)), "first"),)
-
-    schedules = [{"name": "sweep"}]
-    assert json.loads(json_report([found("x\nword", "word", help="fix it", related=related)], schedules)) == {
-        "schema": 1,
-        "findings": [
-            {
-                "slug": "unknown-key",
-                "severity": "error",
-                "message": "it is wrong",
-                "help": "fix it",
-                "file": "a.yaml",
-                "line": 2,
-                "col": 1,
-                "end_line": 2,
-                "end_col": 5,
-                "related": [{"file": "b.yaml", "line": 3, "col": 1, "message": "first"}],
-            }
-        ],
-        "counts": {"error": 1, "warning": 0, "info": 0},
-        "schedules": [{"name": "sweep"}],
-    }
-
-
-def test_github_gets_one_escaped_line_for_each_finding():
-    place = Place("a,b:c%.yaml", Span(2, 3, 2, 7))
-
-    report = github_report([finding("include-empty", place, "100%: one\ntwo", "help: it")])
-
-    assert report == (
-        "::warning file=a%2Cb%3Ac%25.yaml,line=2,endLine=2,col=3,endColumn=6,title=include-empty"
-        "::100%25: one%0Atwo%0Ahelp: it"
-    )
-
-
-@pytest.mark.parametrize(("slug", "level"), [("unknown-key", "error"), ("handler-unresolvable", "notice")])
-def test_github_has_its_own_names_of_severities(slug, level):
-    assert github_report([found("a\nb", "a\nb", slug)]).startswith(
-        f"::{level} file=a.yaml,line=1,endLine=2,col=1,title="
-    )
 
 
 def test_the_summary_explains_the_gravest_finding_wherever_it_stands():

@@ -47,7 +47,7 @@ def blocks(page: Path) -> list[Block]:
 @pytest.fixture(autouse=True)
 def surroundings(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in os.environ:
-        if name.startswith("KONGFLOW_"):
+        if name.startswith(("KONGFLOW_", "GITHUB_")):
             monkeypatch.delenv(name)
     monkeypatch.setenv("PATH", str(Path(sys.executable).parent), prepend=os.pathsep)
     monkeypatch.setenv("NO_COLOR", "1")

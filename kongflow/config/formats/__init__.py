@@ -1,0 +1,1 @@
+"""Formats: findings for programs, one format a file."""
