@@ -23,6 +23,9 @@ _MARK = re.compile(rf"(?P<key>{_STRING})(?=[ \t\r\n]*:)|{_STRING}|(?P<open>[{{\[
 _SCALAR = re.compile(rf"{_STRING}|[^ \t\r\n,}}\]]+")
 
 
+_TRAILING = "there is a comma before the closing bracket"
+
+
 @dataclass(frozen=True, eq=False)
 class JsonDocument:
     """One JSON file, read. Places are found by reading the text again: they are needed for findings only."""
@@ -83,7 +86,7 @@ def read_json(path: Path, file: str) -> tuple[JsonDocument, tuple[Finding, ...]]
         return _not_json(path, source, at, "this byte is not UTF-8", "save the file with UTF-8 encoding")
     except json.JSONDecodeError as error:
         advice = "the file must be JSON: double quotes, no comments, no comma before a closing bracket"
-        return _not_json(path, source, error.pos, error.msg[0].lower() + error.msg[1:], advice)
+        return _not_json(path, source, *_mistake(error), advice)
     except _Constant as error:
         at = next(found.start() for found in _CONSTANT.finditer(source.text) if found[1])
         return _not_json(path, source, at, f"{error} is not JSON", "give a finite number")
@@ -93,6 +96,16 @@ def read_json(path: Path, file: str) -> tuple[JsonDocument, tuple[Finding, ...]]
         key, at = _first_duplicate(source.text)
         return _not_json(path, source, at, f"the key {key!r} stands twice in one object", "delete one of the two")
     return JsonDocument(path, source, value), ()
+
+
+def _mistake(error: json.JSONDecodeError) -> tuple[int, str]:
+    """Return where a text is no JSON, and why. Of a comma before a closing bracket each Python says something else."""
+    before = error.doc[: error.pos].rstrip(" \t\r\n")
+    if error.msg.startswith("Illegal trailing comma"):
+        return error.pos, _TRAILING
+    if before.endswith(",") and error.doc[error.pos : error.pos + 1] in ("}", "]"):
+        return len(before) - 1, _TRAILING
+    return error.pos, error.msg[0].lower() + error.msg[1:]
 
 
 def _parse(text: str) -> tuple[Json, bool]:
