@@ -45,6 +45,8 @@ class PayloadSchema:
     resources: Mapping[str, Json]
     _validator: jsonschema_rs.Validator = field(compare=False, repr=False)
     _defaults: Defaults = field(compare=False, repr=False)
+    references: References = field(compare=False, repr=False)
+    """Where its `$ref`s lead."""
 
     @classmethod
     def compile(cls, schema: Json, resources: Mapping[str, Json] | None = None, uri: str = "") -> PayloadSchema:
@@ -58,7 +60,7 @@ class PayloadSchema:
         if problems:
             raise InvalidConfig(_listed("the schema is not valid", [_line(problem) for problem in problems]))
         references = References(schema, resources, uri)
-        return cls(schema, resources, _validator(schema, references), defaults_of(schema, references))
+        return cls(schema, resources, _validator(schema, references), defaults_of(schema, references), references)
 
     @property
     def declared(self) -> frozenset[str]:
