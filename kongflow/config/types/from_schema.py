@@ -107,7 +107,7 @@ class _Converter:
             return of_values if named is None else both(of_values, either(map(_plain_type, _names(named))))
         if named is None:
             return ObjectOf((self._part(schema, resolver, filled),), False) if _OF_OBJECTS & schema.keys() else ANYTHING
-        return either(self._of_kind(name, schema, resolver, filled) for name in _names(named)) if named else ANYTHING
+        return either(self._of_kind(name, schema, resolver, filled) for name in _names(named))
 
     def _of_kind(self, name: str, schema: dict[str, Json], resolver: Resolver, filled: bool) -> Type:
         if name == "object":

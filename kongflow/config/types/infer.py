@@ -6,7 +6,7 @@ from kongflow.config.types import access, operators
 from kongflow.config.types.access import Value
 from kongflow.config.types.conditions import judge
 from kongflow.config.types.fit import Want, fit, wants
-from kongflow.config.types.narrow import falsy, narrowed, truthy
+from kongflow.config.types.narrow import falsy, narrowed, truthy, without_null
 from kongflow.config.types.problem import Problem
 from kongflow.config.types.reading import Known, Scope, is_always_there
 from kongflow.config.types.signatures import (
@@ -69,10 +69,10 @@ class Inference:
     def present(self, node: Node, known: Known) -> Type:
         """Return the type of a value that must be there."""
         value = self.infer(node, known)
-        if value.missing is None:
+        if value.missing is None or self._is_quiet:
             return value.type
         self.report(access.guarded(value, node))
-        return truthy(value.type) if value.is_nullable else value.type
+        return without_null(value.type)  # one finding for one cause: its help knows of null
 
     def expect(self, node: Node, known: Known, want: Want) -> Type:
         """Return the type of a value that must be there, and of a kind; of a choice, each of its branches."""

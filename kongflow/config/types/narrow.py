@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import TypeAlias
 
-from kongflow.config.types.reading import Known, Scope, read, type_at
+from kongflow.config.types.reading import Known, Scope, is_always_there, read, type_at
 from kongflow.config.types.signatures import KINDS_OF_TESTS
 from kongflow.config.types.type import (
     ANYTHING,
@@ -64,7 +64,8 @@ def _by_test(node: syntax.Test, truth: bool, scope: Scope, known: Known) -> Know
         return known
     current = type_at(path, scope, known)
     if node.name in ("defined", "undefined"):
-        return _refined(path, current, scope, known) if (node.name == "defined") is truth else known
+        is_there = (node.name == "defined") is truth
+        return _refined(path, current, scope, known) if is_there else _without_key(path, scope, known)
     kinds = KINDS_OF_TESTS.get(node.name)
     if kinds is None:
         return known
@@ -116,8 +117,22 @@ def _refined(path: Path, type_: Type, scope: Scope, known: Known) -> Known:
     return _refined(path[:-1], either(left) if left else ANYTHING, scope, known)
 
 
+def _without_key(path: Path, scope: Scope, known: Known) -> Known:
+    """Return what is known once a value is not there: it is read from a member of a union that does not require it."""
+    holder = path[:-1]
+    if not holder or not (holder in known or is_always_there(holder, scope)):
+        return known  # the holder may be missing itself
+    type_ = type_at(holder, scope, known)
+    return _refined(holder, _without(type_, lambda one: read(one, path[-1]).is_always), scope, known)
+
+
 def _can_have(member: ObjectOf, key: str, type_: Type) -> bool:
     return Presence.NEVER not in read(member, key).presences and overlaps(read(member, key).type, type_)
+
+
+def without_null(type_: Type) -> Type:
+    """Return what is left of a type where the value is not null."""
+    return _kept(type_, lambda one: None if one == NULL else one)
 
 
 def truthy(type_: Type) -> Type:
