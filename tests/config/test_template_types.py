@@ -186,6 +186,7 @@ WRONG = [
     ("payload.id | join", "template-filter-args", "join"),
     ("payload.tags | sum", "template-filter-args", "sum"),
     ("[payload.owner] | sort | length", "template-filter-args", "sort"),
+    ("['a', 1] | sort | length", "template-filter-args", "sort"),
     ("payload.id | truncate(payload.x)", "template-filter-args", "x"),
     ("payload.id | truncate(length='5')", "template-filter-args", "'5'"),
     ("payload.id | replace('a', 5)", "template-filter-args", "5"),

@@ -44,8 +44,11 @@ class Infers(Protocol):
 
 def wants(slug: str, who: str, kinds: Kinds, help: str = "", mark: tuple[int, int] | None = None) -> Want:
     """Return what somebody wants: `'round' wants a number, this is text`."""
-    wanted = f"{who} wants {kinds_in_words(kinds)}"
-    return Want(slug, kinds, lambda what, sure: f"{wanted}, this {'is' if sure else 'may be'} {what}", help, mark)
+
+    def message(what: str, sure: bool) -> str:
+        return f"{who} wants {kinds_in_words(kinds)}, this {'is' if sure else 'may be'} {what}"
+
+    return Want(slug, kinds, message, help, mark)
 
 
 def printed(into: str) -> Want:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from kongflow.config.types import access, operators
 from kongflow.config.types.access import Value
 from kongflow.config.types.conditions import judge
-from kongflow.config.types.fit import Want, fit, wants
+from kongflow.config.types.fit import Want, fit, groups, wants
 from kongflow.config.types.narrow import falsy, narrowed, truthy, without_null
 from kongflow.config.types.problem import Problem
 from kongflow.config.types.reading import Known, Scope, is_always_there
@@ -17,6 +17,7 @@ from kongflow.config.types.signatures import (
     OF_LIST,
     OF_TEXT,
     PRINTED,
+    SORTED,
     TESTS,
     Kinds,
     Signature,
@@ -233,11 +234,13 @@ class Inference:
     def _items(self, node: syntax.Call, subject: Type, want: Want) -> None:
         for member in members(subject) or ():
             if isinstance(member, ListOf):
-                _, problem = fit(node, items_of(member), want)
+                items, problem = fit(node, items_of(member), want)
                 if problem is not None and problem.slug == "template-nullable":
-                    problem = Problem(
-                        problem.slug, *node.word, "an item of the list may be null", "drop null from the schema"
-                    )
+                    message = "an item of the list may be null"
+                    problem = Problem(problem.slug, *node.word, message, "drop null from the schema")
+                elif problem is None and want.kinds == SORTED and len(groups(items)) > 1:
+                    message = f"{node.name!r} wants numbers or texts, not both in one list"
+                    problem = Problem(want.slug, *node.word, message)
                 self.report(problem)
 
     def _asked(self, node: syntax.Test, known: Known) -> Type:

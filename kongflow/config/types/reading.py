@@ -33,8 +33,8 @@ class Reading:
 
     type: Type
     presences: frozenset[Presence]
-    has_null: bool
-    others: tuple[Member, ...]
+    has_null: bool = False
+    others: tuple[Member, ...] = ()
     """What is no object and not null."""
 
     @property
@@ -61,7 +61,10 @@ class Reading:
 def read(type_: Type, key: str) -> Reading:
     """Read a key of a type."""
     if isinstance(type_, Anything):
-        return Reading(ANYTHING, frozenset({Presence.FREE}), has_null=False, others=())
+        return Reading(ANYTHING, frozenset({Presence.FREE}))
+    if isinstance(type_, ObjectOf):
+        presence, value = type_.read(key)
+        return Reading(value, frozenset({presence}))
     members = type_.members if isinstance(type_, Union) else (type_,)
     said = [member.read(key) for member in members if isinstance(member, ObjectOf)]
     there = [value for presence, value in said if presence is not Presence.NEVER]

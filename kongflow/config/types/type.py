@@ -137,6 +137,8 @@ class ObjectOf:
 
     def read(self, key: str) -> tuple[Presence, Type]:
         """Say whether there is a key, and the type of its value."""
+        if len(self.parts) == 1:
+            return self.parts[0].read(key)
         said = [part.read(key) for part in self.parts]
         presence = min((presence for presence, _ in said), key=_ORDER.index)
         value: Type = ANYTHING
@@ -168,7 +170,8 @@ BOOLEAN = Scalar(Kind.BOOLEAN)
 INTEGER = Scalar(Kind.INTEGER)
 NUMBER = Scalar(Kind.NUMBER)
 TEXT = Scalar(Kind.TEXT)
-ANY_OBJECT = ObjectOf((Part(),))
+_ANY_PART = Part()
+ANY_OBJECT = ObjectOf((_ANY_PART,))
 ANY_LIST = ListOf(Later.of(ANYTHING))
 
 _ORDER = tuple(Presence)
@@ -282,10 +285,10 @@ def _members(type_: Member | Union) -> tuple[Member, ...]:
 
 def _both_members(one: Member, other: Member) -> Type | None:
     if isinstance(one, ObjectOf) and isinstance(other, ObjectOf):
-        parts = {id(part): part for part in (*one.parts, *other.parts)}
+        parts = {id(part): part for part in (*one.parts, *other.parts) if part is not _ANY_PART}
         if len(parts) > MAX_MEMBERS:
             return UNKNOWN
-        return ObjectOf(tuple(parts.values()), one.certain or other.certain)
+        return ObjectOf(tuple(parts.values()) or (_ANY_PART,), one.certain or other.certain)
     if isinstance(one, ObjectOf) and not one.certain:
         return other
     if isinstance(other, ObjectOf) and not other.certain:
