@@ -170,6 +170,7 @@ lint-unknown-slug lint-ignores-error
 handler-path handler-module handler-syntax handler-attribute handler-not-callable handler-signature handler-isolation
 memory-limit-isolation handler-import-error
 template-syntax template-unknown-name template-unknown-key template-not-allowed template-in-key
+template-maybe-missing template-nullable template-type template-renders-object template-value-type template-filter-args
 schedule-timing schedule-payload timezone-without-cron timezone-unknown cron-invalid cron-never
 """
 _WARNINGS = """
@@ -177,6 +178,7 @@ include-empty pooler-without-server
 unused-ignore ignore-syntax
 queue-removed schema-incompatible-forward
 cron-every-minute cron-uneven cron-step cron-short-months schedule-catchup schedule-overlap
+template-undeclared-key template-constant template-not-boolean
 """
 _INFOS = "handler-unresolvable schema-unproved cron-day-or cron-dst"
 

@@ -1,7 +1,8 @@
 """From an offset in a scalar's value to the place in the file, whatever style the scalar is written in.
 
-Value and raw text are walked together: any run of white space equals any other (lines are folded and indented), a
-doubled quote is one in single quotes, a backslash sequence is one character in double quotes.
+Value and raw text are walked together: any run of blanks equals any other (lines are folded and indented, and
+escapes may stand for blanks), a doubled quote is one in single quotes, a backslash sequence is one character in double
+quotes.
 """
 
 from __future__ import annotations
@@ -14,9 +15,11 @@ import yaml
 from kongflow.config.findings import Place
 from kongflow.config.text import SourceText
 
+_BREAK = re.compile("\r\n|[\n\r]")
 _SPACE = re.compile(r"\s+")
-_BLANK_IN_QUOTES = re.compile(r"(?:\s|\\[ntr ]|\\\r?\n)+")
-_ESCAPE = re.compile(r"\\(?:x[0-9a-fA-F]{2}|u[0-9a-fA-F]{4}|U[0-9a-fA-F]{8}|.)", re.DOTALL)
+_ESCAPE = re.compile(r"\\(?:x([0-9a-fA-F]{2})|u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8})|(\r?\n|.))", re.DOTALL)
+_BLANK_LETTERS = frozenset("\r\n \tntrvfNLP_")
+"""What stands for a blank behind a backslash, or joins two lines."""
 _PROPERTY = re.compile(r"[&!]\S*\s+")
 
 
@@ -45,24 +48,40 @@ def _content_start(text: str, node: yaml.ScalarNode) -> int:
     if node.style in ("'", '"'):
         return start + 1
     if node.style in ("|", ">"):
-        return text.index("\n", start) + 1 if "\n" in text[start:] else start
+        header = _BREAK.search(text, start)
+        return header.end() if header else start
     return start
 
 
 def _steps(text: str, value: str, at: int, end: int, style: str | None) -> Iterator[tuple[int, int]]:
     """Yield value offset and file offset of every character or run of white space, in order."""
-    blank = _BLANK_IN_QUOTES if style == '"' else _SPACE
     index = 0
     while index < len(value) and at < end:
-        here, there = _SPACE.match(value, index), blank.match(text, at)
-        if there and not here:  # the indentation of the first line
-            at = there.end()
+        here, behind = _SPACE.match(value, index), _behind_blanks(text, at, style)
+        if behind > at and not here:  # the indentation of the first line
+            at = behind
             continue
         yield index, at
-        if here and there:
-            index, at = here.end(), there.end()
+        if here and behind > at:
+            index, at = here.end(), behind
         else:
             index, at = index + 1, at + _width(text, at, style)
+
+
+def _behind_blanks(text: str, at: int, style: str | None) -> int:
+    """Return where a run of blanks ends; in double quotes escapes may be part of it."""
+    while True:
+        found = _SPACE.match(text, at)
+        at = found.end() if found else at
+        escape = _ESCAPE.match(text, at) if style == '"' else None
+        if escape is None or not _is_blank(escape):
+            return at
+        at = escape.end()
+
+
+def _is_blank(escape: re.Match[str]) -> bool:
+    code = escape[1] or escape[2] or escape[3]
+    return chr(int(code, 16)).isspace() if code else escape[4][-1] in _BLANK_LETTERS
 
 
 def _width(text: str, at: int, style: str | None) -> int:

@@ -4,9 +4,8 @@ file.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TypeAlias
 
 from kongflow.config.findings import Place
 from kongflow.config.law import TEMPLATED
@@ -14,11 +13,6 @@ from kongflow.config.project import Entry, Project
 from kongflow.core.expression import TemplateSyntaxProblem
 from kongflow.core.payload_template import Steps, texts_of
 from kongflow.core.template import Template
-
-Scope: TypeAlias = Mapping[str, tuple[str, ...] | None]
-"""The names that a template sees, and their keys where these are known."""
-OF_A_TASK: Scope = {"payload": None, "task": ("name",)}
-OF_A_SCHEDULE: Scope = {"schedule": ("slot", "name")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +24,6 @@ class TemplateUse:
     """Whose template it is: of a default, every task that inherits it; of a schedule none."""
     steps: Steps
     """The keys and indexes that lead from the entry to it."""
-    scope: Scope
     text: str
     template: Template | None
     problem: TemplateSyntaxProblem | None
@@ -43,6 +36,11 @@ class TemplateUse:
     def place(self, start: int, end: int) -> Place:
         """Return the place of the characters from `start` up to `end` of the template's text."""
         return self.entry.text_place(self.steps, start, end)
+
+    @property
+    def is_of_a_task(self) -> bool:
+        """True for a key of a task; else it stands in the payload of a schedule."""
+        return self.key != "payload"
 
     @property
     def is_plain(self) -> bool:
@@ -62,13 +60,13 @@ def _of_tasks(project: Project) -> Iterator[TemplateUse]:
             text = entry.value.get(key)
             if isinstance(text, str):
                 tasks = (entry,) if entry.name else project.heirs(key)
-                yield TemplateUse(entry, tasks, (key,), OF_A_TASK, text, *_parsed(text))
+                yield TemplateUse(entry, tasks, (key,), text, *_parsed(text))
 
 
 def _of_schedules(project: Project) -> Iterator[TemplateUse]:
     for entry in project.schedules.values():
         for steps, text in texts_of(entry.value.get("payload", {}), ("payload",)):
-            yield TemplateUse(entry, (), steps, OF_A_SCHEDULE, text, *_parsed(text))
+            yield TemplateUse(entry, (), steps, text, *_parsed(text))
 
 
 def _parsed(text: str) -> tuple[Template | None, TemplateSyntaxProblem | None]:

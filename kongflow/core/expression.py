@@ -12,6 +12,7 @@ from typing import Protocol
 
 from kongflow.core.json import Json
 from kongflow.core.spelling import did_you_mean
+from kongflow.core.syntax import Node, Path, dotted
 from kongflow.errors import TemplateError
 
 MAX_TEXT = 256 * 1024
@@ -21,6 +22,7 @@ MAX_DEPTH = 20
 """Levels of nesting in one expression."""
 
 _DOTTED = re.compile(r"\s*([A-Za-z_][A-Za-z0-9_]*(?:\s*\.\s*[A-Za-z_][A-Za-z0-9_]*)*)\s*")
+_WORD = re.compile("[A-Za-z0-9_]+")
 _WORDS = frozenset(
     {"and", "else", "false", "False", "if", "in", "is", "none", "None", "not", "or", "self", "true", "True"}
 )
@@ -36,18 +38,6 @@ class TemplateSyntaxProblem(ValueError):
         self.offset = offset
 
 
-@dataclass(frozen=True, slots=True)
-class NameUse:
-    """One use of a name in a template: `payload.owner.id` has the path ("payload", "owner", "id").
-
-    `start` and `end` count characters of the template's text. The path ends where plain keys end: at `[0]`, say.
-    """
-
-    path: tuple[str, ...]
-    start: int
-    end: int
-
-
 class Expression(Protocol):
     """One parsed `<< … >>`."""
 
@@ -57,8 +47,8 @@ class Expression(Protocol):
         ...
 
     @property
-    def names(self) -> tuple[NameUse, ...]:
-        """Every use of a name, in order."""
+    def tree(self) -> Node:
+        """What it says, and where in the template."""
         ...
 
     def evaluate(self, scope: Mapping[str, Json]) -> Json:
@@ -71,7 +61,8 @@ class DottedName:
     """An expression that is one dotted name; it needs no Jinja."""
 
     source: str
-    names: tuple[NameUse, ...]
+    path: Path
+    tree: Node
 
     @staticmethod
     def parse(text: str, offset: int) -> DottedName | None:
@@ -79,23 +70,23 @@ class DottedName:
         match = _DOTTED.fullmatch(text)
         if match is None:
             return None
-        path = tuple(part.strip() for part in match[1].split("."))
+        words = [(word.group(), offset + word.start()) for word in _WORD.finditer(text)]
+        path = tuple(word for word, _ in words)
         if path[0] in _WORDS or len(path) > MAX_DEPTH:
             return None
-        return DottedName(match[1], (NameUse(path, offset + match.start(1), offset + match.end(1)),))
+        return DottedName(match[1], path, dotted(words))
 
     def evaluate(self, scope: Mapping[str, Json]) -> Json:
         """Look the keys up, one after the other."""
-        path = self.names[0].path
         value: Json = scope
-        for key in path:
+        for key in self.path:
             if not isinstance(value, Mapping) or key not in value:
-                raise TemplateError(f"<< {self.source} >>: {missing(path, scope)}")
+                raise TemplateError(f"<< {self.source} >>: {missing(self.path, scope)}")
             value = value[key]
         return value
 
 
-def missing(path: tuple[str, ...], scope: Mapping[str, Json]) -> str:
+def missing(path: Path, scope: Mapping[str, Json]) -> str:
     """Say at which key of `path` the scope ends, and what to do about it."""
     value: Json = scope
     for index, key in enumerate(path):

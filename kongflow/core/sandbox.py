@@ -6,7 +6,7 @@ The syntax is an allow-list, without any call; what runs, runs in the environmen
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from jinja2 import TemplateSyntaxError, nodes
@@ -16,10 +16,12 @@ from jinja2.exceptions import UndefinedError
 from jinja2.lexer import TokenStream
 from jinja2.parser import Parser
 
-from kongflow.core.expression import MAX_DEPTH, NameUse, TemplateSyntaxProblem, missing
+from kongflow.core.expression import MAX_DEPTH, TemplateSyntaxProblem, missing
 from kongflow.core.jinja import ENVIRONMENT, is_in_range, plain
+from kongflow.core.jinja_tree import Token, converted
 from kongflow.core.json import Json
 from kongflow.core.spelling import did_you_mean
+from kongflow.core.syntax import Node, paths
 from kongflow.errors import TemplateError
 
 _ALLOWED = (
@@ -57,12 +59,12 @@ _ALLOWED = (
 class SandboxedExpression:
     """One expression, read by Jinja when it is parsed and compiled by it when it is first evaluated."""
 
-    __slots__ = ("_compiled", "_tree", "names", "source")
+    __slots__ = ("_compiled", "_parsed", "source", "tree")
 
-    def __init__(self, source: str, tree: nodes.Expr, names: tuple[NameUse, ...]) -> None:
+    def __init__(self, source: str, parsed: nodes.Expr, tree: Node) -> None:
         self.source = source
-        self.names = names
-        self._tree = tree
+        self.tree = tree
+        self._parsed = parsed
         self._compiled: CompiledTemplate | None = None
 
     @classmethod
@@ -72,9 +74,9 @@ class SandboxedExpression:
         Raises: TemplateSyntaxProblem.
         """
         tokens = _tokens(text, offset)
-        tree = _tree(tokens, offset + len(text))
-        _check(tree)
-        return cls(text.strip(), tree, tuple(_name_uses(tree, tokens)))
+        parsed = _parsed(tokens, offset + len(text))
+        _check(parsed)
+        return cls(text.strip(), parsed, converted(parsed, tokens))
 
     def evaluate(self, scope: Mapping[str, Json]) -> Json:
         """Return the value, of its own type. Raises: TemplateError."""
@@ -90,7 +92,7 @@ class SandboxedExpression:
 
     def _run(self, scope: Mapping[str, Json]) -> Any:
         if self._compiled is None:
-            body: list[nodes.Node] = [nodes.Assign(nodes.Name("result", "store", lineno=1), self._tree, lineno=1)]
+            body: list[nodes.Node] = [nodes.Assign(nodes.Name("result", "store", lineno=1), self._parsed, lineno=1)]
             tree = nodes.Template(body, lineno=1)
             tree.set_environment(ENVIRONMENT)
             self._compiled = ENVIRONMENT.from_string(tree)
@@ -101,12 +103,12 @@ class SandboxedExpression:
 
     def _what_is_missing(self, error: str, scope: Mapping[str, Json]) -> str:
         """Name the whole path, where a name of the expression explains the error; Jinja knows its last key only."""
-        for use in self.names:
+        for path in paths(self.tree):
             value: Json = scope
-            for key in use.path:
+            for key in path:
                 if not isinstance(value, Mapping) or key not in value:
                     if key == error:
-                        return missing(use.path, scope)
+                        return missing(path, scope)
                     break
                 value = value[key]
         return f"{error!r} is missing"
@@ -114,17 +116,14 @@ class SandboxedExpression:
 
 # --- reading ---------------------------------------------------------------------------------------------------------
 
-_Token = tuple[int, str, str]
-"""Offset, type, text."""
 
-
-def _tokens(text: str, offset: int) -> list[_Token]:
+def _tokens(text: str, offset: int) -> list[Token]:
     """Return the tokens with their offsets in the place where Jinja keeps line numbers: so its nodes and errors have
     them too. Jinja's own line numbers are of no use, it has no columns.
     """
     if "\r" in text:
         raise TemplateSyntaxProblem("a carriage return inside << >>", offset + text.index("\r"))
-    tokens: list[_Token] = []
+    tokens: list[Token] = []
     position = offset - len("<< ")
     try:
         # Blanks on both sides, so that `<<-` and `->>` do not become Jinja's whitespace control.
@@ -137,7 +136,7 @@ def _tokens(text: str, offset: int) -> list[_Token]:
     return tokens
 
 
-def _tree(tokens: list[_Token], end: int) -> nodes.Expr:
+def _parsed(tokens: list[Token], end: int) -> nodes.Expr:
     _refuse_deep_brackets(tokens)
     parser = Parser(ENVIRONMENT, "")
     try:
@@ -156,7 +155,7 @@ def _tree(tokens: list[_Token], end: int) -> nodes.Expr:
     return tree
 
 
-def _refuse_deep_brackets(tokens: list[_Token]) -> None:
+def _refuse_deep_brackets(tokens: list[Token]) -> None:
     depth = 0
     for offset, kind, value in tokens:
         if kind == "operator":
@@ -212,43 +211,3 @@ def _check_call(kind: str, node: nodes.Filter | nodes.Test, known: Mapping[str, 
         inspect.signature(function).bind(None, *node.args, **{str(pair.key): None for pair in node.kwargs})
     except TypeError as error:
         raise TemplateSyntaxProblem(f"the {kind} {node.name!r}: {error}", node.lineno) from None
-
-
-def _name_uses(tree: nodes.Expr, tokens: list[_Token]) -> Iterator[NameUse]:
-    """Yield the names in order of their places, each with the plain keys that follow it."""
-    ends = _ends_of_steps(tokens)
-    steps = {id(node.node): node for node in _all(tree, nodes.Getattr, nodes.Getitem)}
-    for name in sorted(_all(tree, nodes.Name), key=lambda node: node.lineno):
-        path, end = [name.name], name.lineno + len(name.name)
-        node = steps.get(id(name))
-        while node is not None and (key := _plain_key(node)) is not None:
-            path.append(key)
-            end = ends[node.lineno]
-            node = steps.get(id(node))
-        yield NameUse(tuple(path), name.lineno, end)
-
-
-def _all(tree: nodes.Expr, *types: type[nodes.Expr]) -> Iterator[Any]:
-    if isinstance(tree, types):
-        yield tree
-    yield from tree.find_all(types)
-
-
-def _plain_key(node: nodes.Expr) -> str | None:
-    match node:
-        case nodes.Getattr(attr=str(key)):
-            return key
-        case nodes.Getitem(arg=nodes.Const(value=str(key))):
-            return key
-    return None
-
-
-def _ends_of_steps(tokens: list[_Token]) -> dict[int, int]:
-    """Return, for the offset of every `.` and `[`, where the key that it opens ends."""
-    solid = [token for token in tokens if token[1] != "whitespace"]
-    ends: dict[int, int] = {}
-    for index, (offset, kind, value) in enumerate(solid):
-        if kind == "operator" and value in ".[":
-            last = solid[min(index + (1 if value == "." else 2), len(solid) - 1)]
-            ends[offset] = last[0] + len(last[2])
-    return ends

@@ -43,10 +43,10 @@ class PayloadSchema:
 
     schema: Json
     resources: Mapping[str, Json]
-    uri: str = field(compare=False, repr=False)
-    """Its path in the project, from which its relative references start."""
     _validator: jsonschema_rs.Validator = field(compare=False, repr=False)
     _defaults: Defaults = field(compare=False, repr=False)
+    references: References = field(compare=False, repr=False)
+    """Where its `$ref`s lead."""
 
     @classmethod
     def compile(cls, schema: Json, resources: Mapping[str, Json] | None = None, uri: str = "") -> PayloadSchema:
@@ -60,7 +60,7 @@ class PayloadSchema:
         if problems:
             raise InvalidConfig(_listed("the schema is not valid", [_line(problem) for problem in problems]))
         references = References(schema, resources, uri)
-        return cls(schema, resources, uri, _validator(schema, references), defaults_of(schema, references))
+        return cls(schema, resources, _validator(schema, references), defaults_of(schema, references), references)
 
     @property
     def declared(self) -> frozenset[str]:

@@ -100,7 +100,7 @@ class _Builder:
             return
         for name, sub in schema.get("properties", {}).items():
             at = inside(sub, resolver)
-            defaults.properties[name] = (self._default(sub, at), self.build(sub, at))
+            defaults.properties[name] = (_default(sub, at), self.build(sub, at))
         if "$ref" in schema:
             defaults.targets.append(self._target(schema["$ref"], resolver))
 
@@ -112,16 +112,22 @@ class _Builder:
             self._extend(self._built[key], found.contents, found.resolver)
         return self._built[key]
 
-    def _default(self, schema: Json, resolver: Resolver) -> object:
-        """Return the default of a property: its own, else that of the schema it refers to."""
-        while isinstance(schema, dict):
-            if "default" in schema:
-                return schema["default"]
-            if "$ref" not in schema:
-                break
-            found = resolver.lookup(schema["$ref"])
-            schema, resolver = found.contents, found.resolver
-        return _NOTHING
+
+def has_default(schema: Json, resolver: Resolver) -> bool:
+    """Say whether a property is there in any case, because it has a default; `resolver` is that inside its schema."""
+    return _default(schema, resolver) is not _NOTHING
+
+
+def _default(schema: Json, resolver: Resolver) -> object:
+    """Return the default of a property: its own, else that of the schema it refers to."""
+    while isinstance(schema, dict):
+        if "default" in schema:
+            return schema["default"]
+        if "$ref" not in schema:
+            break
+        found = resolver.lookup(schema["$ref"])
+        schema, resolver = found.contents, found.resolver
+    return _NOTHING
 
 
 def _copy(value: Json) -> Json:

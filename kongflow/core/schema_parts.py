@@ -11,7 +11,7 @@ from jsonschema_rs import Resolver
 
 from kongflow.core.json import Json
 from kongflow.core.schema import PayloadSchema
-from kongflow.core.schema_references import References, inside
+from kongflow.core.schema_references import inside
 from kongflow.core.schema_walk import Path
 
 
@@ -44,8 +44,7 @@ Parts: TypeAlias = Sequence[Node]
 
 def top_of(schema: PayloadSchema) -> Node:
     """Return a whole schema."""
-    resolver = References(schema.schema, schema.resources, schema.uri).resolver
-    return Node(schema.schema, resolver, ())
+    return Node(schema.schema, schema.references.resolver, ())
 
 
 def parts_of(node: Node, depth: int = 0) -> list[Node]:

@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from kongflow.core.expression import MAX_TEXT, DottedName, Expression, NameUse, TemplateSyntaxProblem, as_text
+from kongflow.core.expression import MAX_TEXT, DottedName, Expression, TemplateSyntaxProblem, as_text
 from kongflow.core.json import Json
 from kongflow.errors import TemplateError
 
@@ -61,10 +61,6 @@ class Template:
     def literal_parts(self) -> tuple[str | None, ...]:
         """Return the parts in order: literal text, or None for an expression."""
         return tuple(part if isinstance(part, str) else None for part in self.parts)
-
-    def names(self) -> tuple[NameUse, ...]:
-        """Return every use of a name, in order, with its place in the text."""
-        return tuple(use for part in self.parts if not isinstance(part, str) for use in part.names)
 
     def render(self, scope: Mapping[str, Json]) -> Json:
         """Return the value: of its own type where the template is one whole `<< … >>`, else text.

@@ -234,7 +234,7 @@ def test_what_does_not_fit_is_pointed_at_as_closely_as_it_is_written(tmp_path, p
 
 
 def test_a_job_is_tried_once_nothing_else_is_wrong(tmp_path):
-    text = config("every: 1h, task: work, payload: {id: << schedule.slot.day >>}")
+    text = config("every: 1h, task: work, payload: {id: '<< schedule.slot[99] >>'}")
 
     assert slugs(load_project(tmp_path, text)) == ["schedule-payload"]
     assert slugs(load_project(tmp_path, text + "quues: {}\n")) == ["unknown-key"]

@@ -5,6 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from kongflow.config.document import parse_document
 from kongflow.config.environment import Environment, fill, range_as_written
@@ -19,6 +22,10 @@ STYLES = {
     "double": r'a: "\u00e4\x41\U0001F600 \"<< paylod.id >>\""',
     "double over lines": 'a: "one\\n   two \\\n   three\n   << paylod.id >>"',
     "double with blanks": r'a: "one\n\n \t two << paylod.id >>"',
+    "double with escaped blanks": r'a: "x\u00a0 \x20\_\t\L << paylod.id >>"',
+    "double with other escapes": r'a: "\/\e\a\x41\u3000\\\" \U00002028<< paylod.id >>"',
+    "double, joined by backslashes": 'a: "one\\\n   \\  two \\\n   << paylod.id >>"',
+    "literal, strange line ends": "a: |\r  one\r  << paylod.id >>\r",
     "literal": "a: |\n  one\n    two\n  << paylod.id >>\n",
     "literal, indented and kept": "a: |2+\n    one\n  << paylod.id >>\n\n",
     "literal with a comment": "a: |  # why\n  << paylod.id >>\n",
@@ -98,3 +105,23 @@ def test_a_finding_behind_a_variable_stands_where_it_is_written(tmp_path, task, 
 
     (found,) = load_project(tmp_path, config, env={**LONG, "Q": "1"}).findings
     assert found.col == config.splitlines()[1].rindex(marked) + 1
+
+
+CHARACTERS = st.sampled_from([*"ab<> \n\t'\"\\:#{}[],&*!|>%@`-~", "\u00a0", "\u2003", "ä", "人", "😀", "payload"])
+STYLE = st.sampled_from([None, "'", '"', "|", ">"])
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(CHARACTERS, min_size=1, max_size=25).map("".join), STYLE, st.integers(8, 40))
+def test_every_character_of_a_value_is_found_where_it_is_written(value, style, width):
+    text = yaml.safe_dump({"a": [value, "end"]}, default_style=style, width=width, allow_unicode=True)
+    document, findings = parse_document(Path("x"), "x", text.encode())
+    assert findings == ()
+    key = next(iter(document.value))
+    node = document.scalar_node((key, 0))
+
+    assert node.value == value
+    for offset, character in enumerate(value):
+        if not character.isspace():
+            at = offset_in_file(document.source, node, offset)
+            assert text[at] == character or text[at] == "\\"

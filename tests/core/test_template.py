@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from contextlib import suppress
 
 import pytest
 from hypothesis import given
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 
 from kongflow.core.expression import DottedName, TemplateSyntaxProblem
 from kongflow.core.sandbox import SandboxedExpression
+from kongflow.core.syntax import Node, paths
 from kongflow.core.template import MAX_SOURCE, Template
 from kongflow.errors import TemplateError
 
@@ -267,27 +269,47 @@ def test_the_parts_are_rendered_in_the_order_of_the_literal_parts() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "uses"),
+    ("text", "marks"),
     [
-        ("runs:<< payload.id >>", [("payload.id", "payload.id")]),
-        ("<< a.b ~ c >>:<< d >>", [("a.b", "a.b"), ("c", "c"), ("d", "d")]),
-        ("<< payload['owner'].name | upper >>", [("payload.owner.name", "payload['owner'].name")]),
-        ("<< payload . owner [ 'name' ] >>", [("payload.owner.name", "payload . owner [ 'name' ]")]),
-        ("<< payload.items[0].x >>", [("payload.items", "payload.items")]),
-        ("<< payload[task.name].x >>", [("payload", "payload"), ("task.name", "task.name")]),
-        ("<< x | default(y.z) >>", [("x", "x"), ("y.z", "y.z")]),
-        ("<< b if a else c >>", [("b", "b"), ("a", "a"), ("c", "c")]),
-        ("<< x is divisibleby y >>", [("x", "x"), ("y", "y")]),
-        ("<< not x and true >>", [("x", "x")]),
-        ("<< 'payload.id' >>", []),
-        ("<< {'k': v} >>", [("v", "v")]),
-        ("é<<\n x.y\n ~ z >>", [("x.y", "x.y"), ("z", "z")]),
+        ("runs:<< payload.id >>", ["payload", "id"]),
+        ("<< a.b ~ c >>:<< d >>", ["a", "a.b ~ c", "b", "c", "d"]),
+        ("<< payload['owner'].name | upper >>", ["payload", "'owner'", "name", "upper"]),
+        ("<< payload . owner [ 'name' ] >>", ["payload", "owner", "'name'"]),
+        ("<< payload.items[0].x >>", ["payload", "items", "0", "x"]),
+        ("<< a.0 >>", ["a", "0"]),
+        ("<< payload[task.name].x >>", ["payload", "payload[task.name]", "task", "name", "x"]),
+        ("<< a[:10] >>", ["a", "a[:10]", "10"]),
+        ("<< x | default(y.z, true) >>", ["x", "default", "y", "z", "true"]),
+        ("<< x | default | upper >>", ["x", "default", "upper"]),
+        ("<< x|round(precision=2) >>", ["x", "round", "2"]),
+        ("<< b if a else c >>", ["b", "b if a else c", "a", "c"]),
+        ("<< x is divisibleby y.z >>", ["x", "divisibleby", "y", "z"]),
+        ("<< x is  not divisibleby(3) >>", ["x", "x is  not divisibleby(3)", "divisibleby", "3"]),
+        ("<< not x and true or 1 >>", ["not x", "not x and true", "not x and true or 1", "x", "true", "1"]),
+        ("<< 'a'  \"b\" == x >>", ["'a'  \"b\"", "'a'  \"b\" == x", "x"]),
+        ("<< {'k': [v, -1], 'l': ()} >>", ["{'k': [v, -1], 'l': ()}", "'k'", "[v, -1]", "v", "-1", "1", "'l'", ")"]),
+        ("<< (a, b)[0] >>", ["a", "a, b", "b", "0"]),
+        ("<< 1 < a <= 2 not in b >>", ["1", "1 < a <= 2 not in b", "a", "2", "b"]),
+        ("é<<\n x.y\n ** z >>", ["x", "x.y\n ** z", "y", "z"]),
         ("plain", []),
     ],
 )
-def test_every_use_of_a_name_is_known_with_its_place(text: str, uses: list[tuple[str, str]]) -> None:
-    found = Template.parse(text).names()
-    assert [(".".join(use.path), text[use.start : use.end]) for use in found] == uses
+def test_every_part_of_an_expression_knows_its_place(text: str, marks: list[str]) -> None:
+    nodes = sorted(every_node(text), key=lambda node: node.mark)
+    assert [text[slice(*node.mark)] for node in nodes] == marks
+
+
+def test_the_names_of_an_expression_are_known_with_the_keys_that_follow() -> None:
+    (expression,) = Template.parse("<< a.b['c'][0].d if x.y is defined else z[a] >>").parts
+    assert isinstance(expression, SandboxedExpression)
+    assert list(paths(expression.tree)) == [("x", "y"), ("a", "b", "c"), ("z",), ("a",)]
+
+
+def every_node(text: str) -> list[Node]:
+    found: list[Node] = [part.tree for part in Template.parse(text).parts if not isinstance(part, str)]
+    for node in found:
+        found.extend(node.children)
+    return found
 
 
 def test_templates_are_equal_where_their_text_is() -> None:
@@ -307,7 +329,7 @@ def test_a_dotted_name_means_the_same_with_and_without_jinja(path: list[str], bl
     plain, sandboxed = DottedName.parse(text, 2), SandboxedExpression.parse(text, 2)
 
     assert plain is not None
-    assert plain.names == sandboxed.names
+    assert plain.tree == sandboxed.tree
     assert _outcome(plain) == _outcome(sandboxed)
 
 
@@ -324,14 +346,22 @@ def test_what_is_more_than_a_dotted_name_is_left_to_jinja(text: str) -> None:
 
 
 @given(st.text(alphabet="<>%#{}()[]'\"\\|.~+-*/ abc1_\n\r", max_size=40))
-def test_any_text_parses_or_is_refused_with_a_place_inside_it(text: str) -> None:
+def test_the_places_of_any_expression_lie_in_its_text(text: str) -> None:
+    places: list[tuple[int, ...]] = []
+    with suppress(TemplateSyntaxProblem):
+        places = [(node.start, *node.mark, node.end) for node in every_node(text)]
+    for start, first, last, end in places:
+        assert 0 <= start <= first < last <= end <= len(text)
+
+
+@given(st.text(alphabet="<>%#{}()[]'\"\\|.~+-*/ abc1_\n\r", max_size=40))
+def test_a_refused_text_is_refused_at_a_place_inside_it(text: str) -> None:
+    offset = 0
     try:
-        places = [(use.start, use.path[0]) for use in Template.parse(text).names()]
+        Template.parse(text)
     except TemplateSyntaxProblem as found:
-        places = [(found.offset, "")]
-    for offset, name in places:
-        assert 0 <= offset <= len(text)
-        assert text[offset:].startswith(name)
+        offset = found.offset
+    assert 0 <= offset <= len(text)
 
 
 def test_a_catalog_without_expressions_never_imports_jinja() -> None:

@@ -15,6 +15,7 @@ from kongflow.config.handlers import HandlerSignature, find_handler
 from kongflow.config.project import Project
 from kongflow.config.schedules import ReadTiming, read_timings
 from kongflow.config.schemas import Schemas, read_schemas
+from kongflow.config.template_problems import TemplateProblem, template_problems
 from kongflow.config.templates import TemplateUse, parse_templates
 from kongflow.config.text import SourceText
 from kongflow.core.catalog import Catalog
@@ -27,6 +28,7 @@ class Facts:
     project: Project
     schemas: Schemas
     templates: tuple[TemplateUse, ...]
+    template_problems: tuple[TemplateProblem, ...]
     timings: Mapping[str, ReadTiming]
     now: datetime
     """The instant from which slots are looked at."""
@@ -55,10 +57,12 @@ def facts_of(
     handlers = find(project.root, dotted)
     broken = {found.place.file for found in handlers.values() if isinstance(found, HandlerProblem) and found.place}
     python = {file: SourceText(shown(file), _text(file)) for file in broken}
+    schemas, templates = read_schemas(project, shown), parse_templates(project)
     return Facts(
         project,
-        read_schemas(project, shown),
-        parse_templates(project),
+        schemas,
+        templates,
+        template_problems(templates, schemas),
         read_timings(project),
         now,
         tries_next,

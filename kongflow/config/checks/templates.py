@@ -1,4 +1,4 @@
-"""Templates: they parse, name only what is in scope, and read only what a payload can have."""
+"""Templates: they can be read, and what they do works for every payload that its schema allows."""
 
 from __future__ import annotations
 
@@ -6,17 +6,8 @@ import re
 from collections.abc import Iterator
 
 from kongflow.config.checks.facts import Facts
-from kongflow.config.findings import Finding, finding, quoted, related_to, suggestion
-from kongflow.config.project import Entry
+from kongflow.config.findings import Finding, finding, related_to
 from kongflow.config.templates import TemplateUse
-from kongflow.core.expression import NameUse
-from kongflow.core.json import Json
-
-_PLAIN_OBJECT = {
-    *("type", "properties", "required", "additionalProperties", "patternProperties", "minProperties", "maxProperties"),
-    *("title", "description", "examples", "default", "$schema", "$id", "$comment", "$defs"),
-}
-"""Keywords of a schema whose properties are all that it says: no `$ref`, no `anyOf` and their like beside them."""
 
 _WRONG = re.compile(r"<<.*|\w+", re.DOTALL)
 """What is marked of a template that cannot be read: a word, or all that is never closed."""
@@ -33,72 +24,68 @@ def template_syntax(facts: Facts) -> Iterator[Finding]:
 
 
 def template_unknown_name(facts: Facts) -> Iterator[Finding]:
-    """Every name in a template is in scope: `payload` and `task.name`, or of a schedule its `slot` and its `name`."""
-    for use in facts.templates:
-        for name in use.template.names() if use.template else ():
-            root, *keys = name.path
-            known = use.scope.get(root)
-            if root not in use.scope:
-                message = f"unknown name {quoted(root)}; here you have {_in_scope(use)}"
-                advice = suggestion(root, use.scope, _meant(use, root))
-            elif keys and known is not None and keys[0] not in known:
-                message = f"{root} has no {quoted(keys[0])}"
-                advice = suggestion(keys[0], known, f"it has {', '.join(known)}")
-            else:
-                continue
-            yield finding("template-unknown-name", use.place(name.start, name.end), message, advice)
+    """Every name in a template is in scope: `payload` and `task`, or of a schedule `schedule`."""
+    yield from _found(facts, "template-unknown-name")
 
 
 def template_unknown_key(facts: Facts) -> Iterator[Finding]:
-    """No template reads a key that no payload of its task can have, because the schema is closed there."""
-    for use in facts.templates:
-        for name in use.template.names() if use.template else ():
-            refusing = [(task, closed) for task in use.tasks if (closed := _closed_to(facts, task, name)) is not None]
-            if refusing:
-                task, (path, key, known) = refusing[0]
-                message = f"no payload of {quoted(task.name)} has {quoted('.'.join(path))}: its schema is closed"
-                advice = suggestion(key, known, f"the schema declares {', '.join(known) or 'no key'}")
-                heirs = [task.key_place() for task, _ in refusing if task is not use.entry]
-                related = related_to(heirs, "a task that inherits the template")
-                yield finding("template-unknown-key", use.place(name.start, name.end), message, advice, related)
+    """No template reads a key that can never be there, because the schema is closed."""
+    yield from _found(facts, "template-unknown-key")
 
 
-def _closed_to(facts: Facts, task: Entry, name: NameUse) -> tuple[list[str], str, list[str]] | None:
-    """Return as `_closed_keys`, for a name in a template of a task."""
-    root, *keys = name.path
-    schema = facts.schemas.compiled.get((task.name, "payload"))
-    return None if schema is None or root != "payload" else _closed_keys(schema.schema, keys)
+def template_undeclared_key(facts: Facts) -> Iterator[Finding]:
+    """No template reads a key that the schema does not list among others, though it would allow it."""
+    yield from _found(facts, "template-undeclared-key")
 
 
-def _closed_keys(schema: Json, keys: list[str]) -> tuple[list[str], str, list[str]] | None:
-    """Follow `keys` through plain closed objects. Return the path up to the first key that cannot be, that key, and
-    those that can; None where every key can be there, or the schema leaves it open.
-    """
-    for depth, key in enumerate(keys):
-        if not isinstance(schema, dict) or not schema.keys() <= _PLAIN_OBJECT:
-            return None
-        properties = schema.get("properties", {})
-        if key not in properties:
-            closed = schema.get("additionalProperties") is False and not schema.get("patternProperties")
-            return (keys[: depth + 1], key, list(properties)) if closed else None
-        schema = properties[key]
-    return None
+def template_maybe_missing(facts: Facts) -> Iterator[Finding]:
+    """No template uses a value that may be missing."""
+    yield from _found(facts, "template-maybe-missing")
 
 
-def _in_scope(use: TemplateUse) -> str:
-    """Return the names that a template sees; of a schedule with their keys, which are all there is."""
-    if "payload" in use.scope:
-        return " and ".join(use.scope)
-    return " and ".join(f"{root}.{key}" for root, keys in use.scope.items() for key in keys or ())
+def template_nullable(facts: Facts) -> Iterator[Finding]:
+    """No template prints a value that may be null, works on it, or reads a key of it."""
+    yield from _found(facts, "template-nullable")
 
 
-def _meant(use: TemplateUse, root: str) -> str:
-    """Say what an unknown name may have meant."""
-    if "payload" in use.scope:
-        return f"write payload.{root}, if it is a key of the payload"
-    if root in ("payload", "task"):
-        return "they are those of a task: the payload is made here"
-    return "the slot is << schedule.slot >>"
+def template_type(facts: Facts) -> Iterator[Finding]:
+    """Operators get what they work on, and keys are read from objects."""
+    yield from _found(facts, "template-type")
+
+
+def template_renders_object(facts: Facts) -> Iterator[Finding]:
+    """Objects and lists are not printed into text."""
+    yield from _found(facts, "template-renders-object")
+
+
+def template_value_type(facts: Facts) -> Iterator[Finding]:
+    """A template that gives a value of its own type gives one of the type that is wanted: a priority is an integer."""
+    yield from _found(facts, "template-value-type")
+
+
+def template_filter_args(facts: Facts) -> Iterator[Finding]:
+    """Filters and tests get what they work on."""
+    yield from _found(facts, "template-filter-args")
+
+
+def template_constant(facts: Facts) -> Iterator[Finding]:
+    """No condition is always true or always false."""
+    yield from _found(facts, "template-constant")
+
+
+def template_not_boolean(facts: Facts) -> Iterator[Finding]:
+    """No list and no object is taken for a condition."""
+    yield from _found(facts, "template-not-boolean")
+
+
+def _found(facts: Facts, slug: str) -> Iterator[Finding]:
+    """Yield the findings of one slug; one walk through a template has found those of all."""
+    for found in facts.template_problems:
+        if found.problem.slug == slug:
+            place = found.use.place(found.problem.start, found.problem.end)
+            heirs = [task.key_place() for task in found.heirs]
+            related = related_to(heirs, "a task that inherits the template")
+            yield finding(slug, place, found.problem.message, found.problem.help, related)
 
 
 def _cut_short(use: TemplateUse) -> str:
