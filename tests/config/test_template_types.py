@@ -167,6 +167,7 @@ WRONG = [
     ("payload.n[0]", "template-type", "0"),
     ("payload.owner[0]", "template-type", "0"),
     ("payload.n[:2]", "template-type", "n"),
+    ("(0 | default(1, true))[:2]", "template-type", "default"),
     ("payload.id[:payload.id]", "template-type", "id"),
     ("payload.tags ~ 'x'", "template-type", "tags"),
     # printing

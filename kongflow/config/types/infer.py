@@ -26,7 +26,6 @@ from kongflow.config.types.type import (
     ANY_OBJECT,
     ANYTHING,
     BOOLEAN,
-    NULL,
     TEXT,
     Kind,
     Later,
@@ -206,8 +205,8 @@ class Inference:
             return Value(ANYTHING, fallback.missing)
         if not empty_too.value:
             return Value(either((subject.type, fallback.type)), fallback.missing)
-        left = () if subject.type == NULL else (truthy(subject.type),)
-        return Value(either((*left, fallback.type)), fallback.missing)
+        left = truthy(subject.type)
+        return Value(fallback.type if left is None else either((left, fallback.type)), fallback.missing)
 
     def _logic(self, node: syntax.And | syntax.Or, known: Known) -> Value:
         """`a or b` is a where that counts as true, else b; so both may be what it gives."""
