@@ -142,7 +142,7 @@ CLOSED = {**A, "additionalProperties": False}
         ({"oneOf": [CLOSED, {"type": "object", "properties": {"x": {}}}]}, {Presence.NEVER, Presence.MAYBE}),
         ({"type": "object", "properties": {"x": False}}, {Presence.NEVER}),
     ],
-    ids=str,
+    ids=lambda value: json.dumps(sorted(value) if isinstance(value, set) else value),
 )
 def test_whether_an_object_has_a_key(schema: object, presence: set[Presence]) -> None:
     assert read(type_of(PayloadSchema.compile(schema)), "x").presences == presence

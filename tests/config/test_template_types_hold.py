@@ -37,7 +37,8 @@ SCALARS = st.sampled_from(
 )
 
 
-def objects(inner: st.SearchStrategy) -> st.SearchStrategy:
+def objects(inner: st.SearchStrategy, closed: st.SearchStrategy = st.just(True)) -> st.SearchStrategy:  # noqa: B008
+    """Objects are closed where they are alternatives: what an open one does not list may be anything."""
     return st.builds(
         lambda properties, required, closed: {
             "type": "object",
@@ -47,7 +48,7 @@ def objects(inner: st.SearchStrategy) -> st.SearchStrategy:
         },
         st.dictionaries(KEYS, inner, min_size=1, max_size=4),
         st.lists(KEYS, unique=True, max_size=4),
-        st.booleans(),
+        closed,
     )
 
 
@@ -61,8 +62,8 @@ def _composed(inner: st.SearchStrategy) -> st.SearchStrategy:
 
 INNER = st.recursive(SCALARS, _composed, max_leaves=6)
 UNIONS = st.builds(lambda branches: {"oneOf": branches}, st.lists(objects(INNER), min_size=2, max_size=2))
-MERGED = st.builds(lambda parts: {"allOf": parts}, st.lists(objects(INNER), min_size=2, max_size=2))
-SCHEMAS = objects(INNER) | UNIONS | MERGED
+MERGED = st.builds(lambda parts: {"allOf": parts}, st.lists(objects(INNER, st.just(False)), min_size=2, max_size=2))
+SCHEMAS = objects(INNER, st.booleans()) | UNIONS | MERGED
 PLAIN = {
     "string": WORDS,
     "integer": st.integers(-5, 5),

@@ -91,7 +91,7 @@ def _unknown_key(node: syntax.Key, type_: Type) -> Problem:
 def _undeclared_key(node: syntax.Key, type_: Type) -> Problem:
     message = f"{quoted(node.key)} is not declared in {described(type_)}"
     advice = suggestion(str(node.key), keys_of(type_), "declare it in the schema; there it may be optional")
-    return Problem("template-undeclared-key", *node.word, message, advice)
+    return Problem("template-undeclared-key", *node.word, message, advice, hedged=True)
 
 
 def _may_be_missing(node: syntax.Key, reading: Reading) -> Problem | None:

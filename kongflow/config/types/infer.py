@@ -30,7 +30,6 @@ from kongflow.config.types.type import (
     Kind,
     Later,
     ListOf,
-    Scalar,
     Type,
     either,
     items_of,
@@ -204,9 +203,10 @@ class Inference:
         self.present(empty_too, known)
         if not isinstance(empty_too, syntax.Const):
             return Value(ANYTHING, fallback.missing)
-        left = truthy(subject.type) if empty_too.value else subject.type
-        is_gone = empty_too.value and falsy(subject.type) == subject.type and not isinstance(left, Scalar)
-        return Value(fallback.type if is_gone else either((left, fallback.type)), fallback.missing)
+        if not empty_too.value:
+            return Value(either((subject.type, fallback.type)), fallback.missing)
+        left = truthy(subject.type)
+        return Value(fallback.type if left is None else either((left, fallback.type)), fallback.missing)
 
     def _logic(self, node: syntax.And | syntax.Or, known: Known) -> Value:
         """`a or b` is a where that counts as true, else b; so both may be what it gives."""

@@ -48,7 +48,7 @@ def narrowed(node: Node, truth: bool, scope: Scope, known: Known) -> Known:
         case syntax.Compare(operators=(operator,)):
             return _by_comparison(node, operator, truth, scope, known)
     path = path_of(node)
-    return _refined(path, truthy(type_at(path, scope, known)), scope, known) if path and truth else known
+    return _refined(path, truthy(type_at(path, scope, known)) or ANYTHING, scope, known) if path and truth else known
 
 
 def _where_either_holds(node: syntax.And | syntax.Or, scope: Scope, known: Known) -> Known:
@@ -135,18 +135,14 @@ def without_null(type_: Type) -> Type:
     return _kept(type_, lambda one: None if one == NULL else one)
 
 
-def truthy(type_: Type) -> Type:
-    """Return what is left of a type where the value counts as true."""
-    return _kept(type_, _truthy_member)
+def truthy(type_: Type) -> Type | None:
+    """Return what is left of a type where the value counts as true; None for nothing."""
+    return _left(type_, _truthy_member)
 
 
 def falsy(type_: Type) -> Type | None:
     """Return what is left of a type where the value counts as false; None for nothing."""
-    if isinstance(type_, Anything):
-        return ANYTHING
-    members = type_.members if isinstance(type_, Union) else (type_,)
-    left = [one for one in map(_falsy_member, members) if one is not None]
-    return either(left) if left else None
+    return _left(type_, _falsy_member)
 
 
 def _truthy_member(one: Member) -> Member | None:
@@ -196,9 +192,14 @@ def _without(type_: Type, is_out: _Judge) -> Type:
 
 
 def _kept(type_: Type, keep: _Keep) -> Type:
-    """Return a type of what is kept of its members. Where nothing is, no value ever comes here: it may be anything."""
+    """Return what is left of a type. Where nothing is, no value ever comes here: it may be anything."""
+    return _left(type_, keep) or ANYTHING
+
+
+def _left(type_: Type, keep: _Keep) -> Type | None:
+    """Return a type of what is kept of its members; None for nothing."""
     if isinstance(type_, Anything):
         return type_
     members = type_.members if isinstance(type_, Union) else (type_,)
     left = [kept for kept in map(keep, members) if kept is not None]
-    return either(left) if left else ANYTHING
+    return either(left) if left else None
