@@ -138,7 +138,7 @@ def _grown(inner: st.SearchStrategy) -> st.SearchStrategy:
 EXPRESSIONS = st.recursive(PATHS | LITERALS, _grown, max_leaves=5)
 
 
-@settings(max_examples=80, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=80, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 @given(st.data())
 def test_what_passes_renders(data: st.DataObject) -> None:
     schema = data.draw(SCHEMAS)
@@ -165,7 +165,7 @@ def failure(template: Template, scope: dict[str, Json]) -> str | None:
 
 
 @pytest.mark.parametrize("target", Target)
-@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=60, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 @given(schema=SCHEMAS, expression=EXPRESSIONS | st.text(alphabet="payload.abcd ()[]{}|~+-<=>'\",:01\n", max_size=30))
 @example({"type": "object"}, "payload[payload]")
 @example({"type": "object"}, "[][0]")
