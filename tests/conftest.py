@@ -17,6 +17,7 @@ import pytest
 
 import catalog
 import kongflow
+import tests.busy_machines  # noqa: F401  its settings hold for all tests
 from kongflow.core.catalog import DatabaseSettings
 from kongflow.store.open import open_store
 from tests.postgres import Server, memory, running_server

@@ -1,1 +1,0 @@
-import tests.examples  # noqa: F401  its settings hold from here on
