@@ -51,23 +51,24 @@ async def test_a_process_that_is_frozen_in_a_transaction_loses_its_rows(flow, mo
         await freeze()
 
 
-def fail_first(times: int, monkeypatch) -> None:
-    """Let what a call came to be refused by the database this often."""
-    conclude, left = runs.conclude, [times]
+def fail_first(step: str, times: int, monkeypatch) -> None:
+    """Let a step of a call, `prepare` or `conclude`, be refused by the database this often."""
+    does, left = getattr(runs, step), [times]
 
-    async def refused(work, call, step) -> None:
-        await conclude(work, call, step)
-        await work.session.flush()
+    async def refused(*arguments):
+        done = await does(*arguments)
         if left[0]:
             left[0] -= 1
             raise OperationalError("insert", {}, Exception("deadlock detected"))
+        return done
 
-    monkeypatch.setattr(runs, "conclude", refused)
+    monkeypatch.setattr(runs, step, refused)
     monkeypatch.setattr(work, "PAUSES", (0, 0))
 
 
-async def test_an_answer_that_could_not_be_written_is_written_again_without_another_call(flow, monkeypatch):
-    fail_first(2, monkeypatch)
+@pytest.mark.parametrize("step", ["prepare", "conclude"])
+async def test_a_call_that_the_database_refuses_before_or_after_it_is_made_once(flow, monkeypatch, step):
+    fail_first(step, 2, monkeypatch)
     async with http_endpoint() as endpoint:
         endpoint.says(said.SUCCESS)
         await begin_run(flow, endpoint.url)
@@ -78,29 +79,8 @@ async def test_an_answer_that_could_not_be_written_is_written_again_without_anot
     assert len(await every(JobRunExecution)) == 1
 
 
-async def test_a_call_that_could_not_be_made_ready_is_made_in_the_end(flow, monkeypatch):
-    prepare, left = runs.prepare, [2]
-
-    async def refused(*arguments):
-        call = await prepare(*arguments)
-        if left[0]:
-            left[0] -= 1
-            raise OperationalError("select", {}, Exception("too many clients"))
-        return call
-
-    monkeypatch.setattr(runs, "prepare", refused)
-    monkeypatch.setattr(work, "PAUSES", (0, 0))
-    async with http_endpoint() as endpoint:
-        endpoint.says(said.SUCCESS)
-        await begin_run(flow, endpoint.url)
-        await make_calls(flow)
-
-    assert len(endpoint.requests) == 1
-    assert (await one(JobRun)).status is RunStatus.SUCCESS
-
-
 async def test_an_answer_that_can_never_be_written_fails_its_job_in_the_end(flow, monkeypatch):
-    fail_first(3, monkeypatch)
+    fail_first("conclude", 3, monkeypatch)
     async with http_endpoint() as endpoint:
         endpoint.says(said.SUCCESS)
         await begin_run(flow, endpoint.url)

@@ -37,7 +37,10 @@ SCALARS = st.sampled_from(
 )
 
 
-def objects(inner: st.SearchStrategy, closed: st.SearchStrategy = st.just(True)) -> st.SearchStrategy:  # noqa: B008
+CLOSED = st.just(True)
+
+
+def objects(inner: st.SearchStrategy, closed: st.SearchStrategy = CLOSED) -> st.SearchStrategy:
     """Objects are closed where they are alternatives: what an open one does not list may be anything."""
     return st.builds(
         lambda properties, required, closed: {

@@ -53,8 +53,8 @@ def fail_at_the_fence(job: JobContext, meanwhile: Callable[[], object]) -> None:
         meanwhile()
         raise ZeroDivisionError
 
-    completion = job._transaction._completion  # type: ignore[union-attr]
-    completion.fence = fence  # type: ignore[method-assign]
+    completion = job._transaction._completion
+    completion.fence = fence
 
 
 async def test_a_timeout_during_a_commit_that_fails_counts_as_an_attempt(tmp_path: Path) -> None:
