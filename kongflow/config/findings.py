@@ -168,7 +168,7 @@ task-removed schema-incompatible
 tombstone-not-alone tombstone-target secret-source database-url heartbeat-too-slow
 lint-unknown-slug lint-ignores-error
 handler-path handler-module handler-syntax handler-attribute handler-not-callable handler-signature handler-isolation
-memory-limit-isolation handler-import-error
+memory-limit-isolation memory-limit-too-small handler-import-error
 template-syntax template-unknown-name template-unknown-key template-not-allowed template-in-key
 template-maybe-missing template-nullable template-type template-renders-object template-value-type template-filter-args
 schedule-timing schedule-payload timezone-without-cron timezone-unknown cron-invalid cron-never

@@ -9,6 +9,7 @@ import sys
 import pytest
 
 from kongflow.config.load import load, load_catalog
+from kongflow.engine.children.importing import import_handlers
 from kongflow.errors import ConfigUnreadable, InvalidConfig
 from tests.config.projects import catalog_of, load_project, slugs, write
 
@@ -314,11 +315,12 @@ def test_validating_imports_no_handler(tmp_path):
     assert "loud" not in sys.modules
 
 
-def test_importing_shows_the_exception(tmp_path, monkeypatch):
-    monkeypatch.setattr(sys, "path", sys.path[:])
+def test_importing_shows_the_exception(tmp_path):
     files = {"broken_handlers.py": "import a_module_that_is_not_there\n\n\ndef work(payload): ...\n"}
 
-    loaded = load_project(tmp_path, "version: 1\ntasks: {work: {handler: broken_handlers.work}}", files, imports=True)
+    config = "version: 1\ntasks: {work: {handler: broken_handlers.work}}"
+
+    loaded = load_project(tmp_path, config, files, importer=import_handlers)
 
     (found,) = loaded.findings
     assert (found.slug, found.line, found.col, found.end_col) == ("handler-import-error", 2, 25, 40)
@@ -326,13 +328,12 @@ def test_importing_shows_the_exception(tmp_path, monkeypatch):
     assert "No module named 'a_module_that_is_not_there'" in found.message
 
 
-def test_importing_tells_what_the_source_does_not(tmp_path, monkeypatch):
-    monkeypatch.setattr(sys, "path", sys.path[:])
+def test_importing_tells_what_the_source_does_not(tmp_path):
     source = "import functools\n\n\n@functools.cache\ndef work(payload): ...\n\n\n@functools.cache\ndef none(): ...\n"
     config = "version: 1\ntasks: {a: {handler: cached_handlers.work}, b: {handler: cached_handlers.none}}"
 
     read = load_project(tmp_path, config, {"cached_handlers.py": source})
-    imported = load_project(tmp_path, config, {"cached_handlers.py": source}, imports=True)
+    imported = load_project(tmp_path, config, {"cached_handlers.py": source}, importer=import_handlers)
 
     assert slugs(read) == ["handler-unresolvable", "handler-unresolvable"]
     assert slugs(imported) == ["handler-signature"]

@@ -13,6 +13,7 @@ from kongflow.config.checks.pages import pages
 from kongflow.config.findings import Severity
 from kongflow.config.load import Loaded, load
 from kongflow.config.versions import Version
+from tests.config.golden import IMPORTED, importer
 
 NOW = datetime(2026, 12, 1, 12, tzinfo=UTC)
 NOT_SHOWN = {"file-too-large", "file-unreadable", "yaml-encoding"}
@@ -64,7 +65,9 @@ def loaded(folder: Path, files: Files, before: Files, *, imports: bool) -> Loade
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text, encoding="utf-8")
     against = Version("before", folder / "before" / "kongflow.yaml") if before else None
-    return load(folder / "now" / "kongflow.yaml", env={}, now=NOW, imports=imports, against=against)
+    return load(
+        folder / "now" / "kongflow.yaml", env={}, now=NOW, importer=importer if imports else None, against=against
+    )
 
 
 EXAMPLES = {slug: example_of(page.text) for slug, page in pages().items()}
@@ -78,7 +81,7 @@ def test_every_page_has_an_example_and_what_to_write_instead():
 @pytest.mark.parametrize("slug", [slug for slug in EXAMPLES if slug not in NOT_SHOWN])
 def test_the_example_of_a_page_gives_its_finding_and_nothing_graver(tmp_path, slug):
     example = EXAMPLES[slug]
-    found = loaded(tmp_path, example.wrong, example.before, imports=slug == "handler-import-error").findings
+    found = loaded(tmp_path, example.wrong, example.before, imports=slug in IMPORTED).findings
     severity = pages()[slug].severity
 
     assert slug in {finding.slug for finding in found}
@@ -88,7 +91,7 @@ def test_the_example_of_a_page_gives_its_finding_and_nothing_graver(tmp_path, sl
 @pytest.mark.parametrize("slug", [slug for slug in EXAMPLES if slug not in NOT_SHOWN | NO_WAY_ROUND])
 def test_what_a_page_shows_instead_is_clean(tmp_path, slug):
     example = EXAMPLES[slug]
-    found = loaded(tmp_path, example.right, example.before, imports=slug == "handler-import-error").findings
+    found = loaded(tmp_path, example.right, example.before, imports=slug in IMPORTED).findings
 
     assert slug not in {finding.slug for finding in found}
     assert [finding for finding in found if finding.severity is not Severity.INFO] == []

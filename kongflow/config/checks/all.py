@@ -66,6 +66,7 @@ CHECKS: tuple[Check, ...] = (
     handlers.handler_signature,
     handlers.handler_isolation,
     handlers.memory_limit_isolation,
+    handlers.memory_limit_too_small,
     handlers.handler_unresolvable,
 )
 TRIALS: tuple[Trial, ...] = (schedule_payloads.schedule_payload,)
