@@ -13,6 +13,8 @@ from kongflow.engine.children import importing
 from kongflow.engine.children.importing import import_handlers
 from kongflow.engine.children.limits import CAN_LIMIT_MEMORY, ROOM
 
+pytestmark = pytest.mark.only_on("sqlite")
+
 HANDLERS = "def work(payload): ...\n\n\nasync def wait(payload, job): ...\n"
 ENDS = {
     "os._exit(0)": "ended the process, with exit code 0",
