@@ -178,7 +178,7 @@ include-empty pooler-without-server
 unused-ignore ignore-syntax
 queue-removed schema-incompatible-forward
 cron-every-minute cron-uneven cron-step cron-short-months schedule-catchup schedule-overlap
-template-undeclared-key template-constant template-not-boolean
+template-braces template-undeclared-key template-constant template-not-boolean
 """
 _INFOS = "handler-unresolvable schema-unproved cron-day-or cron-dst"
 

@@ -307,6 +307,21 @@ def test_a_finding_has_the_json_path_of_what_it_is_about(tmp_path, monkeypatch):
     }
 
 
+def test_a_number_that_should_be_text_is_quoted_as_it_is_written(tmp_path):
+    (found,) = load_project(tmp_path, "version: 1\nname: 3.10").findings
+
+    assert (found.message, found.help) == ("expected text, got the number 3.1", 'quote it: "3.10"')
+
+
+def test_a_path_from_the_projects_folder_is_shown_from_that_of_its_file(tmp_path):
+    tasks = "tasks: {work: {handler: tasks.work, payload: schemas/work.json}}"
+    files = {"catalog/deep/work.yaml": tasks, "schemas/work.json": "{}"}
+
+    (found,) = load_project(tmp_path, "version: 1\ninclude: [catalog/**/*.yaml]", files).findings
+
+    assert (found.slug, found.help) == ("schema-not-found", "from catalog/deep/ it is ../../schemas/work.json")
+
+
 def test_validating_imports_no_handler(tmp_path):
     files = {"loud.py": "raise SystemExit('imported')\n\n\ndef work(payload): ...\n"}
 

@@ -33,6 +33,7 @@ CHECKS: tuple[Check, ...] = (
     settings.lint_unknown_slug,
     settings.lint_ignores_error,
     templates.template_syntax,
+    templates.template_braces,
     templates.template_unknown_name,
     templates.template_unknown_key,
     templates.template_undeclared_key,
