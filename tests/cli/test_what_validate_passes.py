@@ -61,7 +61,6 @@ version: 1
 name: a
 include: [more.yaml]
 database: {schema: kongflow, pool_size: 5, migrate: auto, pooler: none}
-secrets: {s: {env: NOT_SET, default: ""}, f: {file: schema.json}}
 runner: {concurrency: 2, poll_interval: 50ms, queues: ["*"], forbidden_flags: [x], heartbeat: 1s, lease: 5s,
   shutdown_timeout: 3s, stall_limit: 30s, max_jobs_per_child: 5}
 defaults: {task: {timeout: 5s, retry: p}}
@@ -120,8 +119,6 @@ OF_A_KEY = {
     "queue": ["q", "q2", "r:a", "r:*", "a", "r:<< task.name >>", "<< payload.id >>", "r:<< payload.n >>", "é", " q"],
     "payload": [{}, {"$ref": "#"}, {"$ref": "schema.json"}, {"type": "string"}, {"required": ["zz"]}, {"not": {}}],
     "give_up_on": [["tasks.Worker"], ["nope.Error"], ["*"], []],
-    "default": ["x", "", None],
-    "file": ["kongflow.yaml", "/etc/hostname", "../x"],
 }
 DURATIONS = ["0s", "1ms", "10ms", "30ms", "1s", "1h", "1w", "99999w", "292277w", "999999999w", "0.1ms", "1.5h"]
 NUMBERS = [0, 1, 2, 100, 1000, 10_000, 32_767, 32_768, -32_768, -1, 2**31, 2**63, 2**64, 0.5, 1e300]

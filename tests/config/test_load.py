@@ -10,7 +10,8 @@ import pytest
 
 from kongflow.config.load import load, load_catalog
 from kongflow.engine.children.importing import import_handlers
-from kongflow.errors import ConfigUnreadable, InvalidConfig
+from kongflow.errors import ConfigUnreadable, InvalidConfig, InvalidOption
+from kongflow.store.statements import check_schema
 from tests.config.projects import catalog_of, load_project, slugs, write
 
 INCLUDING = "version: 1\ninclude: [catalog/*.yaml]\n"
@@ -311,6 +312,15 @@ def test_a_number_that_should_be_text_is_quoted_as_it_is_written(tmp_path):
     (found,) = load_project(tmp_path, "version: 1\nname: 3.10").findings
 
     assert (found.message, found.help) == ("expected text, got the number 3.1", 'quote it: "3.10"')
+
+
+@pytest.mark.parametrize("schema", ["pg_jobs", "sqlite_jobs", "information_schema"])
+def test_the_names_that_a_database_keeps_for_itself_are_no_schema_of_ours(tmp_path, schema):
+    (found,) = load_project(tmp_path, f"version: 1\ndatabase: {{schema: {schema}}}").findings
+
+    assert found.slug == "wrong-format"
+    with pytest.raises(InvalidOption):
+        check_schema(schema)
 
 
 def test_a_path_from_the_projects_folder_is_shown_from_that_of_its_file(tmp_path):
