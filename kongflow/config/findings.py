@@ -179,6 +179,7 @@ unused-ignore ignore-syntax
 queue-removed schema-incompatible-forward
 cron-every-minute cron-uneven cron-step cron-short-months schedule-catchup schedule-overlap
 template-undeclared-key template-constant template-not-boolean
+secret-literal secret-in-payload secret-in-name
 """
 _INFOS = "handler-unresolvable schema-unproved cron-day-or cron-dst"
 

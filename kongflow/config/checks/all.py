@@ -10,6 +10,7 @@ from kongflow.config.checks import (
     references,
     schedule_payloads,
     schedules,
+    secrets,
     settings,
     templates,
 )
@@ -30,6 +31,9 @@ CHECKS: tuple[Check, ...] = (
     settings.path_escape,
     settings.heartbeat_too_slow,
     settings.secret_source,
+    secrets.secret_literal,
+    secrets.secret_in_payload,
+    secrets.secret_in_name,
     settings.lint_unknown_slug,
     settings.lint_ignores_error,
     templates.template_syntax,
