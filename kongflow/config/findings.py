@@ -163,6 +163,7 @@ unknown-key renamed-key missing-key wrong-type wrong-choice wrong-format out-of-
 duration-invalid
 unknown-retry-policy unknown-task queue-not-declared queue-pattern-no-match queue-pattern-ambiguous runner-queue-unknown
 schema-not-found schema-not-json schema-invalid schema-remote-ref schema-outside-project schema-ref-not-found
+schema-unsatisfiable default-invalid
 example-invalid
 task-removed schema-incompatible
 tombstone-not-alone tombstone-target secret-source database-url heartbeat-too-slow
@@ -179,6 +180,7 @@ unused-ignore ignore-syntax
 queue-removed schema-incompatible-forward
 cron-every-minute cron-uneven cron-step cron-short-months schedule-catchup schedule-overlap
 template-braces template-undeclared-key template-constant template-not-boolean
+secret-literal secret-in-payload secret-in-name
 """
 _INFOS = "handler-unresolvable schema-unproved cron-day-or cron-dst"
 
