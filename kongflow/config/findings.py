@@ -179,8 +179,12 @@ unused-ignore ignore-syntax
 queue-removed schema-incompatible-forward
 cron-every-minute cron-uneven cron-step cron-short-months schedule-catchup schedule-overlap
 template-undeclared-key template-constant template-not-boolean
+queue-limit-inert retry-exceeds-max-duration retry-delay-capped
 """
-_INFOS = "handler-unresolvable schema-unproved cron-day-or cron-dst"
+_INFOS = """
+handler-unresolvable schema-unproved cron-day-or cron-dst
+unused-definition queue-unserved queue-serial-long-job queue-cardinality retry-no-effect retry-single-attempt
+"""
 
 SEVERITIES = {
     slug: severity
