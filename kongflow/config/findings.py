@@ -181,8 +181,12 @@ queue-removed schema-incompatible-forward
 cron-every-minute cron-uneven cron-step cron-short-months schedule-catchup schedule-overlap
 template-braces template-undeclared-key template-constant template-not-boolean
 secret-literal secret-in-payload secret-in-name
+queue-limit-inert retry-exceeds-max-duration retry-delay-capped
 """
-_INFOS = "handler-unresolvable schema-unproved cron-day-or cron-dst"
+_INFOS = """
+handler-unresolvable schema-unproved cron-day-or cron-dst
+unused-definition queue-unserved queue-serial-long-job queue-cardinality retry-no-effect retry-single-attempt
+"""
 
 SEVERITIES = {
     slug: severity
