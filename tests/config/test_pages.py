@@ -58,7 +58,8 @@ def whole(files: Files) -> Files:
     return {"tasks.py": "".join(f"def {name}(payload): ...\n" for name in handlers), **files}
 
 
-def loaded(folder: Path, files: Files, before: Files, *, imports: bool) -> Loaded:
+def loaded(slug: str, folder: Path, files: Files, before: Files) -> Loaded:
+    """Load what a page shows, its variables set, unless that is what the page is about."""
     for root, version in ((folder / "now", files), (folder / "before", before)):
         for name, text in whole(version).items() if version else ():
             path = root / name
@@ -66,7 +67,11 @@ def loaded(folder: Path, files: Files, before: Files, *, imports: bool) -> Loade
             path.write_text(text, encoding="utf-8")
     against = Version("before", folder / "before" / "kongflow.yaml") if before else None
     return load(
-        folder / "now" / "kongflow.yaml", env={}, now=NOW, importer=importer if imports else None, against=against
+        folder / "now" / "kongflow.yaml",
+        env={},
+        now=NOW,
+        importer=importer if slug in IMPORTED else None,
+        against=against,
     )
 
 
@@ -81,7 +86,7 @@ def test_every_page_has_an_example_and_what_to_write_instead():
 @pytest.mark.parametrize("slug", [slug for slug in EXAMPLES if slug not in NOT_SHOWN])
 def test_the_example_of_a_page_gives_its_finding_and_nothing_graver(tmp_path, slug):
     example = EXAMPLES[slug]
-    found = loaded(tmp_path, example.wrong, example.before, imports=slug in IMPORTED).findings
+    found = loaded(slug, tmp_path, example.wrong, example.before).findings
     severity = pages()[slug].severity
 
     assert slug in {finding.slug for finding in found}
@@ -91,7 +96,7 @@ def test_the_example_of_a_page_gives_its_finding_and_nothing_graver(tmp_path, sl
 @pytest.mark.parametrize("slug", [slug for slug in EXAMPLES if slug not in NOT_SHOWN | NO_WAY_ROUND])
 def test_what_a_page_shows_instead_is_clean(tmp_path, slug):
     example = EXAMPLES[slug]
-    found = loaded(tmp_path, example.right, example.before, imports=slug in IMPORTED).findings
+    found = loaded(slug, tmp_path, example.right, example.before).findings
 
     assert slug not in {finding.slug for finding in found}
     assert [finding for finding in found if finding.severity is not Severity.INFO] == []
