@@ -66,9 +66,10 @@ def loaded(slug: str, folder: Path, files: Files, before: Files) -> Loaded:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text, encoding="utf-8")
     against = Version("before", folder / "before" / "kongflow.yaml") if before else None
+    used = re.findall(r"\$\{(\w+)", "".join(files.values()))
     return load(
         folder / "now" / "kongflow.yaml",
-        env={},
+        env={} if slug.startswith("env-") else dict.fromkeys(used, "1"),
         now=NOW,
         importer=importer if slug in IMPORTED else None,
         against=against,
