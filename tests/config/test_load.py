@@ -9,9 +9,7 @@ import sys
 import pytest
 
 from kongflow.config.load import load, load_catalog
-from kongflow.engine.children.importing import import_handlers
-from kongflow.errors import ConfigUnreadable, InvalidConfig, InvalidOption
-from kongflow.store.statements import check_schema
+from kongflow.errors import ConfigUnreadable, InvalidConfig
 from tests.config.projects import catalog_of, load_project, slugs, write
 
 INCLUDING = "version: 1\ninclude: [catalog/*.yaml]\n"
@@ -308,60 +306,12 @@ def test_a_finding_has_the_json_path_of_what_it_is_about(tmp_path, monkeypatch):
     }
 
 
-def test_a_number_that_should_be_text_is_quoted_as_it_is_written(tmp_path):
-    (found,) = load_project(tmp_path, "version: 1\nname: 3.10").findings
-
-    assert (found.message, found.help) == ("expected text, got the number 3.1", 'quote it: "3.10"')
-
-
-@pytest.mark.parametrize("schema", ["pg_jobs", "sqlite_jobs", "information_schema"])
-def test_the_names_that_a_database_keeps_for_itself_are_no_schema_of_ours(tmp_path, schema):
-    (found,) = load_project(tmp_path, f"version: 1\ndatabase: {{schema: {schema}}}").findings
-
-    assert found.slug == "wrong-format"
-    with pytest.raises(InvalidOption):
-        check_schema(schema)
-
-
-def test_a_path_from_the_projects_folder_is_shown_from_that_of_its_file(tmp_path):
-    tasks = "tasks: {work: {handler: tasks.work, payload: schemas/work.json}}"
-    files = {"catalog/deep/work.yaml": tasks, "schemas/work.json": "{}"}
-
-    (found,) = load_project(tmp_path, "version: 1\ninclude: [catalog/**/*.yaml]", files).findings
-
-    assert (found.slug, found.help) == ("schema-not-found", "from catalog/deep/ it is ../../schemas/work.json")
-
-
 def test_validating_imports_no_handler(tmp_path):
     files = {"loud.py": "raise SystemExit('imported')\n\n\ndef work(payload): ...\n"}
 
     catalog_of(tmp_path, "version: 1\ntasks: {work: {handler: loud.work}}", files)
 
     assert "loud" not in sys.modules
-
-
-def test_importing_shows_the_exception(tmp_path):
-    files = {"broken_handlers.py": "import a_module_that_is_not_there\n\n\ndef work(payload): ...\n"}
-
-    config = "version: 1\ntasks: {work: {handler: broken_handlers.work}}"
-
-    loaded = load_project(tmp_path, config, files, importer=import_handlers)
-
-    (found,) = loaded.findings
-    assert (found.slug, found.line, found.col, found.end_col) == ("handler-import-error", 2, 25, 40)
-    assert "broken_handlers.py, line 1" in found.message
-    assert "No module named 'a_module_that_is_not_there'" in found.message
-
-
-def test_importing_tells_what_the_source_does_not(tmp_path):
-    source = "import functools\n\n\n@functools.cache\ndef work(payload): ...\n\n\n@functools.cache\ndef none(): ...\n"
-    config = "version: 1\ntasks: {a: {handler: cached_handlers.work}, b: {handler: cached_handlers.none}}"
-
-    read = load_project(tmp_path, config, {"cached_handlers.py": source})
-    imported = load_project(tmp_path, config, {"cached_handlers.py": source}, importer=import_handlers)
-
-    assert slugs(read) == ["handler-unresolvable", "handler-unresolvable"]
-    assert slugs(imported) == ["handler-signature"]
 
 
 def test_a_module_that_is_not_python_is_one_finding_at_its_place(tmp_path):
