@@ -24,6 +24,18 @@ def test_a_path_from_the_projects_folder_is_shown_from_that_of_its_file(tmp_path
     assert (found.slug, found.help) == ("schema-not-found", "from catalog/deep/ it is ../../schemas/work.json")
 
 
+@pytest.mark.parametrize(
+    ("queue", "declared"),
+    [("mail", "mail"), ("runs:<< payload.id >>", "runs:*"), ("<< payload.a >>-<< payload.b >>", "*")],
+)
+def test_where_no_queue_is_declared_one_is_shown(tmp_path, queue, declared):
+    config = f'version: 1\ntasks: {{work: {{handler: tasks.work, queue: "{queue}"}}}}'
+
+    (found,) = load_project(tmp_path, config).findings
+
+    assert found.help == f'declare it, with its limits: `queues: {{"{declared}": {{concurrency: 1}}}}`'
+
+
 @pytest.mark.parametrize("schema", ["pg_jobs", "sqlite_jobs", "information_schema"])
 def test_the_names_that_a_database_keeps_for_itself_are_no_schema_of_ours(tmp_path, schema):
     (found,) = load_project(tmp_path, f"version: 1\ndatabase: {{schema: {schema}}}").findings

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from kongflow.config.checks.facts import Facts
 from kongflow.config.findings import Finding, Related, finding, listing, quoted, related_to, suggestion
@@ -18,8 +18,8 @@ def queue_not_declared(facts: Facts) -> Iterator[Finding]:
             continue
         if rules.rule(use.text) is None:
             message = f"no declared queue or pattern matches {quoted(use.text)}"
-            advice = suggestion(use.text, rules.queues, f"declared: {listing(rules.queues)}")
-            yield finding("queue-not-declared", use.entry.value_place("queue"), message, advice)
+            place = use.entry.value_place("queue")
+            yield finding("queue-not-declared", place, message, _declared(use.text, rules.queues))
 
 
 def queue_pattern_no_match(facts: Facts) -> Iterator[Finding]:
@@ -32,8 +32,16 @@ def queue_pattern_no_match(facts: Facts) -> Iterator[Finding]:
         if not any(_can_meet(parts, queue) for queue in queues.values()):
             form = "".join("…" if part is None else part for part in parts)
             message = f"no declared queue or pattern matches names of the form {quoted(form)}"
-            advice = suggestion(form.replace("…", "*"), queues, f"declared: {listing(queues)}")
-            yield finding("queue-pattern-no-match", use.entry.value_place("queue"), message, advice)
+            place = use.entry.value_place("queue")
+            yield finding("queue-pattern-no-match", place, message, _declared(form.replace("…", "*"), queues))
+
+
+def _declared(name: str, queues: Mapping[str, Queue]) -> str:
+    """Say what was meant, what there is, or how a queue is declared."""
+    if queues:
+        return suggestion(name, queues, f"declared: {listing(queues)}")
+    pattern = name if name.count("*") < 2 else name[: name.index("*") + 1]
+    return f'declare it, with its limits: `queues: {{"{pattern}": {{concurrency: 1}}}}`'
 
 
 def queue_pattern_ambiguous(facts: Facts) -> Iterator[Finding]:
