@@ -25,6 +25,8 @@ _BOUNDS: Final = (
     ("exclusiveMinimum", "maximum", ("integer", "number"), "number"),
     ("exclusiveMinimum", "exclusiveMaximum", ("integer", "number"), "number"),
 )
+_TELLING: Final = {"enum", "const", "required"} | {low for low, *_ in _BOUNDS}
+"""Keywords without one of which some value fits."""
 
 
 def nothing_fits(schema: Json, resolver: Resolver) -> Iterator[SchemaProblem]:
@@ -34,7 +36,7 @@ def nothing_fits(schema: Json, resolver: Resolver) -> Iterator[SchemaProblem]:
     pending: list[Node] = [Node(schema, resolver, ())]
     while pending:
         node = pending.pop()
-        if node.keywords:
+        if not _TELLING.isdisjoint(node.keywords):
             types = types_of([node])
             yield from _by_values(node, types)
             yield from _by_bounds(node, types)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from kongflow.config.checks import (
     cron_lines,
     handlers,
+    payload_types,
     payloads,
     queues,
     references,
@@ -74,5 +75,6 @@ CHECKS: tuple[Check, ...] = (
     handlers.handler_isolation,
     handlers.memory_limit_isolation,
     handlers.handler_unresolvable,
+    payload_types.handler_payload_type,
 )
 TRIALS: tuple[Trial, ...] = (schedule_payloads.schedule_payload,)

@@ -12,6 +12,7 @@ from kongflow.config.binding import try_bind
 from kongflow.config.findings import Finding
 from kongflow.config.handler_path import HandlerProblem
 from kongflow.config.handlers import HandlerSignature, find_handler
+from kongflow.config.payload_forms import Form
 from kongflow.config.project import Project
 from kongflow.config.schedules import ReadTiming, read_timings
 from kongflow.config.schemas import Schemas, read_schemas
@@ -85,10 +86,15 @@ def _read(root: Path, dotted: dict[str, str]) -> dict[str, HandlerSignature | Ha
 def _imported(root: Path, dotted: dict[str, str]) -> dict[str, HandlerSignature | HandlerProblem]:
     handlers, problems = try_bind(root, dotted)
     signatures = {
-        name: HandlerSignature(None, None, handler.is_async, handler.takes_context, None, None)
+        name: HandlerSignature(None, None, handler.is_async, handler.takes_context, None, _form(root, dotted[name]))
         for name, handler in handlers.items()
     }
     return {**signatures, **problems}
+
+
+def _form(root: Path, path: str) -> Form | None:
+    found = find_handler(root, path)
+    return found.payload if isinstance(found, HandlerSignature) else None
 
 
 Check: TypeAlias = Callable[[Facts], Iterator[Finding]]
