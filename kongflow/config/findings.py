@@ -182,7 +182,7 @@ cron-every-minute cron-uneven cron-step cron-short-months schedule-catchup sched
 template-undeclared-key template-constant template-not-boolean
 secret-literal secret-in-payload secret-in-name handler-payload-type
 """
-_INFOS = "handler-unresolvable schema-unproved cron-day-or cron-dst"
+_INFOS = "handler-unresolvable schema-unproved schema-default-changed cron-day-or cron-dst"
 
 SEVERITIES = {
     slug: severity
