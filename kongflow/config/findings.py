@@ -180,7 +180,7 @@ unused-ignore ignore-syntax
 queue-removed schema-incompatible-forward
 cron-every-minute cron-uneven cron-step cron-short-months schedule-catchup schedule-overlap
 template-undeclared-key template-constant template-not-boolean
-secret-literal secret-in-payload secret-in-name handler-payload-type
+yaml-ambiguous-scalar secret-literal secret-in-payload secret-in-name handler-payload-type
 """
 _INFOS = "handler-unresolvable schema-unproved schema-default-changed cron-day-or cron-dst"
 

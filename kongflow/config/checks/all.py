@@ -9,6 +9,7 @@ from kongflow.config.checks import (
     payloads,
     queues,
     references,
+    scalars,
     schedule_payloads,
     schedules,
     schemas,
@@ -19,6 +20,7 @@ from kongflow.config.checks import (
 from kongflow.config.checks.facts import Check, Trial
 
 CHECKS: tuple[Check, ...] = (
+    scalars.yaml_ambiguous_scalar,
     references.unknown_retry_policy,
     references.unknown_task,
     references.tombstone_not_alone,
