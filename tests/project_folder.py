@@ -9,7 +9,7 @@ version: 1
 name: tests
 database: {url: "${KONGFLOW_DATABASE_URL:-sqlite:///jobs.db}"}
 secrets:
-  api_token: {env: API_TOKEN, default: open-sesame}
+  api_token: {env: API_TOKEN, default: dummy-sesame}
 runner: {concurrency: 4, poll_interval: 50ms, heartbeat: 100ms, shutdown_timeout: 4s}
 retry_policies:
   quick: {max_attempts: 3, backoff: constant, initial_delay: 1h, jitter: 0}

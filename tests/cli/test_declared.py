@@ -80,9 +80,9 @@ def test_a_schema_of_two_tasks_is_printed_for_each(invoke: Invoke, project: Path
 def test_the_settings_of_validate_are_part_of_the_configuration(invoke: Invoke, project: Path) -> None:
     assert json.loads(invoke("config", "--json").stdout)["lint"] == {"strict": False, "ignore": []}
 
-    (project / "kongflow.yaml").write_text(CONFIG + "lint: {strict: true, ignore: [secret-literal]}\n")
+    (project / "kongflow.yaml").write_text(CONFIG + "lint: {strict: true, ignore: [include-empty]}\n")
 
-    assert json.loads(invoke("config", "--json").stdout)["lint"] == {"strict": True, "ignore": ["secret-literal"]}
+    assert json.loads(invoke("config", "--json").stdout)["lint"] == {"strict": True, "ignore": ["include-empty"]}
 
 
 def test_in_json_durations_are_seconds(invoke: Invoke) -> None:
@@ -98,7 +98,7 @@ def test_no_secret_is_ever_shown(invoke: Invoke, monkeypatch: pytest.MonkeyPatch
 
     for arguments in (["config"], ["config", "--json"]):
         shown = invoke(*arguments).stdout
-        assert "open-sesame" not in shown
+        assert "dummy-sesame" not in shown
         assert "the-real-one" not in shown
     assert json.loads(shown)["secrets"] == {"api_token": {"env": "API_TOKEN", "default": "***"}}
 
