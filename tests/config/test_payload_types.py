@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NotRequired, TypedDict
@@ -14,6 +13,7 @@ from hypothesis import strategies as st
 
 from kongflow.config.conversion import conversion
 from kongflow.errors import InvalidPayload
+from tests.config.golden import importer
 from tests.config.projects import load_project
 
 SCHEMA = {
@@ -162,19 +162,14 @@ def test_a_class_is_followed_to_the_module_that_defines_it(tmp_path):
     assert (found.line, config.splitlines()[1][found.col - 1 : found.end_col - 1]) == (2, "work")
 
 
-def test_with_import_the_source_is_read_as_well(tmp_path, monkeypatch):
-    monkeypatch.setattr(sys, "path", sys.path[:])
-    for module in ("tasks", "more"):
-        monkeypatch.delitem(sys.modules, module, raising=False)
+def test_with_import_the_source_is_read_as_well(tmp_path):
     files = {"tasks.py": "from typing import TypedDict\nclass P(TypedDict):\n    id: int\ndef work(payload: P): ...\n"}
-    config = (
-        "version: 1\ntasks: {work: {handler: tasks.work, payload: {properties: {id: {type: string}}, required: [id]}}}"
-    )
+    schema = "{properties: {id: {type: string}}, required: [id]}"
+    config = f"version: 1\ntasks: {{work: {{handler: tasks.work, payload: {schema}}}}}"
 
-    (found,) = load_project(tmp_path, config, files, imports=True).findings
+    (found,) = load_project(tmp_path, config, files, importer=importer).findings
 
     assert found.message == "'id' of P is annotated int, and text comes"
-    monkeypatch.delitem(sys.modules, "tasks", raising=False)
 
 
 KINDS = {"str": {"type": "string"}, "int": {"type": "integer"}, "dict": {"type": "object"}, "Any": {}}
