@@ -45,7 +45,7 @@ tasks:
   retry: {handler: job_handlers.fail, retry: quick}
   decline: {handler: job_handlers.decline}
   linger: {handler: job_handlers.linger}
-  leave_nothing: {handler: job_handlers.anything, keep: none}
+  leave_nothing: {handler: job_handlers.anything, keep: none, retry: growing}
   anything: {handler: job_handlers.anything}
   stick: {handler: job_handlers.stick}
   exit_inside: {handler: job_handlers.exit_inside, max_attempts: 1}
