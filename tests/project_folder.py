@@ -9,7 +9,7 @@ version: 1
 name: tests
 database: {url: "${KONGFLOW_DATABASE_URL:-sqlite:///jobs.db}"}
 secrets:
-  api_token: {env: API_TOKEN, default: open-sesame}
+  api_token: {env: API_TOKEN, default: dummy-sesame}
 runner: {concurrency: 4, poll_interval: 50ms, heartbeat: 100ms, shutdown_timeout: 4s}
 retry_policies:
   quick: {max_attempts: 3, backoff: constant, initial_delay: 1h, jitter: 0}
@@ -45,7 +45,7 @@ tasks:
   retry: {handler: job_handlers.fail, retry: quick}
   decline: {handler: job_handlers.decline}
   linger: {handler: job_handlers.linger}
-  leave_nothing: {handler: job_handlers.anything, keep: none}
+  leave_nothing: {handler: job_handlers.anything, keep: none, retry: growing}
   anything: {handler: job_handlers.anything}
   stick: {handler: job_handlers.stick}
   exit_inside: {handler: job_handlers.exit_inside, max_attempts: 1}

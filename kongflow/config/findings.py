@@ -180,11 +180,11 @@ unused-ignore ignore-syntax
 queue-removed schema-incompatible-forward
 cron-every-minute cron-uneven cron-step cron-short-months schedule-catchup schedule-overlap
 template-braces template-undeclared-key template-constant template-not-boolean
-secret-literal secret-in-payload secret-in-name
+yaml-ambiguous-scalar secret-literal secret-in-payload secret-in-name handler-payload-type
 queue-limit-inert retry-exceeds-max-duration retry-delay-capped
 """
 _INFOS = """
-handler-unresolvable schema-unproved cron-day-or cron-dst
+handler-unresolvable schema-unproved schema-default-changed cron-day-or cron-dst
 unused-definition queue-unserved queue-serial-long-job queue-cardinality retry-no-effect retry-single-attempt
 """
 

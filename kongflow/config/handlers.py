@@ -24,6 +24,7 @@ from kongflow.config.handler_path import (
 )
 from kongflow.config.handler_signature import SIGNATURE_HELP, Function, is_generator, parameters_of, wants_context
 from kongflow.config.handler_source import Module, Source, find_module, modules_in, read_module
+from kongflow.config.payload_forms import Form, form_of
 from kongflow.core.spelling import did_you_mean
 
 MAX_HOPS = 8
@@ -43,8 +44,8 @@ class HandlerSignature:
     is_async: bool | None
     takes_context: bool | None
     parameters: tuple[str, ...] | None
-    payload_annotation: str | None
-    """The annotation of the first parameter, as written."""
+    payload: Form | None
+    """What the annotation of the first parameter says of the payload."""
 
 
 def find_handler(root: Path, dotted: str) -> HandlerSignature | HandlerProblem:
@@ -229,13 +230,16 @@ class _Search:
         except ValueError as error:
             raise self._problem(HandlerFault.SIGNATURE, f"{name!r} cannot be called: {error}", SIGNATURE_HELP) from None
         annotation = parameters[0].annotation
+        payload = None
+        if annotation is not Parameter.empty:
+            payload = form_of(self._root, source, ast.parse(annotation, mode="eval").body)
         return HandlerSignature(
             source.file,
             definition.lineno,
             isinstance(definition, ast.AsyncFunctionDef),
             takes_context,
             tuple(parameter.name for parameter in parameters),
-            None if annotation is Parameter.empty else annotation,
+            payload,
         )
 
     # --- words ---

@@ -51,6 +51,8 @@ class Refusal:
     wider: Path
     narrower: Path
     proven: bool = True
+    undeclared: bool = False
+    """It is about a property that the wider schema does not declare, so that it may be anything."""
 
 
 def refusals(wider: PayloadSchema, narrower: PayloadSchema) -> tuple[Refusal, ...]:
@@ -129,7 +131,7 @@ class _Comparison:
             yield from self.of(wider, narrower, value)
         elif next(_Comparison(as_run=self._as_run).of(wider, narrower, value), None) is not None:
             message = f"{value[-1]!r} was not declared, so that it may be anything in what was added"
-            yield Refusal(message, value, (), narrower.path, proven=False)
+            yield Refusal(message, value, (), narrower.path, proven=False, undeclared=True)
 
     def _others(self, wider: Parts, narrower: Node, value: Path) -> Iterator[Refusal]:
         """Yield what is refused of properties that the narrower side does not declare."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any, Final
 from urllib.parse import unquote
 
@@ -25,6 +25,8 @@ _BOUNDS: Final = (
     ("exclusiveMinimum", "maximum", ("integer", "number"), "number"),
     ("exclusiveMinimum", "exclusiveMaximum", ("integer", "number"), "number"),
 )
+_TELLING: Final = {"enum", "const", "required"} | {low for low, *_ in _BOUNDS}
+"""Keywords without one of which some value fits."""
 
 
 def nothing_fits(schema: Json, resolver: Resolver) -> Iterator[SchemaProblem]:
@@ -34,7 +36,7 @@ def nothing_fits(schema: Json, resolver: Resolver) -> Iterator[SchemaProblem]:
     pending: list[Node] = [Node(schema, resolver, ())]
     while pending:
         node = pending.pop()
-        if node.keywords:
+        if not _TELLING.isdisjoint(node.keywords):
             types = types_of([node])
             yield from _by_values(node, types)
             yield from _by_bounds(node, types)
@@ -100,7 +102,17 @@ def _or(types: Json) -> str:
 def unfit_defaults(schema: PayloadSchema) -> tuple[SchemaProblem, ...]:
     """Return the defaults that the schema refuses once they are filled in: no payload fits that leaves them out."""
     found: dict[str, Path] = {}
-    pending: list[tuple[Sequence[str], Node]] = [((), top_of(schema))]
+    for steps, (_, place) in declared_defaults(schema).items():
+        found.update(dict.fromkeys(schema.why_unfit(steps), place))  # of nested defaults the inner one is it
+    return tuple(SchemaProblem(path, message) for message, path in found.items())
+
+
+def declared_defaults(schema: PayloadSchema) -> dict[tuple[str, ...], tuple[Json, Path]]:
+    """Return the defaults that are filled in, by the properties that lead to them, each with where it stands. What is
+    referred to is looked at once.
+    """
+    found: dict[tuple[str, ...], tuple[Json, Path]] = {}
+    pending: list[tuple[tuple[str, ...], Node]] = [((), top_of(schema))]
     seen: set[tuple[str, ...]] = set()
     while pending:
         steps, node = pending.pop()
@@ -110,22 +122,22 @@ def unfit_defaults(schema: PayloadSchema) -> tuple[SchemaProblem, ...]:
         seen.add(key)
         for name in as_object(node.keywords.get("properties")):
             below, to = node.at("properties", name), (*steps, name)
-            place = _default_at(schema, below)
-            if place is not None:
-                found.update(dict.fromkeys(schema.why_unfit(to), place))  # of nested defaults the inner one is it
+            own = _with_default(schema, below)
+            if own is not None:
+                found[to] = own.keywords["default"], own.path if own.away else (*own.path, "default")
             pending.append((to, below))
         if "$ref" in node.keywords:
             pending.append((steps, _target(schema, node)))
-    return tuple(SchemaProblem(path, message) for message, path in found.items())
+    return found
 
 
-def _default_at(schema: PayloadSchema, node: Node) -> Path | None:
-    """Return where the default of a property stands: its own, else that of the schema it refers to."""
+def _with_default(schema: PayloadSchema, node: Node) -> Node | None:
+    """Return what has the default of a property: its own schema, else the one that it refers to."""
     while "default" not in node.keywords:
         if "$ref" not in node.keywords:
             return None
         node = _target(schema, node)
-    return node.path if node.away else (*node.path, "default")
+    return node
 
 
 def _target(schema: PayloadSchema, node: Node) -> Node:

@@ -112,7 +112,7 @@ async def test_a_cancelled_run_gives_its_jobs_back(flow: KongFlow) -> None:
 
 
 async def test_a_runner_that_cannot_start_is_told_before_the_block_begins(project: Path) -> None:
-    write_project(project, CONFIG.replace(", default: open-sesame", ""))
+    write_project(project, CONFIG.replace(", default: dummy-sesame", ""))
 
     async with KongFlow.from_config() as flow:
         with pytest.raises(InvalidConfig, match="API_TOKEN is not set"):

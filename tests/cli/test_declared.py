@@ -98,7 +98,7 @@ def test_no_secret_is_ever_shown(invoke: Invoke, monkeypatch: pytest.MonkeyPatch
 
     for arguments in (["config"], ["config", "--json"]):
         shown = invoke(*arguments).stdout
-        assert "open-sesame" not in shown
+        assert "dummy-sesame" not in shown
         assert "the-real-one" not in shown
     assert json.loads(shown)["secrets"] == {"api_token": {"env": "API_TOKEN", "default": "***"}}
 

@@ -131,7 +131,7 @@ def test_a_handler_that_cannot_be_imported_is_a_clear_word(invoke: Invoke, proje
 
 
 def test_a_secret_without_a_value_is_a_clear_word(invoke: Invoke, project: Path) -> None:
-    (project / "kongflow.yaml").write_text(CONFIG.replace(", default: open-sesame", ""))
+    (project / "kongflow.yaml").write_text(CONFIG.replace(", default: dummy-sesame", ""))
 
     told = invoke("run", "--once", exit_code=1).stderr
 

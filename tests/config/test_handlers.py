@@ -9,6 +9,8 @@ import pytest
 
 from kongflow.config.handler_path import FilePlace, HandlerFault, HandlerProblem
 from kongflow.config.handlers import HandlerSignature, find_handler
+from kongflow.config.payload_forms import Form
+from kongflow.config.types.type import Kind
 from tests.config.python_files import problem, signature, write
 
 EXPLODES = "raise RuntimeError('this line must never run')\n"
@@ -82,7 +84,7 @@ def test_a_handler_is_found_with_its_place_and_signature(project: Path) -> None:
         is_async=True,
         takes_context=True,
         parameters=("payload", "job"),
-        payload_annotation="dict[str, int]",
+        payload=Form("dict[str, int]", frozenset({Kind.OBJECT})),
     )
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import json
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from kongflow.config.checks.facts import Facts
@@ -10,8 +11,11 @@ from kongflow.config.findings import Finding, Place, finding, listing, quoted, s
 from kongflow.config.project import Entry, Project
 from kongflow.config.schemas import Places, Schemas
 from kongflow.core.compatibility import Refusal, refusals
-from kongflow.core.json import path_of
+from kongflow.core.json import Json, canonical, path_of
+from kongflow.core.queue import Queue
 from kongflow.core.schema import PayloadSchema
+from kongflow.core.schema_faults import declared_defaults
+from kongflow.core.schema_walk import Path
 
 _ANY = PayloadSchema.compile({"type": "object"})
 """What a task without a schema takes."""
@@ -48,14 +52,23 @@ def _task_removed(project: Project, earlier: Earlier) -> Iterator[Finding]:
 
 
 def _queue_removed(project: Project, earlier: Earlier) -> Iterator[Finding]:
-    """A queue that was declared still is, for the sake of the jobs in it."""
+    """A queue that was declared still is, or one that takes all its names, for the sake of the jobs in it."""
     place = project.main.key_place("queues") if "queues" in project.main.value else project.main.document.start
     for name in earlier.project.queues:
-        if name not in project.queues:
+        if name not in project.queues and not any(_takes_all(queue, name) for queue in project.queues):
             message = f"the queue {quoted(name)} of {earlier.name} is gone: jobs that wait in it lose its limits"
             yield finding(
                 "queue-removed", place, message, f"leave it until it is empty; there are: {listing(project.queues)}"
             )
+
+
+def _takes_all(pattern: str, name: str) -> bool:
+    """Say whether a pattern matches a name, or every name that another pattern matches."""
+    if "*" not in name:
+        return "*" in pattern and Queue(pattern).matches(name)
+    start, star, end = pattern.partition("*")
+    first, _, last = name.partition("*")
+    return bool(star) and first.startswith(start) and last.endswith(end)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +88,10 @@ _WORDS = {
     "schema-incompatible-forward": (
         "runners of {version} may refuse new jobs of {tasks}: {what}",
         "deploy the runners before what adds jobs",
+    ),
+    "schema-default-changed": (
+        "jobs of {tasks} that wait keep what they were given: {what}",
+        "nothing needs to be done where the handler takes both",
     ),
     "schema-unproved": (
         "nobody can say whether jobs of {tasks} that wait fit: {what}",
@@ -101,9 +118,20 @@ def _of_task(facts: Facts, earlier: Earlier, name: str) -> Iterator[_Told]:
     old = earlier.schemas.compiled.get((name, "payload"), _ANY)
     task = facts.project.tasks[name]
     place = facts.schemas.places.get((name, "payload")) or _at_name_of(task)
+    undeclared: dict[Path, list[Refusal]] = {}
     for refusal in refusals(old, new):
-        slug = "schema-incompatible" if refusal.proven else "schema-unproved"
-        yield _Told(slug, place(refusal.narrower), _in_words(refusal))
+        if refusal.undeclared:
+            undeclared.setdefault(refusal.value[:-1], []).append(refusal)
+        else:
+            slug = "schema-incompatible" if refusal.proven else "schema-unproved"
+            yield _Told(slug, place(refusal.narrower), _in_words(refusal))
+    for several in undeclared.values():
+        yield _Told("schema-unproved", place(several[0].narrower), _all_in_words(several))
+    before = declared_defaults(old)
+    for steps, (value, path) in declared_defaults(new).items():
+        if steps in before and canonical(before[steps][0]) != canonical(value):
+            what = f"the default of {path_of(steps)} was {_shown(before[steps][0])}, and is {_shown(value)} now"
+            yield _Told("schema-default-changed", place(path), what)
     for refusal in refusals(new, old):
         if refusal.proven:
             yield _Told("schema-incompatible-forward", place(refusal.wider), _in_words(refusal))
@@ -115,3 +143,18 @@ def _at_name_of(task: Entry) -> Places:
 
 def _in_words(refusal: Refusal) -> str:
     return f"{refusal.message} at {path_of(refusal.value)}" if refusal.value else refusal.message
+
+
+def _all_in_words(refusals: Sequence[Refusal]) -> str:
+    """Say of several fields of one object what holds of each: they were not declared."""
+    if len(refusals) == 1:
+        return _in_words(refusals[0])
+    names = listing(quoted(refusal.value[-1]) for refusal in refusals)
+    holder = refusals[0].value[:-1]
+    where = f" at {path_of(holder)}" if holder else ""
+    return f"{names} were not declared, so that they may be anything in what was added{where}"
+
+
+def _shown(value: Json) -> str:
+    text = json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= 60 else f"{text[:59]}…"

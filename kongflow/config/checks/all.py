@@ -5,11 +5,13 @@ from __future__ import annotations
 from kongflow.config.checks import (
     cron_lines,
     handlers,
+    payload_types,
     payloads,
     queue_limits,
     queues,
     references,
     retries,
+    scalars,
     schedule_payloads,
     schedules,
     schemas,
@@ -20,6 +22,7 @@ from kongflow.config.checks import (
 from kongflow.config.checks.facts import Check, Trial
 
 CHECKS: tuple[Check, ...] = (
+    scalars.yaml_ambiguous_scalar,
     references.unknown_retry_policy,
     references.unknown_task,
     references.tombstone_not_alone,
@@ -87,5 +90,6 @@ CHECKS: tuple[Check, ...] = (
     handlers.memory_limit_isolation,
     handlers.memory_limit_too_small,
     handlers.handler_unresolvable,
+    payload_types.handler_payload_type,
 )
 TRIALS: tuple[Trial, ...] = (schedule_payloads.schedule_payload,)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import TypeAlias
@@ -61,7 +61,7 @@ def facts_of(
     """
     dotted = {task.name: task.value["handler"] for task in project.tasks.values() if "handler" in task.value}
     imported = _read(project.root, dotted) if importer is None else _imported(project, dotted, importer)
-    handlers = imported.handlers
+    handlers = imported.handlers if importer is None else _with_forms(project.root, dotted, imported.handlers)
     broken = {found.place.file for found in handlers.values() if isinstance(found, HandlerProblem) and found.place}
     python = {file: SourceText(shown(file), _text(file)) for file in broken}
     schemas, templates = read_schemas(project, shown), parse_templates(project)
@@ -93,6 +93,18 @@ def _read(root: Path, dotted: Mapping[str, str]) -> Imported:
 def _imported(project: Project, dotted: Mapping[str, str], importer: Importer) -> Imported:
     in_children = {task.name for task in project.tasks.values() if isolation_of(project, task)[1] == "process"}
     return importer(project.root, dotted, in_children & dotted.keys())
+
+
+def _with_forms(
+    root: Path, dotted: Mapping[str, str], handlers: Mapping[str, HandlerSignature | HandlerProblem]
+) -> Mapping[str, HandlerSignature | HandlerProblem]:
+    """Return handlers that were imported, with what their source says of the payload."""
+    with_forms = dict(handlers)
+    for name, read in _read(root, dotted).handlers.items():
+        found = handlers[name]
+        if isinstance(found, HandlerSignature) and isinstance(read, HandlerSignature):
+            with_forms[name] = replace(found, payload=read.payload)
+    return with_forms
 
 
 def isolation_of(project: Project, task: Entry) -> tuple[Entry, str]:
