@@ -179,7 +179,7 @@ unused-ignore ignore-syntax
 queue-removed schema-incompatible-forward
 cron-every-minute cron-uneven cron-step cron-short-months schedule-catchup schedule-overlap
 template-undeclared-key template-constant template-not-boolean
-queue-limit-inert retry-exceeds-max-duration retry-delay-capped
+queue-limit-inert job-key-collision retry-exceeds-max-duration retry-delay-capped
 """
 _INFOS = """
 handler-unresolvable schema-unproved cron-day-or cron-dst

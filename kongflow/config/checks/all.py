@@ -5,6 +5,7 @@ from __future__ import annotations
 from kongflow.config.checks import (
     cron_lines,
     handlers,
+    job_keys,
     payloads,
     queue_limits,
     queues,
@@ -30,6 +31,7 @@ CHECKS: tuple[Check, ...] = (
     queue_limits.queue_limit_inert,
     queue_limits.queue_serial_long_job,
     queue_limits.queue_cardinality,
+    job_keys.job_key_collision,
     retries.unused_definition,
     retries.retry_exceeds_max_duration,
     retries.retry_delay_capped,
