@@ -180,6 +180,7 @@ queue-removed schema-incompatible-forward
 cron-every-minute cron-uneven cron-step cron-short-months schedule-catchup schedule-overlap
 template-undeclared-key template-constant template-not-boolean
 queue-limit-inert job-key-collision retry-exceeds-max-duration retry-delay-capped
+retry-exception-unknown retry-lists-overlap
 """
 _INFOS = """
 handler-unresolvable schema-unproved cron-day-or cron-dst

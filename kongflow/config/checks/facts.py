@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 from kongflow.config.binding import try_bind
+from kongflow.config.exceptions import ExceptionProblem, exception_problem
 from kongflow.config.findings import Finding
 from kongflow.config.handler_path import HandlerProblem
 from kongflow.config.handlers import HandlerSignature, find_handler
@@ -38,6 +39,8 @@ class Facts:
     """What was found at the handler of each task that has one."""
     python: Mapping[Path, SourceText]
     """The Python files that findings stand in."""
+    bad_exceptions: Mapping[str, ExceptionProblem]
+    """What is wrong with names in `retry_on` and `give_up_on`, by those."""
 
     @property
     def texts(self) -> dict[str, str]:
@@ -68,6 +71,7 @@ def facts_of(
         tries_next,
         handlers,
         python,
+        _bad_exceptions(project, imports=imports),
     )
 
 
@@ -76,6 +80,13 @@ def _text(file: Path) -> str:
         return file.read_bytes().decode("utf-8-sig", errors="replace")
     except OSError:  # it was there a moment ago
         return ""
+
+
+def _bad_exceptions(project: Project, *, imports: bool) -> dict[str, ExceptionProblem]:
+    lists = (policy.value.get(key, []) for policy in project.written_policies for key in ("retry_on", "give_up_on"))
+    names = {name for names in lists for name in names if name != "*"}
+    problems = ((name, exception_problem(project.root, name, imports=imports)) for name in sorted(names))
+    return {name: problem for name, problem in problems if problem is not None}
 
 
 def _read(root: Path, dotted: dict[str, str]) -> dict[str, HandlerSignature | HandlerProblem]:
