@@ -14,6 +14,7 @@ from kongflow.config.findings import Finding
 from kongflow.config.handler_path import HandlerProblem
 from kongflow.config.handlers import HandlerSignature, find_handler
 from kongflow.config.project import Project
+from kongflow.config.retry_layers import LayeredPolicy, layered_policies
 from kongflow.config.schedules import ReadTiming, read_timings
 from kongflow.config.schemas import Schemas, read_schemas
 from kongflow.config.template_problems import TemplateProblem, template_problems
@@ -39,6 +40,8 @@ class Facts:
     """What was found at the handler of each task that has one."""
     python: Mapping[Path, SourceText]
     """The Python files that findings stand in."""
+    policies: tuple[LayeredPolicy, ...]
+    """The retry policies of tasks as they come out, where each place that they come from is in order."""
     bad_exceptions: Mapping[str, ExceptionProblem]
     """What is wrong with names in `retry_on` and `give_up_on`, by those."""
 
@@ -71,6 +74,7 @@ def facts_of(
         tries_next,
         handlers,
         python,
+        layered_policies(project),
         _bad_exceptions(project, imports=imports),
     )
 
