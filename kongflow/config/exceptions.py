@@ -50,7 +50,7 @@ def known_class(name: str) -> type | None:
     return _OURS.get(last) if module in ("kongflow", "kongflow.errors") else None
 
 
-def exception_problem(root: Path, name: str, *, imports: bool) -> ExceptionProblem | None:
+def exception_problem(root: Path, name: str, *, imports: bool = False) -> ExceptionProblem | None:
     """Return why no error is known by a name, or None where one is, or may be.
 
     `imports`: modules are imported, so that nothing has to be guessed.

@@ -8,6 +8,7 @@ import pytest
 
 from kongflow.config.exceptions import exception_problem
 from kongflow.core.retry import class_names
+from kongflow.engine.children.importing import import_handlers
 from tests.config.projects import load_project, slugs, write
 
 SHOP = {
@@ -44,7 +45,7 @@ def root(tmp_path):
     ],
 )
 def test_another_name_of_a_class_is_told_with_its_own(root, name, own):
-    assert exception_problem(root, name, imports=False).help == f"write {own}"
+    assert exception_problem(root, name).help == f"write {own}"
 
 
 @pytest.mark.parametrize(
@@ -68,7 +69,7 @@ def test_another_name_of_a_class_is_told_with_its_own(root, name, own):
     ],
 )
 def test_a_name_that_is_right_or_may_be_raises_nothing(root, name):
-    assert exception_problem(root, name, imports=False) is None
+    assert exception_problem(root, name) is None
 
 
 @pytest.mark.parametrize(
@@ -85,7 +86,7 @@ def test_a_name_that_is_right_or_may_be_raises_nothing(root, name):
     ],
 )
 def test_a_name_that_no_error_can_have_is_told(root, name, message, advice):
-    found = exception_problem(root, name, imports=False)
+    found = exception_problem(root, name)
 
     assert (found.message, found.help) == (message, advice)
 
@@ -93,7 +94,7 @@ def test_a_name_that_no_error_can_have_is_told(root, name, message, advice):
 def test_nothing_of_the_project_is_run_to_read_a_name(root):
     (root / "shop" / "errors.py").write_text("raise RuntimeError('imported')\nclass SoldOut(Exception): pass\n")
 
-    assert exception_problem(root, "shop.errors.SoldOut", imports=False) is None
+    assert exception_problem(root, "shop.errors.SoldOut") is None
     assert "shop" not in sys.modules
 
 
@@ -161,3 +162,24 @@ def test_lists_overlap_where_giving_up_takes_all_of_an_entry(tmp_path, retry_on,
     config = f"version: 1\nretry_policies: {{default: {{retry_on: {retry_on}, give_up_on: {give_up_on}}}}}"
 
     assert slugs(load_project(tmp_path, config)) == (["retry-lists-overlap"] if overlap else [])
+
+
+def test_importing_is_done_beside_the_handlers_in_a_process_of_its_own(tmp_path):
+    files = {"made.py": "Error = type('Error', (Exception,), {'__module__': 'other'})\n"}
+    config = "version: 1\ntasks: {work: {handler: tasks.work, retry: {retry_on: [made.Error, made.Gone]}}}"
+
+    read = load_project(tmp_path, config, files)
+    imported = load_project(tmp_path, config, files, importer=import_handlers)
+
+    assert slugs(read) == []  # its text says that there may be more to it
+    assert [found.help for found in imported.findings] == ["write other.Error", ""]
+    assert "made" not in sys.modules
+
+
+def test_a_module_that_ends_the_process_leaves_the_name_to_reading(tmp_path):
+    files = {"deadly.py": "import os\n\nos._exit(3)\n\n\nclass Error(Exception):\n    pass\n"}
+    config = "version: 1\ntasks: {work: {handler: tasks.work, retry: {retry_on: [deadly.Error, deadly.Eror]}}}"
+
+    loaded = load_project(tmp_path, config, files, importer=import_handlers)
+
+    assert [found.help for found in loaded.findings] == ["did you mean 'Error'?"]
