@@ -181,7 +181,8 @@ queue-removed schema-incompatible-forward
 cron-every-minute cron-uneven cron-step cron-short-months schedule-catchup schedule-overlap
 template-braces template-undeclared-key template-constant template-not-boolean
 yaml-ambiguous-scalar secret-literal secret-in-payload secret-in-name handler-payload-type
-queue-limit-inert retry-exceeds-max-duration retry-delay-capped
+queue-limit-inert job-key-collision retry-exceeds-max-duration retry-delay-capped
+retry-exception-unknown retry-lists-overlap
 """
 _INFOS = """
 handler-unresolvable schema-unproved schema-default-changed cron-day-or cron-dst

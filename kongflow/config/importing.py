@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeAlias
 
 from kongflow.config.binding import Handler
+from kongflow.config.exceptions import ExceptionProblem
 from kongflow.config.handler_path import HandlerProblem
 from kongflow.config.handlers import HandlerSignature
 
@@ -20,10 +21,14 @@ class Imported:
     """By task name."""
     least_memory_limit: int | None = None
     """Bytes: what a child process needs at least; None where nothing limits it, or where nobody could measure it."""
+    errors: Mapping[str, ExceptionProblem | None] = field(default_factory=dict)
+    """Of the names in retry policies those that were looked for, with what is wrong."""
 
 
-Importer: TypeAlias = Callable[[Path, Mapping[str, str], Collection[str]], Imported]
-"""Takes the folder of kongflow.yaml, the handlers' dotted paths by task, and the tasks that run in child processes."""
+Importer: TypeAlias = Callable[[Path, Mapping[str, str], Collection[str], Collection[str]], Imported]
+"""Takes the folder of kongflow.yaml, the handlers' dotted paths by task, the tasks that run in child processes, and the
+names in retry policies.
+"""
 
 
 def signature_of(handler: Handler) -> HandlerSignature:

@@ -82,6 +82,13 @@ class Project:
         """`defaults.task` of kongflow.yaml; empty where it is not given."""
         return self.main.below("defaults", "task")
 
+    @property
+    def written_policies(self) -> tuple[Entry, ...]:
+        """Every retry policy that is written somewhere: the declared ones, and those in the place of a name."""
+        levels = (self.task_defaults, *self.tasks.values())
+        inner = (level.below("retry") for level in levels if isinstance(level.value.get("retry"), dict))
+        return (*self.policies.values(), *inner)
+
     def heirs(self, key: str) -> tuple[Entry, ...]:
         """Return the tasks for which a key of `defaults.task` holds: those that do not give it themselves."""
         return tuple(task for task in self.tasks.values() if key not in task.value and not task.failed(key))

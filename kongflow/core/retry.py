@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
@@ -87,7 +88,9 @@ class RetryPolicy:
 
 
 def class_names(error: type[BaseException]) -> tuple[str, ...]:
-    """Return every dotted name under which the class and its bases are known: builtins with and without prefix."""
+    """Return every dotted name under which the class and its bases are known: that of the module which defines it, and
+    of the packages around that module which have it by its name (`requests.Timeout`); builtins also without prefix.
+    """
     names: list[str] = []
     for cls in error.__mro__:
         if cls is object:
@@ -97,7 +100,18 @@ def class_names(error: type[BaseException]) -> tuple[str, ...]:
             names.append(cls.__qualname__)
         elif cls.__module__ == "kongflow.errors":
             names.append(f"kongflow.{cls.__qualname__}")
+        else:
+            names += _names_in_packages(cls)
     return tuple(names)
+
+
+def _names_in_packages(cls: type) -> Iterator[str]:
+    package = cls.__module__.rpartition(".")[0]
+    while package:
+        # Who has imported a module has imported the packages around it; nothing else is imported or asked.
+        if vars(sys.modules.get(package, object)).get(cls.__name__) is cls:
+            yield f"{package}.{cls.__name__}"
+        package = package.rpartition(".")[0]
 
 
 def _matches(patterns: tuple[str, ...], names: tuple[str, ...]) -> bool:

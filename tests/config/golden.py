@@ -22,9 +22,9 @@ ENVIRONMENT = {"NUMBER": "5", "WORD": "many", "EMPTY": "", "TEMPLATE": "<< paylo
 IMPORTED = ("handler-import-error", "memory-limit-too-small")
 
 
-def importer(root: Path, dotted: Mapping[str, str], in_children: Collection[str]) -> Imported:
+def importer(root: Path, dotted: Mapping[str, str], in_children: Collection[str], errors: Collection[str]) -> Imported:
     """Import the handlers; what they take is the same on every machine."""
-    return replace(import_handlers(root, dotted, in_children), least_memory_limit=80 << 20)
+    return replace(import_handlers(root, dotted, in_children, errors), least_memory_limit=80 << 20)
 
 
 @dataclass(frozen=True)

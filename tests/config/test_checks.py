@@ -9,7 +9,7 @@ import pytest
 from kongflow.config.checks.all import CHECKS, TRIALS
 from kongflow.config.checks.pages import pages, pages_text
 from kongflow.config.document import parse_document
-from kongflow.config.findings import SEVERITIES
+from kongflow.config.findings import SEVERITIES, Severity
 from tests.config.golden import cases
 from tests.config.projects import load_project, slugs
 
@@ -23,6 +23,16 @@ def test_every_page_says_what_and_why():
     for slug, page in pages().items():
         assert page.title.endswith("."), slug
         assert len(page.text) > len(page.title) + 20, slug
+
+
+def test_every_page_ends_with_how_to_silence_it_or_that_nothing_does():
+    for slug, page in pages().items():
+        last = page.text.rpartition("\n\n")[2]
+        if page.severity is Severity.ERROR:
+            assert last.startswith("An error cannot be silenced"), slug
+        else:
+            assert f"# kongflow: ignore[{slug}]" in last, slug
+            assert f"lint: {{ignore: [{slug}]}}" in last, slug
 
 
 def test_the_examples_in_the_pages_are_yaml_or_the_finding_itself(tmp_path):

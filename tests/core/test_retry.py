@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import math
 import random
+from importlib.metadata import PackageNotFoundError
 
 import pytest
 from hypothesis import given
@@ -112,3 +114,11 @@ def test_a_class_is_known_by_every_name_of_its_line() -> None:
         "BaseException",
     )
     assert "kongflow.TimedOut" in class_names(TimedOut)
+
+
+def test_a_class_is_known_by_the_packages_that_have_it_by_its_name() -> None:
+    assert class_names(json.JSONDecodeError)[:2] == ("json.decoder.JSONDecodeError", "json.JSONDecodeError")
+    assert class_names(PackageNotFoundError)[:2] == (
+        "importlib.metadata.PackageNotFoundError",  # importlib itself has no such name
+        "builtins.ModuleNotFoundError",
+    )

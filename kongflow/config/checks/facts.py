@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import TypeAlias
 
+from kongflow.config.exceptions import ExceptionProblem, exception_problem
 from kongflow.config.findings import Finding
 from kongflow.config.handler_path import HandlerProblem
 from kongflow.config.handlers import HandlerSignature, find_handler
 from kongflow.config.importing import Imported, Importer
 from kongflow.config.project import Entry, Project
+from kongflow.config.retry_layers import LayeredPolicy, layered_policies
 from kongflow.config.schedules import ReadTiming, read_timings
 from kongflow.config.schemas import Schemas, read_schemas
 from kongflow.config.template_problems import TemplateProblem, template_problems
@@ -40,6 +42,10 @@ class Facts:
     """The Python files that findings stand in."""
     least_memory_limit: int | None
     """Bytes that a child process needs at least; None where handlers were not imported."""
+    policies: tuple[LayeredPolicy, ...]
+    """The retry policies of tasks as they come out, where each place that they come from is in order."""
+    bad_exceptions: Mapping[str, ExceptionProblem]
+    """What is wrong with names in `retry_on` and `give_up_on`, by those."""
 
     @property
     def texts(self) -> dict[str, str]:
@@ -60,7 +66,10 @@ def facts_of(
     `importer`: imports the handlers instead, as a runner does.
     """
     dotted = {task.name: task.value["handler"] for task in project.tasks.values() if "handler" in task.value}
-    imported = _read(project.root, dotted) if importer is None else _imported(project, dotted, importer)
+    names = _names_of_errors(project)
+    imported = _read(project.root, dotted) if importer is None else _imported(project, dotted, names, importer)
+    unread = names - imported.errors.keys()
+    errors = {**imported.errors, **{name: exception_problem(project.root, name) for name in unread}}
     handlers = imported.handlers if importer is None else _with_forms(project.root, dotted, imported.handlers)
     broken = {found.place.file for found in handlers.values() if isinstance(found, HandlerProblem) and found.place}
     python = {file: SourceText(shown(file), _text(file)) for file in broken}
@@ -76,6 +85,8 @@ def facts_of(
         handlers,
         python,
         imported.least_memory_limit,
+        layered_policies(project),
+        {name: problem for name, problem in errors.items() if problem is not None},
     )
 
 
@@ -90,9 +101,15 @@ def _read(root: Path, dotted: Mapping[str, str]) -> Imported:
     return Imported({name: find_handler(root, path) for name, path in dotted.items()})
 
 
-def _imported(project: Project, dotted: Mapping[str, str], importer: Importer) -> Imported:
+def _imported(project: Project, dotted: Mapping[str, str], errors: Collection[str], importer: Importer) -> Imported:
     in_children = {task.name for task in project.tasks.values() if isolation_of(project, task)[1] == "process"}
-    return importer(project.root, dotted, in_children & dotted.keys())
+    return importer(project.root, dotted, in_children & dotted.keys(), errors)
+
+
+def _names_of_errors(project: Project) -> set[str]:
+    """Return every name in `retry_on` and `give_up_on`."""
+    lists = (policy.value.get(key, []) for policy in project.written_policies for key in ("retry_on", "give_up_on"))
+    return {name for names in lists for name in names if name != "*"}
 
 
 def _with_forms(

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from kongflow.config.checks.facts import Facts
 from kongflow.config.checks.schedules import timeout_of
-from kongflow.config.findings import Finding, Related, finding, quoted, related_to
+from kongflow.config.findings import Finding, Related, finding, quoted
 from kongflow.config.project import Entry
 from kongflow.config.templates import TemplateUse
 from kongflow.core.duration import format_duration
@@ -51,7 +51,7 @@ def queue_serial_long_job(facts: Facts) -> Iterator[Finding]:
                 f"{format_duration(timeout)} behind one of {quoted(task.name)}"
             )
             advice = "a queue of its own, a higher `concurrency`, or a shorter timeout"
-            related = related_to([each.value_place("queue") for each, _ in short], "a task with short jobs")
+            related = (Related(short[0][0].value_place("queue"), "a task with short jobs"),)
             yield finding("queue-serial-long-job", task.value_place("timeout"), message, advice, related)
 
 

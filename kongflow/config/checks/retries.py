@@ -8,7 +8,7 @@ from itertools import accumulate, takewhile
 
 from kongflow.config.checks.facts import Facts
 from kongflow.config.findings import Finding, Related, finding, listing, quoted
-from kongflow.config.retry_layers import Layer, LayeredPolicy, LayerKey, layered_policies
+from kongflow.config.retry_layers import Layer, LayeredPolicy, LayerKey
 from kongflow.core.duration import format_duration
 from kongflow.core.retry import Backoff, RetryPolicy
 
@@ -30,7 +30,7 @@ def unused_definition(facts: Facts) -> Iterator[Finding]:
 
 def retry_exceeds_max_duration(facts: Facts) -> Iterator[Finding]:
     """Where there are attempts left, the first retry comes before `max_duration` ends."""
-    for use in layered_policies(facts.project):
+    for use in facts.policies:
         policy, first = use.policy, use.policy.window(1).earliest
         is_fixed = not use.varies("max_attempts", "initial_delay", "max_delay", "jitter", "max_duration")
         if policy.max_attempts > 1 and policy.max_duration is not None and first > policy.max_duration and is_fixed:
@@ -44,7 +44,7 @@ def retry_exceeds_max_duration(facts: Facts) -> Iterator[Finding]:
 
 def retry_delay_capped(facts: Facts) -> Iterator[Finding]:
     """An `initial_delay` that somebody writes is not longer than the `max_delay` that is in force there."""
-    for use in layered_policies(facts.project):
+    for use in facts.policies:
         policy = use.policy
         is_chosen = use.giver("initial_delay") is not None and use.rank("initial_delay") <= use.rank("max_delay")
         is_fixed = not use.varies("max_attempts", "initial_delay", "max_delay")
@@ -118,7 +118,7 @@ def _attempts_within(policy: RetryPolicy, seconds: float) -> int:
 def _givers(facts: Facts) -> Iterator[tuple[Layer, str, list[LayeredPolicy]]]:
     """Yield every field that is written in a policy, with the policies of the tasks that get it from there."""
     found: dict[tuple[LayerKey, str], tuple[Layer, list[LayeredPolicy]]] = {}
-    for use in layered_policies(facts.project):
+    for use in facts.policies:
         for layer in use.layers:
             for field in layer.fields:
                 giver = use.giver(field)
@@ -130,7 +130,7 @@ def _givers(facts: Facts) -> Iterator[tuple[Layer, str, list[LayeredPolicy]]]:
 
 def retry_single_attempt(facts: Facts) -> Iterator[Finding]:
     """Where one attempt is allowed, nothing is said about more."""
-    uses = layered_policies(facts.project)
+    uses = facts.policies
     yield from filter(None, map(_beside_one_attempt, uses))
     written = {layer.key: layer for use in uses for layer in use.layers}
     tried_again = {layer.key for use in uses for layer in use.layers if use.policy.max_attempts > 1}

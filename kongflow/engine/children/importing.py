@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from kongflow.config.binding import Binder
+from kongflow.config.exceptions import ExceptionProblem, exception_problem
 from kongflow.config.handler_path import BadHandler, HandlerFault, HandlerPath, HandlerProblem
 from kongflow.config.handlers import HandlerSignature
 from kongflow.config.importing import Imported, signature_of
@@ -34,24 +35,31 @@ serve(asked, int(sys.argv[1]))
 """
 
 
-def import_handlers(root: Path, dotted: Mapping[str, str], in_children: Collection[str]) -> Imported:
-    """Import handlers in a process of their own; a module that ends it is a problem of its own handlers only."""
+def import_handlers(
+    root: Path, dotted: Mapping[str, str], in_children: Collection[str], errors: Collection[str] = ()
+) -> Imported:
+    """Import handlers in a process of their own; a module that ends it is a problem of its own handlers only. Then the
+    modules of `errors`, the names in retry policies: what is wrong with those.
+    """
     handlers: dict[str, HandlerSignature | HandlerProblem] = {}
+    judged: dict[str, ExceptionProblem | None] = {}
     memory: int | None = None
     while left := {name: path for name, path in dotted.items() if name not in handlers}:
         began = next(iter(left))
-        with _Process(root, left, in_children) as process:
+        with _Process(root, left, in_children, errors) as process:
             for word, about in process.told():
                 if word == "begins":
                     began = about
                 elif word == "found":
                     handlers |= about
+                elif word == "judged":
+                    judged |= about
                 else:
                     memory = about
         if any(name not in handlers for name in left):
             handlers |= _blamed(began, left, process.how_it_ended())
     known = all(isinstance(handlers.get(name), HandlerSignature) for name in in_children)
-    return Imported(handlers, least_limit(memory) if known and memory is not None else None)
+    return Imported(handlers, least_limit(memory) if known and memory is not None else None, judged)
 
 
 def _blamed(began: str, left: Mapping[str, str], ended: str) -> dict[str, HandlerProblem]:
@@ -64,7 +72,9 @@ def _blamed(began: str, left: Mapping[str, str], ended: str) -> dict[str, Handle
 class _Process:
     """One process that imports; whoever leaves the block ends it."""
 
-    def __init__(self, root: Path, dotted: Mapping[str, str], in_children: Collection[str]) -> None:
+    def __init__(
+        self, root: Path, dotted: Mapping[str, str], in_children: Collection[str], errors: Collection[str]
+    ) -> None:
         self._line, write_end = os.pipe()
         self._is_late = False
         try:
@@ -78,6 +88,7 @@ class _Process:
             "root": str(root),
             "in_children": {name: path for name, path in dotted.items() if name in in_children},
             "others": {name: path for name, path in dotted.items() if name not in in_children},
+            "errors": sorted(errors),
         }
         assert self._process.stdin is not None
         with self._process.stdin as stdin:
@@ -121,7 +132,7 @@ class _Process:
 
 
 def serve(asked: Mapping[str, Any], line: int) -> NoReturn:
-    """Import what was asked for and tell of each handler; then, of those of child processes, what they take."""
+    """Import what was asked for and tell of each handler; of those of child processes what they take; and of errors."""
     with Path(os.devnull).open() as nothing:
         os.dup2(nothing.fileno(), 0)
     binder = Binder(Path(asked["root"]))
@@ -129,6 +140,8 @@ def serve(asked: Mapping[str, Any], line: int) -> NoReturn:
     gc.collect()
     _tell(line, "memory", data_size())
     _bind_all(binder, asked["others"], line)
+    for name in asked["errors"]:
+        _tell(line, "judged", {name: exception_problem(Path(asked["root"]), name, imports=True)})
     for stream in (sys.stdout, sys.stderr):
         if stream is not None:
             stream.flush()
