@@ -10,7 +10,7 @@ from kongflow.cli.written import MAX_DIFF
 from tests.cli.conftest import Invoke
 from tests.project_folder import CONFIG
 
-COMMANDS = pytest.mark.parametrize("command", [("generate", "python")], ids=" ".join)
+COMMANDS = pytest.mark.parametrize("command", [("generate", "python"), ("docs",)], ids=" ".join)
 Command = tuple[str, ...]
 
 
