@@ -32,9 +32,12 @@ from kongflow.errors import ConfigFindings, ConfigUnreadable
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """What loading gave: the catalog, None where any finding is an error; and for reports the text of every file."""
+    """What loading gave: the catalog, None where any finding is an error, what it is built from, and the text of every
+    file, for reports.
+    """
 
     catalog: Catalog | None
+    project: Project
     findings: tuple[Finding, ...]
     texts: Mapping[str, str]
     """By the path as it is shown, as findings have it."""
@@ -90,15 +93,20 @@ def load(
             refused = [found for trial in TRIALS for found in trial(facts, catalog)]
             catalog, findings = None if refused else catalog, findings + refused
     located = _with_paths(in_order(findings), {**documents, **{each.document.file: each.document for each in shaped}})
-    return Loaded(catalog, located, files.texts, _counts(project, len(shaped)))
+    return Loaded(catalog, project, located, files.texts, _counts(project, len(shaped)))
 
 
 def load_catalog(path: Path, env: Mapping[str, str]) -> Catalog:
     """Return the catalog of a kongflow.yaml. Raises: ConfigFindings with the report; ConfigUnreadable."""
+    return load_both(path, env)[0]
+
+
+def load_both(path: Path, env: Mapping[str, str]) -> tuple[Catalog, Project]:
+    """Return the catalog of a kongflow.yaml, and the project that it was built from. Raises: as `load_catalog`."""
     loaded = load(path, env=env, tries_next=False)
     if loaded.catalog is None:
         raise ConfigFindings(text_report(loaded.findings, loaded.texts))
-    return loaded.catalog
+    return loaded.catalog, loaded.project
 
 
 def _earlier(version: Version, env: Mapping[str, str]) -> Earlier:
