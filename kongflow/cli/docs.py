@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from kongflow.cli.options import CONFIG, config_option, epilogue, load_catalog
+from kongflow.cli.options import CONFIG, config_option, epilogue, load_portable
 from kongflow.cli.written import Written, written_options
 
 
@@ -30,4 +30,4 @@ def command(written: Written, config: Path) -> None:
     """
     from kongflow.generate.markdown import MARK, markdown
 
-    written.deliver(markdown(load_catalog(config)), MARK)
+    written.deliver(markdown(load_portable(config)), MARK)
