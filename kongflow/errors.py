@@ -29,6 +29,10 @@ class ConfigFindings(InvalidConfig):
     """The configuration has findings of severity error; the text is the report, as `kongflow validate` prints it."""
 
 
+class VariableNeeded(InvalidConfig):
+    """What is the same on every machine is asked for, and a value is a variable without a default."""
+
+
 class ConfigUnreadable(KongFlowError):
     """A file of the configuration is missing, is a directory or may not be read."""
 

@@ -2,30 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import os
 from pathlib import Path
 
 import click
-import yaml
 
-from kongflow.cli.options import CONFIG, MASK, config_option, epilogue, json_option, load_catalog, masked_url
-from kongflow.cli.output import emit_json, escape
-from kongflow.config.environment import unfill
-from kongflow.config.yaml_values import scalar
-from kongflow.core.catalog import Catalog, Secret
-from kongflow.core.cron import Cron
-from kongflow.core.duration import format_duration, format_size, parse_duration
-from kongflow.core.json import Json
-from kongflow.core.queue import Queue
-from kongflow.core.retry import RetryPolicy
-from kongflow.core.schedule import Catchup, Every, Schedule, Timing
-from kongflow.core.schema import PayloadSchema
-from kongflow.core.task import Task
-from kongflow.core.template import Template
-
-
-class Seconds(float):
-    """A duration: seconds in JSON, with its units in YAML."""
+from kongflow.cli.options import CONFIG, MASK, config_option, epilogue, json_option, masked_url
+from kongflow.cli.output import emit_items, emit_json, escape, print_table
+from kongflow.cli.resolved import resolve, values_in
+from kongflow.cli.resolved_yaml import as_yaml, as_yaml_with
+from kongflow.config.findings import Severity
+from kongflow.config.load import load, load_both
+from kongflow.config.origins import Origin, origin_of
+from kongflow.config.project import Project
+from kongflow.config.report import text_report
+from kongflow.config.variables import Use, uses_of
+from kongflow.core.json import Json, path_of
+from kongflow.errors import ConfigFindings
 
 
 @click.command(
@@ -33,205 +26,84 @@ class Seconds(float):
     epilog=epilogue(
         """
         kongflow config
-        kongflow config --json | jq .tasks.startRun.retry
+        kongflow config --origin
+        kongflow config --origin --json | jq '.origins["$.tasks.greet.timeout"]'
+        kongflow config --variables
         """,
         CONFIG,
     ),
 )
+@click.option("--origin", is_flag=True, help="Say where each value is written, and why it counts there.")
+@click.option("--variables", is_flag=True, help="List the variables that it uses instead, and whether they are set.")
 @json_option
 @config_option
-def command(as_json: bool, config: Path) -> None:
+def command(origin: bool, variables: bool, as_json: bool, config: Path) -> None:
     """Show the configuration with every default filled in.
 
     Secrets and passwords in URLs are masked.
     """
-    resolved = resolve(load_catalog(config))
+    if origin and variables:
+        raise click.UsageError("--origin and --variables are two questions; ask one")
+    if variables:
+        _show_variables(_uses(config), as_json)
+        return
+    catalog, project = load_both(config, os.environ)
+    resolved = resolve(catalog)
     if as_json:
-        emit_json(resolved)
+        emit_json({**resolved, "origins": _origins(resolved, project)} if origin else resolved)
+    elif origin:
+        click.echo(as_yaml_with(resolved, lambda path: str(origin_of(project, path))), nl=False)
     else:
-        click.echo(escape(_yaml(resolved), keep_layout=True), nl=False)
+        click.echo(escape(as_yaml(resolved), keep_layout=True), nl=False)
 
 
-def resolve(catalog: Catalog) -> dict[str, Json]:
-    """Return the configuration in the shape of kongflow.yaml, durations as `Seconds`."""
-    database, runner, retention = catalog.database, catalog.runner, catalog.retention
+def _origins(resolved: Json, project: Project) -> dict[str, Json]:
+    return {path_of(path): _origin_json(origin_of(project, path)) for path in values_in(resolved)}
+
+
+def _origin_json(origin: Origin) -> Json:
+    place = origin.place
     return {
-        "version": 1,
-        "name": catalog.name,
-        "description": catalog.description,
-        "database": {
-            "url": masked_url(database.url),
-            "schema": database.schema,
-            "pool_size": database.pool_size,
-            "migrate": database.migrate,
-        },
-        "secrets": {name: _secret(secret) for name, secret in catalog.secrets.items()},
-        "runner": {
-            "concurrency": runner.concurrency,
-            "poll_interval": Seconds(runner.poll_interval),
-            "queues": list(runner.queues),
-            "forbidden_flags": list(runner.forbidden_flags),
-            "heartbeat": Seconds(runner.heartbeat),
-            "lease": Seconds(runner.lease),
-            "shutdown_timeout": Seconds(runner.shutdown_timeout),
-            "stall_limit": "off" if runner.stall_limit is None else Seconds(runner.stall_limit),
-            **({} if runner.max_jobs_per_child is None else {"max_jobs_per_child": runner.max_jobs_per_child}),
-        },
-        "retry_policies": {name: _policy(policy) for name, policy in catalog.retry_policies.items()},
-        "queues": {name: _queue(queue) for name, queue in catalog.queues.queues.items()},
-        "tasks": {name: _task(task) for name, task in catalog.tasks.items()} | _tombstones(catalog),
-        "schedules": {name: _schedule(schedule) for name, schedule in catalog.schedules.items()},
-        "retention": {
-            "succeeded": Seconds(retention.succeeded),
-            "failed": Seconds(retention.failed),
-            "cancelled": Seconds(retention.cancelled),
-        },
-        "lint": {"strict": catalog.lint.strict, "ignore": list(catalog.lint.ignore)},
+        "origin": str(origin),
+        "file": None if place is None else place.file,
+        "line": None if place is None else place.span.line,
+        "column": None if place is None else place.span.col,
+        "through": origin.through or None,
+        "variables": [{"name": use.name, "set": use.is_set} for use in origin.variables],
     }
 
 
-def _secret(secret: Secret) -> Json:
-    if secret.file is not None:
-        return {"file": str(secret.file)}
-    return {"env": secret.env} | ({} if secret.default is None else {"default": MASK if secret.default else ""})
+# --- variables -------------------------------------------------------------------------------------------------------
 
 
-def _policy(policy: RetryPolicy) -> Json:
-    return {
-        "max_attempts": policy.max_attempts,
-        "backoff": str(policy.backoff),
-        "initial_delay": Seconds(policy.initial_delay),
-        "factor": policy.factor,
-        "max_delay": Seconds(policy.max_delay),
-        "jitter": policy.jitter,
-        "retry_on": list(policy.retry_on),
-        "give_up_on": list(policy.give_up_on),
-        **({} if policy.max_duration is None else {"max_duration": Seconds(policy.max_duration)}),
-    }
+def _uses(config: Path) -> tuple[Use, ...]:
+    """Return the variables of a configuration, also where some are missing. Raises: ConfigFindings for all else."""
+    loaded = load(config, env=os.environ, tries_next=False)
+    others = [found for found in loaded.findings if found.severity is Severity.ERROR and found.slug != "env-missing"]
+    if loaded.catalog is None and others:
+        raise ConfigFindings(text_report(loaded.findings, loaded.texts))
+    return uses_of(loaded.project)
 
 
-def _queue(queue: Queue) -> Json:
-    rate = queue.rate_limit
-    return _without_nothing(
-        {
-            "concurrency": "unlimited" if queue.concurrency is None else queue.concurrency,
-            "max_active": queue.max_active,
-            "rate_limit": None if rate is None else {"limit": rate.limit, "per": Seconds(rate.per)},
-            "max_wait": None if queue.max_wait is None else Seconds(queue.max_wait),
-            "description": queue.description or None,
-        }
-    )
+def _show_variables(uses: tuple[Use, ...], as_json: bool) -> None:
+    if as_json:
+        emit_items([_use_json(use) for use in uses])
+        return
+    rows = [
+        (use.name, "yes" if use.is_set else "no", "-" if use.default is None else _shown(use) or '""', str(use.place))
+        for use in uses
+    ]
+    print_table(("VARIABLE", "SET", "DEFAULT", "USED AT"), rows)
 
 
-def _task(task: Task) -> Json:
-    return _without_nothing(
-        {
-            "handler": task.handler,
-            "description": task.description or None,
-            "owner": task.owner or None,
-            "payload": _schema(task.payload_schema),
-            "result": _schema(task.result_schema),
-            "queue": _text(task.queue),
-            "priority": _text(task.priority),
-            "job_key": _text(task.job_key),
-            "job_key_mode": str(task.job_key_mode),
-            "retry": _policy(task.retry),
-            "timeout": Seconds(task.timeout),
-            "cancel_grace": Seconds(task.cancel_grace),
-            "crash_limit": task.crash_limit,
-            "flags": list(task.flags),
-            "tags": list(task.tags),
-            "isolation": str(task.isolation),
-            "memory_limit": None if task.memory_limit is None else format_size(task.memory_limit),
-            "keep": str(task.keep),
-            "examples": list(task.examples),
-        }
-    )
+def _use_json(use: Use) -> Json:
+    place = {"file": use.place.file, "line": use.place.span.line, "column": use.place.span.col}
+    default = None if use.default is None else _shown(use)
+    return {"name": use.name, "set": use.is_set, "default": default, "path": path_of(use.path), **place}
 
 
-def _schedule(schedule: Schedule) -> Json:
-    catchup = schedule.catchup
-    return _without_nothing(
-        {
-            **_timing(schedule.timing),
-            "task": schedule.task,
-            "payload": dict(schedule.payload.source),
-            "overlap": str(schedule.overlap),
-            "grace": Seconds(schedule.grace),
-            "catchup": None
-            if catchup == Catchup()
-            else {"window": Seconds(catchup.window), "policy": str(catchup.policy)},
-            "description": schedule.description or None,
-        }
-    )
-
-
-def _timing(timing: Timing) -> dict[str, Json]:
-    match timing:
-        case Cron():
-            return {"cron": timing.line, "timezone": timing.zone.key}
-        case Every():
-            return {"every": Seconds(timing.interval)}
-    raise AssertionError(timing)
-
-
-def _tombstones(catalog: Catalog) -> dict[str, Json]:
-    return {
-        name: {"removed": True} if tombstone.renamed_to is None else {"renamed_to": tombstone.renamed_to}
-        for name, tombstone in catalog.tombstones.items()
-    }
-
-
-def _schema(schema: PayloadSchema | None) -> Json:
-    return None if schema is None else schema.schema
-
-
-def _text(template: Template | int | None) -> Json:
-    return template.text if isinstance(template, Template) else template
-
-
-def _without_nothing(values: Mapping[str, Json]) -> dict[str, Json]:
-    return {name: value for name, value in values.items() if value is not None}
-
-
-class _Dumper(yaml.SafeDumper):
-    """Writes `Seconds` with their units, text so that it is read as text again, and everything in full."""
-
-    def ignore_aliases(self, data: object) -> bool:
-        return True
-
-
-def _write_text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
-    # PyYAML quotes by YAML 1.1, kongflow.yaml is YAML 1.2; and what a terminal would obey has escapes in quotes only.
-    is_plain = scalar(text) == text and escape(text) == text
-    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=None if is_plain else '"')
-
-
-def _write_seconds(dumper: yaml.SafeDumper, seconds: Seconds) -> yaml.ScalarNode:
-    return dumper.represent_str(_with_units(seconds))
-
-
-_Dumper.add_representer(str, _write_text)
-_Dumper.add_representer(Seconds, _write_seconds)
-
-
-def _with_units(seconds: float) -> str:
-    """Return a duration exactly: what has no whole milliseconds is written in seconds."""
-    text = format_duration(seconds)
-    return text if parse_duration(text) == seconds else f"{seconds:.6f}".rstrip("0").rstrip(".") + "s"
-
-
-def _yaml(resolved: Json) -> str:
-    return yaml.dump(_unfilled(resolved), Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=120)
-
-
-def _unfilled(value: Json) -> Json:
-    """Return a value with every text written so that no variable is seen in it."""
-    match value:
-        case str():
-            return unfill(value)
-        case dict():
-            return {key: _unfilled(item) for key, item in value.items()}
-        case list():
-            return [_unfilled(item) for item in value]
-    return value
+def _shown(use: Use) -> str:
+    """Return the default of a variable, masked where it is a secret or may be one: a part of the database's URL."""
+    default = use.default or ""
+    is_secret = use.path[0] == "secrets" or (use.path == ("database", "url") and not use.is_whole)
+    return MASK if default and is_secret else masked_url(default)

@@ -146,6 +146,16 @@ def load_catalog(config: Path) -> Catalog:
     return load.load_catalog(config, os.environ)
 
 
+def load_portable(config: Path) -> Catalog:
+    """Return the catalog of a configuration as it is on every machine, whatever variables are set.
+
+    Raises: as `load_catalog`; VariableNeeded.
+    """
+    from kongflow.config import load
+
+    return load.load_portable(config)
+
+
 @asynccontextmanager
 async def opened(config: Path, *, looking: bool = False) -> AsyncIterator[KongFlow]:
     """Open the KongFlow of a configuration: its database is connected and its tables checked, or made unless the

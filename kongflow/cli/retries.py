@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
 
 from kongflow.cli.options import CONFIG, config_option, epilogue, json_option, load_catalog
 from kongflow.cli.output import emit_items, note, print_table
-from kongflow.core.duration import format_duration
 from kongflow.core.json import Json
 from kongflow.core.retry import Delay, RetryPolicy
+from kongflow.core.retry_ladder import HEADINGS, ladder, limits, with_totals
 
 
 @click.command(
@@ -54,7 +54,7 @@ def delays_json(delays: Sequence[Delay]) -> list[Json]:
             "latest": round(delay.latest, 6),
             "total": round(total, 6),
         }
-        for delay, total in _with_totals(delays)
+        for delay, total in with_totals(delays)
     ]
 
 
@@ -63,38 +63,10 @@ def print_delays(delays: Sequence[Delay]) -> None:
     if not delays:
         note("one attempt, no retry")
         return
-    rows = [
-        (
-            f"{delay.attempt} → {delay.attempt + 1}",
-            _shown(delay.earliest),
-            _shown(delay.expected),
-            _shown(delay.latest),
-            _shown(total),
-        )
-        for delay, total in _with_totals(delays)
-    ]
-    print_table(("ATTEMPT", "EARLIEST", "EXPECTED", "LATEST", "TOTAL"), rows)
+    print_table([heading.upper() for heading in HEADINGS], ladder(delays))
 
 
 def tell_limits(policy: RetryPolicy) -> None:
     """Say what else ends the retries of a policy."""
-    if policy.max_duration is not None:
-        note(f"no retry starts later than {format_duration(policy.max_duration)} after the job was first ready")
-    if policy.retry_on != ("*",):
-        note(f"only these errors are retried: {', '.join(policy.retry_on)}")
-    if policy.give_up_on:
-        note(f"these errors fail the job at once: {', '.join(policy.give_up_on)}")
-
-
-def _with_totals(delays: Sequence[Delay]) -> Iterator[tuple[Delay, float]]:
-    total = 0.0
-    for delay in delays:
-        total += delay.expected
-        yield delay, total
-
-
-def _shown(seconds: float) -> str:
-    """Return a delay as precisely as a person reads it: `900ms`, `2.45s`, `2m28s`."""
-    if 1 <= seconds < 60:
-        return f"{seconds:.2f}".rstrip("0").rstrip(".") + "s"
-    return format_duration(round(seconds, 0 if seconds > 1 else 3))
+    for limit in limits(policy):
+        note(limit)

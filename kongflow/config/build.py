@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections import ChainMap
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from kongflow.config.database_url import absolute_url
 from kongflow.config.document import KeyPath
 from kongflow.config.law import Rule, is_later, law
+from kongflow.config.precedence import Layer, policy_layers, retry_layers, task_layers, values_of
 from kongflow.config.project import Entry, Project
 from kongflow.config.scalars import check_scalar
 from kongflow.config.schedules import ReadTiming, zone_name
@@ -31,9 +31,8 @@ def build(
     """Return the catalog of a project in which no check found an error."""
     main = project.main.value
     database = _with_defaults("database", main)
-    policies = {name: entry.value for name, entry in project.policies.items()}
     templates = {(use.entry.path, use.steps): use.template for use in uses if use.template is not None}
-    tasks = _Tasks(project.task_defaults, policies, schemas, templates)
+    tasks = _Tasks(project.task_defaults, project.policies, schemas, templates)
     return Catalog(
         root=project.root,
         name=main.get("name", law()["properties"]["name"]["default"]),
@@ -43,7 +42,7 @@ def build(
         retention=Retention(**_with_defaults("retention", main)),
         queues=QueueRules({name: _queue(entry) for name, entry in project.queues.items()}),
         retry_policies={
-            name: policy_of(policies.get(name, {}), policies.get("default", {})) for name in ("default", *policies)
+            name: policy_of(policy_layers(name, project.policies)) for name in ("default", *project.policies)
         },
         tasks={name: tasks.task(entry) for name, entry in project.tasks.items()},
         tombstones={name: Tombstone(name, entry.value.get("renamed_to")) for name, entry in project.tombstones.items()},
@@ -137,20 +136,19 @@ class _Tasks:
     """What every task of a project is resolved against."""
 
     defaults: Entry
-    policies: Mapping[str, Mapping[str, Json]]
-    """The retry policies with the fields that are written in them."""
+    policies: Mapping[str, Entry]
     schemas: Schemas
     templates: Mapping[tuple[KeyPath, KeyPath], Template]
 
     def task(self, entry: Entry) -> Task:
-        value = {**_defaults_of(law()["properties"]["defaults"]["properties"]["task"]), **self.defaults.value}
-        value |= entry.value
+        built_in = _defaults_of(law()["properties"]["defaults"]["properties"]["task"])
+        value = {**built_in, **values_of(task_layers(entry, self.defaults))}
         return Task(
             name=entry.name,
             handler=value["handler"],
             payload_schema=self.schemas.compiled.get((entry.name, "payload")),
             result_schema=self.schemas.compiled.get((entry.name, "result")),
-            retry=self.retry(entry.value),
+            retry=policy_of(retry_layers(entry, self.defaults, self.policies)),
             queue=self._template(entry, "queue"),
             priority=self._template(entry, "priority") or value["priority"],
             job_key=self._template(entry, "job_key"),
@@ -168,25 +166,14 @@ class _Tasks:
             examples=tuple(value["examples"]),
         )
 
-    def retry(self, task: Mapping[str, Json]) -> RetryPolicy:
-        """Return the policy of a task, each field by itself; `max_attempts` also from the keys of the task."""
-        layers: list[Mapping[str, Json]] = []
-        for level in (task, self.defaults.value):
-            layers.append({"max_attempts": level["max_attempts"]} if "max_attempts" in level else {})
-            layers.append(self._written(level.get("retry", {})))
-        return policy_of(*layers, self._written("default"))
-
-    def _written(self, retry: str | Mapping[str, Json]) -> Mapping[str, Json]:
-        return self.policies.get(retry, {}) if isinstance(retry, str) else retry
-
     def _template(self, entry: Entry, key: str) -> Template | None:
         given_by = entry if key in entry.value else self.defaults
         return self.templates.get((given_by.path, (key,)))
 
 
-def policy_of(*layers: Mapping[str, Json]) -> RetryPolicy:
+def policy_of(layers: Sequence[Layer]) -> RetryPolicy:
     """Return the policy whose fields come each from the first layer that gives it, else from the built-in policy."""
-    values: dict[str, Json] = dict(ChainMap(*map(dict, layers)))
+    values = values_of(layers)
     if "backoff" in values:
         values["backoff"] = Backoff(values["backoff"])
     for key in {"retry_on", "give_up_on"} & values.keys():

@@ -73,7 +73,7 @@ def fill(text: str, environment: Environment) -> Filled:
     problems = tuple(problem for piece in pieces for problem in piece.problems)
     parts = [piece.text for piece in pieces if piece.text is not None]
     if problems or len(parts) < len(pieces):
-        return Filled(None, problems=problems)
+        return Filled(None, problems=problems, pieces=pieces)
     whole = len(pieces) == 1 and pieces[0].is_variable and text != "$$"
     return Filled("".join(parts), whole, pieces[0].origin if whole else "", pieces=pieces)
 
@@ -121,6 +121,15 @@ def unfill(text: str) -> str:
         parts += [_TAKEN.sub("$$", text[position:start]), text[start:end]]
         position = end
     return "".join([*parts, _TAKEN.sub("$$", text[position:])])
+
+
+def variable_in(text: str) -> tuple[str, str | None] | None:
+    """Return the name and the default of a variable as it is written, with its braces; None where it is none."""
+    name = _NAME.match(text, 2) if text.startswith("${") else None
+    if name is None:
+        return None
+    rest = text[name.end() : -1]
+    return name.group(), rest[2:].replace("$$", "$") if rest.startswith(":-") else None
 
 
 def _end_of_variable(text: str, start: int) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -25,17 +25,21 @@ from kongflow.config.project import SECTIONS, Project, declare
 from kongflow.config.report import text_report
 from kongflow.config.schemas import read_schemas
 from kongflow.config.shape import Shaped, shape_included, shape_main
+from kongflow.config.variables import uses_of
 from kongflow.config.versions import Version
 from kongflow.core.catalog import Catalog
 from kongflow.core.json import path_of
-from kongflow.errors import ConfigFindings, ConfigUnreadable
+from kongflow.errors import ConfigFindings, ConfigUnreadable, VariableNeeded
 
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """What loading gave: the catalog, None where any finding is an error; and for reports the text of every file."""
+    """What loading gave: the catalog, None where any finding is an error, what it is built from, and the text of every
+    file, for reports.
+    """
 
     catalog: Catalog | None
+    project: Project
     findings: tuple[Finding, ...]
     texts: Mapping[str, str]
     """By the path as it is shown, as findings have it."""
@@ -54,6 +58,7 @@ def load(
     now: datetime | None = None,
     tries_next: bool = True,
     against: Version | None = None,
+    may_be_unknown: Collection[str] = (),
 ) -> Loaded:
     """Load a kongflow.yaml with everything that it names. No database is opened.
 
@@ -64,6 +69,7 @@ def load(
     `tries_next`: the next slot of each schedule must fit, and not only slots of other times; who starts by the
     configuration does not ask for that, for he would start at one time of day and not at another.
     `against`: another version, whose jobs and runners this one must get along with.
+    `may_be_unknown`: sections of the catalog in which built-in values may stand for variables that are not looked up.
     Raises: ConfigUnreadable where `path` itself is missing, is a directory or may not be read, and where `against`
     cannot be read whole.
     """
@@ -86,20 +92,48 @@ def load(
             findings += compared(facts, _earlier(against, env))
         findings = _silenced(findings, project, shaped)
         findings = list(raised_to_errors(findings)) if strict or _is_strict(project) else findings
-        if not has_errors(findings) and not any(file.broken for file in shaped):
+        unknown = {path[:1] for file in shaped for path in file.broken} - {(name,) for name in may_be_unknown}
+        if not has_errors(findings) and not unknown:
             catalog = build(project, facts.schemas, facts.templates, facts.timings)
             refused = [found for trial in TRIALS for found in trial(facts, catalog)]
             catalog, findings = None if refused else catalog, findings + refused
     located = _with_paths(in_order(findings), {**documents, **{each.document.file: each.document for each in shaped}})
-    return Loaded(catalog, located, files.texts, _counts(project, len(shaped)))
+    return Loaded(catalog, project, located, files.texts, _counts(project, len(shaped)))
 
 
 def load_catalog(path: Path, env: Mapping[str, str]) -> Catalog:
     """Return the catalog of a kongflow.yaml. Raises: ConfigFindings with the report; ConfigUnreadable."""
+    return load_both(path, env)[0]
+
+
+def load_both(path: Path, env: Mapping[str, str]) -> tuple[Catalog, Project]:
+    """Return the catalog of a kongflow.yaml, and the project that it was built from. Raises: as `load_catalog`."""
     loaded = load(path, env=env, tries_next=False)
     if loaded.catalog is None:
         raise ConfigFindings(text_report(loaded.findings, loaded.texts))
-    return loaded.catalog
+    return loaded.catalog, loaded.project
+
+
+_OF_EACH_MACHINE = ("database", "runner", "retention")
+"""The sections that differ from one deployment to the other, and are of no matter where nothing runs."""
+
+
+def load_portable(path: Path) -> Catalog:
+    """Return the catalog of a kongflow.yaml as it is on every machine: no variable is looked up, each is its default;
+    the sections that only matter where jobs run may have variables without one.
+
+    Raises: as `load_catalog`; VariableNeeded where any other variable has no default.
+    """
+    loaded = load(path, env={}, use_env=False, tries_next=False, may_be_unknown=_OF_EACH_MACHINE)
+    if loaded.catalog is not None:
+        return loaded.catalog
+    if has_errors(loaded.findings):
+        raise ConfigFindings(text_report(loaded.findings, loaded.texts))
+    uses = [use for use in uses_of(loaded.project) if use.default is None and use.path[0] not in _OF_EACH_MACHINE]
+    raise VariableNeeded(
+        f"{uses[0].place}: {uses[0].name} has no default, and what is written here must be the same on every machine; "
+        f"write ${{{uses[0].name}:-default}}"
+    )
 
 
 def _earlier(version: Version, env: Mapping[str, str]) -> Earlier:

@@ -210,6 +210,7 @@ def _signatures(calls: Sequence[_Call], name: str, indent: str, option: str, ret
             yield f"{indent}    ..."
             yield ""
     one = signatures[0] if len(calls) == 1 else signature("str" if calls else "Never", "Json = None")
+    about = calls[0].task.description if len(calls) == 1 else ""
     yield one
-    yield f'{indent}    """{"Add a job." if indent else "Return an entry of `enqueue_many`."}"""'
+    yield from docstring([about or ("Add a job." if indent else "Return an entry of `enqueue_many`.")], f"{indent}    ")
     yield body

@@ -10,7 +10,7 @@ from kongflow.cli.written import MAX_DIFF
 from tests.cli.conftest import Invoke
 from tests.project_folder import CONFIG
 
-COMMANDS = pytest.mark.parametrize("command", [("generate", "python")], ids=" ".join)
+COMMANDS = pytest.mark.parametrize("command", [("generate", "python"), ("docs",)], ids=" ".join)
 Command = tuple[str, ...]
 
 
@@ -31,14 +31,15 @@ def test_what_is_printed_is_what_is_written(command: Command, invoke: Invoke, pr
 @COMMANDS
 def test_check_passes_what_is_up_to_date_and_writes_nothing(command: Command, invoke: Invoke, project: Path) -> None:
     invoke(*command, "-o", "file.txt")
-    before = (project / "file.txt").stat()
+    before = (project / "file.txt").stat()  # another inode would say that it was replaced
 
     checked = invoke(*command, "--out", "file.txt", "--check")
 
     assert (checked.stdout, checked.stderr) == ("", "✓ file.txt is up to date\n")
     again = invoke(*command, "-o", "file.txt")
     assert again.stderr == "file.txt is up to date\n"
-    assert (project / "file.txt").stat() == before
+    after = (project / "file.txt").stat()
+    assert (after.st_ino, after.st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
 
 
 @COMMANDS
@@ -119,4 +120,44 @@ def test_a_configuration_with_findings_writes_nothing(command: Command, invoke: 
     (project / "kongflow.yaml").write_text(CONFIG.replace("retry: quick", "retry: quik"))
 
     assert "[unknown-retry-policy]" in invoke(*command, "-o", "file.txt", exit_code=1).stderr
+    assert not (project / "file.txt").exists()
+
+
+# --- the same on every machine ---------------------------------------------------------------------------------------
+
+VARIABLES = """\
+version: 1
+name: shop
+database: {url: "${URL}"}
+runner: {concurrency: "${SLOTS:?how many}", queues: ["${QUEUE}"]}
+queues: {mail: {description: "${WHAT:-mail}", concurrency: "${MAILS:-3}"}}
+tasks: {send: {handler: job_handlers.anything, description: "${WHAT:-sends}", queue: mail}}
+"""
+
+
+@COMMANDS
+def test_no_variable_is_looked_up(
+    command: Command, invoke: Invoke, project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (project / "kongflow.yaml").write_text(VARIABLES)
+    printed = invoke(*command).stdout
+
+    for name in ("URL", "SLOTS", "QUEUE", "WHAT", "MAILS"):
+        monkeypatch.setenv(name, "7")
+
+    assert invoke(*command).stdout == printed
+    assert "sends" in printed
+
+
+@COMMANDS
+def test_a_variable_that_is_needed_and_has_no_default_is_named(
+    command: Command, invoke: Invoke, project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tasks = "tasks: {send: {handler: job_handlers.anything, description: '${WHAT}'}}"
+    (project / "kongflow.yaml").write_text(f"version: 1\nname: ${{NAME:-shop}}\n{tasks}\n")
+    monkeypatch.setenv("WHAT", "sends")
+
+    told = invoke(*command, "-o", "file.txt", exit_code=1).stderr
+
+    assert told.startswith("error: kongflow.yaml:3:62: WHAT has no default, and what is written here must be the same")
     assert not (project / "file.txt").exists()

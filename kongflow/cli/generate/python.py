@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from kongflow.cli.options import CONFIG, config_option, epilogue, load_catalog
+from kongflow.cli.options import CONFIG, config_option, epilogue, load_portable
 from kongflow.cli.written import Written, written_options
 
 
@@ -31,4 +31,4 @@ def command(written: Written, config: Path) -> None:
     """
     from kongflow.generate.python_client import MARK, python_client
 
-    written.deliver(python_client(load_catalog(config)), MARK)
+    written.deliver(python_client(load_portable(config)), MARK)

@@ -13,8 +13,8 @@ from kongflow.config.findings import Finding
 from kongflow.config.handler_path import HandlerProblem
 from kongflow.config.handlers import HandlerSignature, find_handler
 from kongflow.config.importing import Imported, Importer
+from kongflow.config.layered_policies import LayeredPolicy, layered_policies
 from kongflow.config.project import Entry, Project
-from kongflow.config.retry_layers import LayeredPolicy, layered_policies
 from kongflow.config.schedules import ReadTiming, read_timings
 from kongflow.config.schemas import Schemas, read_schemas
 from kongflow.config.template_problems import TemplateProblem, template_problems

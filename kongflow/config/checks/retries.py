@@ -8,7 +8,8 @@ from itertools import accumulate, takewhile
 
 from kongflow.config.checks.facts import Facts
 from kongflow.config.findings import Finding, Related, finding, listing, quoted
-from kongflow.config.retry_layers import Layer, LayeredPolicy, LayerKey
+from kongflow.config.layered_policies import LayeredPolicy, LayerKey, is_policy, is_whole, key_of
+from kongflow.config.precedence import Layer
 from kongflow.core.duration import format_duration
 from kongflow.core.retry import Backoff, RetryPolicy
 
@@ -23,7 +24,7 @@ def unused_definition(facts: Facts) -> Iterator[Finding]:
     if any(level.failed("retry") for level in levels) or not used <= {"default", *facts.project.policies}:
         return  # a name that is wrong may have meant it
     for name, entry in facts.project.policies.items():
-        if name != "default" and name not in used and facts.project.tasks and Layer(entry, entry.value).is_whole:
+        if name != "default" and name not in used and facts.project.tasks and is_whole(Layer(entry)):
             message = f"no task names the retry policy {quoted(name)}"
             yield finding("unused-definition", entry.key_place(), message, f"delete it, or write `retry: {name}`")
 
@@ -73,11 +74,11 @@ def retry_no_effect(facts: Facts) -> Iterator[Finding]:
             continue  # retry-single-attempt
         if field == "factor" and _all(uses, "backoff", lambda use: use.policy.backoff is not Backoff.EXPONENTIAL):
             message = f"`factor` has no effect with `backoff: {policy.backoff}`"
-            yield finding("retry-no-effect", layer.entry.key_place("factor"), message, "delete it")
+            yield finding("retry-no-effect", layer.key_place("factor"), message, "delete it")
         elif field == "backoff" and _all(uses, "initial_delay", partial(_is_at_once, layer)):
             message = f"`backoff: {policy.backoff}` has no effect: whatever is made of `initial_delay: 0s`, it stays 0s"
             advice = "a longer `initial_delay`; for retries at once delete `backoff`"
-            yield finding("retry-no-effect", layer.entry.key_place("backoff"), message, advice)
+            yield finding("retry-no-effect", layer.key_place("backoff"), message, advice)
         elif field == "max_attempts" and _all(uses, "max_duration", partial(_reached, layer)):
             most = max(_reached(layer, use) for use in uses)
             message = f"the attempts {most + 1} to {policy.max_attempts} never start: `max_duration` ends before them"
@@ -92,7 +93,7 @@ def _all(uses: list[LayeredPolicy], field: str, holds: Callable[[LayeredPolicy],
 def _is_at_once(layer: Layer, use: LayeredPolicy) -> bool:
     """Say whether every delay is 0 by the `initial_delay` that stands beside a `backoff` of another kind."""
     giver = use.giver("initial_delay")
-    is_here = giver is not None and giver.key == layer.key
+    is_here = giver is not None and key_of(giver) == key_of(layer)
     return is_here and use.policy.initial_delay == 0 and use.policy.backoff is not Backoff.CONSTANT
 
 
@@ -101,7 +102,7 @@ def _reached(layer: Layer, use: LayeredPolicy) -> int:
     where no retry does (`retry-exceeds-max-duration`), or where none stands there.
     """
     policy, giver = use.policy, use.giver("max_duration")
-    if policy.max_duration is None or giver is None or giver.key != layer.key or use.varies("max_attempts"):
+    if policy.max_duration is None or giver is None or key_of(giver) != key_of(layer) or use.varies("max_attempts"):
         return 0
     if policy.max_attempts >= _AS_MANY_AS_FIT:
         return 0
@@ -120,10 +121,10 @@ def _givers(facts: Facts) -> Iterator[tuple[Layer, str, list[LayeredPolicy]]]:
     found: dict[tuple[LayerKey, str], tuple[Layer, list[LayeredPolicy]]] = {}
     for use in facts.policies:
         for layer in use.layers:
-            for field in layer.fields:
+            for field in layer.values if is_policy(layer) else ():
                 giver = use.giver(field)
-                if layer.is_policy and giver is not None and giver.key == layer.key:
-                    found.setdefault((layer.key, field), (layer, []))[1].append(use)
+                if giver is not None and key_of(giver) == key_of(layer):
+                    found.setdefault((key_of(layer), field), (layer, []))[1].append(use)
     for (_, field), (layer, uses) in found.items():
         yield layer, field, uses
 
@@ -132,13 +133,13 @@ def retry_single_attempt(facts: Facts) -> Iterator[Finding]:
     """Where one attempt is allowed, nothing is said about more."""
     uses = facts.policies
     yield from filter(None, map(_beside_one_attempt, uses))
-    written = {layer.key: layer for use in uses for layer in use.layers}
-    tried_again = {layer.key for use in uses for layer in use.layers if use.policy.max_attempts > 1}
+    written = {key_of(layer): layer for use in uses for layer in use.layers}
+    tried_again = {key_of(layer) for use in uses for layer in use.layers if use.policy.max_attempts > 1}
     for key in written.keys() - tried_again:
         layer = written[key]
-        others = _others(layer.fields)
-        is_fixed = not layer.entry.varies("max_attempts")
-        if layer.is_policy and layer.fields.get("max_attempts") == 1 and others and is_fixed:
+        others = _others(layer.values)
+        is_fixed = not layer.varies("max_attempts")
+        if is_policy(layer) and layer.values.get("max_attempts") == 1 and others and is_fixed:
             message = f"with one attempt nothing is retried: {listing(others)} cannot matter"
             advice = "delete what stands beside it, or allow more attempts"
             yield finding("retry-single-attempt", layer.value_place("max_attempts"), message, advice)
