@@ -42,12 +42,12 @@ def declaration(catalog: Catalog) -> Json:
 
 
 def differences(before: Json, after: Json) -> tuple[Difference, ...]:
-    """Return the fields that differ between two declarations of one thing, with dotted names, in order."""
+    """Return the fields that differ between two declarations of one thing; names are dotted."""
     return tuple(_differences(before, after, ""))
 
 
 def _differences(before: Json, after: Json, prefix: str) -> Iterator[Difference]:
-    for key in dict.fromkeys((*before, *after)):
+    for key in dict.fromkeys((*after, *before)):
         old, new, field = before.get(key), after.get(key), f"{prefix}{key}"
         if key in ("retry", "catchup") and isinstance(old, dict) and isinstance(new, dict):
             yield from _differences(old, new, f"{field}.")

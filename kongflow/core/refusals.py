@@ -44,15 +44,17 @@ def claimed_payload(task: Task, payload: Json) -> Json:
     return payload if task.payload_schema is None else task.payload_schema.check_run(payload)
 
 
-def refusals(task: Task, payload: Json) -> tuple[Refusal, ...]:
-    """Return why `claimed_payload` would refuse a payload, each thing once; nothing where it would return."""
+def refusals(task: Task, payload: Json, size: int = 0) -> tuple[Refusal, ...]:
+    """Return why `claimed_payload` would refuse a payload, each thing once; nothing where it would return. Of a large
+    one, by the `size` of its text, it may be the first thing alone.
+    """
     if not isinstance(payload, dict):
         return (Refusal("$", "expected an object"),)
     schema = task.payload_schema
     if schema is None:
         return ()
     try:
-        return tuple(dict.fromkeys(_in_words(schema.unforgiven(payload))))
+        return tuple(dict.fromkeys(_in_words(schema.unforgiven(payload, size))))
     except ValueError:
         return (Refusal("$", "the schema's engine cannot read it"),)
 

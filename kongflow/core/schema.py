@@ -10,7 +10,6 @@ uri-reference iri iri-reference uri-template uuid json-pointer relative-json-poi
 from __future__ import annotations
 
 import functools
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import islice
@@ -86,14 +85,14 @@ class PayloadSchema:
             raise self._refusal(filled, "payload")
         return filled
 
-    def unforgiven(self, value: Json) -> list[jsonschema_rs.ValidationError]:
+    def unforgiven(self, value: Json, size: int) -> list[jsonschema_rs.ValidationError]:
         """Return what keeps a payload from being run, without what is forgiven; nothing where `check_run` returns. Of a
-        large payload it may be the first thing alone: every error costs its time.
+        large one, by the `size` of its text, it may be the first thing alone: every error costs its time.
         """
         filled = self._defaults.fill(value)
         if self._validator.is_valid(filled):
             return []
-        if len(json.dumps(filled)) > MAX_EXPLAINED:
+        if size > MAX_EXPLAINED:
             try:
                 self._validator.validate(filled)
             except jsonschema_rs.ValidationError as first:

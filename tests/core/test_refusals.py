@@ -78,11 +78,11 @@ def test_so_it_is_with_every_schema_of_the_corpus(case: Any) -> None:
 
 def test_of_a_large_payload_the_first_refusal_is_told() -> None:
     lines = [{"n": "no number"} for _ in range(MAX_EXPLAINED // 10)]
-    assert refusals(TASK, {"id": "a", "lines": lines, "undeclared": 1}) in (
-        (Refusal("$.lines[*].n", "expected an integer"),),
-        (Refusal("$.id", "expected at least 2 characters"),),
-    )
-    assert refusals(TASK, {"id": "ab", "colour": "red", "undeclared": "x" * MAX_EXPLAINED}) == ()
+    size = MAX_EXPLAINED + 1
+    assert len(refusals(TASK, {"id": "a", "lines": lines, "undeclared": 1}, size)) == 1
+    assert len(refusals(TASK, {"id": "a", "lines": lines, "undeclared": 1})) == 2
+    assert refusals(TASK, {"id": "ab", "colour": "red", "undeclared": 1}, size) == ()
+    assert refusals(TASK, {"id": "a", "undeclared": 1}, size) == (Refusal("$.id", "expected at least 2 characters"),)
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: str(case.schema)[:60])
