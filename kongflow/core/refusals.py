@@ -4,6 +4,7 @@ the payload: payloads are secret, and there are many of them. What differs in va
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final
@@ -54,14 +55,15 @@ def refusals(task: Task, payload: Json, size: int = 0) -> tuple[Refusal, ...]:
     if schema is None:
         return ()
     try:
-        return tuple(dict.fromkeys(_in_words(schema.unforgiven(payload, size))))
+        errors = schema.unforgiven(payload, size)
+        return tuple(dict.fromkeys(_in_words(errors))) if errors else ()
     except ValueError:
         return (Refusal("$", "the schema's engine cannot read it"),)
 
 
 def _in_words(errors: Iterable[jsonschema_rs.ValidationError]) -> Iterator[Refusal]:
     for error in errors:
-        path = _path(error.evaluation_path)
+        path = _path(tuple(error.evaluation_path))
         match error.kind:
             case Kind.Required(property=name):
                 yield Refusal(f"{path}{path_of((name,))[1:]}", "is required and missing")
@@ -76,7 +78,8 @@ def _in_words(errors: Iterable[jsonschema_rs.ValidationError]) -> Iterator[Refus
                 yield Refusal(path, what or f"does not fit {(keywords(error.evaluation_path) or ['it'])[-1]!r}")
 
 
-def _path(evaluation_path: Iterable[str | int]) -> str:
+@functools.lru_cache(maxsize=1_000)
+def _path(evaluation_path: tuple[str | int, ...]) -> str:
     """Return where in a value a path through a schema is about."""
     found, steps = "$", iter(evaluation_path)
     for step in steps:
