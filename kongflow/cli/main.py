@@ -33,6 +33,7 @@ ENTRIES = (
     Entry(
         "plan", "kongflow.cli.plan", "Say what a deploy would change, and which waiting jobs it would break.", "Declare"
     ),
+    Entry("generate", "kongflow.cli.generate", "Write code from the configuration.", "Declare"),
     Entry("enqueue", "kongflow.cli.enqueue", "Add a job.", "Work"),
     Entry("run", "kongflow.cli.run", "Work: claim jobs and run them until stopped.", "Work"),
     Entry("status", "kongflow.cli.status", "Say whether all is well, and if not, what to do.", "Look and repair"),
