@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import partial
 
+from kongflow.core.job import UnroutedJob
 from kongflow.store.inspection import MOST_CHARACTERS, MOST_JOBS, LiveJob
 from kongflow.store.postgres.access import Access
 from kongflow.store.postgres.routing import unrouted_job
@@ -32,5 +33,9 @@ class PostgresInspection:
 
 def _live_job(row: Row) -> LiveJob:
     id, task, payload, _, queue, _, _, _, _, flags, _, _, state, schedule = row
-    as_unrouted = partial(unrouted_job, (*row[:12], None), None)
+    as_unrouted = partial(_as_unrouted, row)
     return LiveJob(id, stored_state(state, 0), task, payload, queue, tuple(flags or ()), schedule, as_unrouted)
+
+
+def _as_unrouted(row: Row) -> UnroutedJob:
+    return unrouted_job((*row[:12], None), None)

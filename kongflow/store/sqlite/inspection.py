@@ -9,6 +9,7 @@ from functools import partial
 
 from sqlalchemy.engine import Connection
 
+from kongflow.core.job import UnroutedJob
 from kongflow.store.inspection import MOST_CHARACTERS, MOST_JOBS, LiveJob
 from kongflow.store.rows import Row, names, stored_state
 from kongflow.store.sqlite.access import Access
@@ -47,15 +48,18 @@ class SqliteInspection:
 
 
 def _live_job(row: Row) -> LiveJob:
-    id, task, payload, _, queue, _, _, _, _, flags, _, _, state, schedule = row
-    task, payload = text_of(task) or "", text_of(payload) or ""
+    flags = text_of(row[9])
     return LiveJob(
-        id,
-        stored_state(state, 0),
-        task,
-        payload,
-        text_of(queue),
-        () if flags is None else names(text_of(flags)),
-        text_of(schedule),
-        partial(unrouted_job, (id, task, *row[2:12]), None),
+        row[0],
+        stored_state(row[12], 0),
+        text_of(row[1]) or "",
+        text_of(row[2]) or "",
+        text_of(row[4]),
+        () if flags is None else names(flags),
+        text_of(row[13]),
+        partial(_as_unrouted, row),
     )
+
+
+def _as_unrouted(row: Row) -> UnroutedJob:
+    return unrouted_job((row[0], text_of(row[1]), *row[2:12]), None)
