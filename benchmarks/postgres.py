@@ -141,7 +141,7 @@ async def claims(url: str, queues: int) -> tuple[float, float]:
         )
 
     async def work(store: Store, number: int) -> int:
-        runner = await store.join(RunnerInfo("host", number, "one", rules, terms, 60.0, Retention()))
+        runner = await store.join(RunnerInfo("host", number, "one", rules, terms, 60.0, Retention(), "{}"))
         done = 0
         while done < CLAIMED // RUNNERS:
             started = time.perf_counter()

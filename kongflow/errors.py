@@ -1,7 +1,7 @@
 """Every exception of KongFlow: one tree, and one exit code for each class that the command line shows.
 
 Exit codes: 1 findings or a failed operation, 2 usage, 3 could not check, 4 database schema out of date, 5 not found,
-10 the awaited job failed, 11 the awaited job was cancelled, 124 the wait timed out.
+6 a plan with changes, 10 the awaited job failed, 11 the awaited job was cancelled, 124 the wait timed out.
 """
 
 from __future__ import annotations

@@ -33,6 +33,7 @@ EXIT_CODES = {
     3: "could not check: a file or the database cannot be read, or a file not be written",
     4: "the tables of the database are out of date, or not there yet",
     5: "no such job, task, queue, schedule, policy or finding",
+    6: "the plan has changes, and nothing blocks it (with --detailed-exitcode)",
     10: "the awaited job failed",
     11: "the awaited job was cancelled",
     124: "the wait timed out; the job goes on",

@@ -18,7 +18,7 @@ import jsonschema_rs
 
 from kongflow.core.json import Json, dump, path_of
 from kongflow.core.schema_defaults import Defaults, defaults_of
-from kongflow.core.schema_errors import explain, keywords, plain_words
+from kongflow.core.schema_errors import MAX_EXPLAINED, explain, keywords, plain_words
 from kongflow.core.schema_references import References
 from kongflow.core.schema_walk import DRAFT, subschemas
 from kongflow.errors import InvalidConfig, InvalidPayload
@@ -84,6 +84,21 @@ class PayloadSchema:
         if not self._validator.is_valid(filled) and not self._forgives(filled):
             raise self._refusal(filled, "payload")
         return filled
+
+    def unforgiven(self, value: Json, size: int) -> list[jsonschema_rs.ValidationError]:
+        """Return what keeps a payload from being run, without what is forgiven; nothing where `check_run` returns. Of a
+        large one, by the `size` of its text, it may be the first thing alone: every error costs its time.
+        """
+        filled = self._defaults.fill(value)
+        if self._validator.is_valid(filled):
+            return []
+        if size > MAX_EXPLAINED:
+            try:
+                self._validator.validate(filled)
+            except jsonschema_rs.ValidationError as first:
+                if not _is_forgivable(first):
+                    return [first]
+        return [error for error in self._validator.iter_errors(filled) if not _is_forgivable(error)]
 
     def check_result(self, value: Json) -> None:
         """Check a result exactly as it is. Raises: InvalidPayload, with every problem."""

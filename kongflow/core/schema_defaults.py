@@ -27,6 +27,8 @@ class Defaults:
     """Default (or nothing) and what lies below, by property. A default holds those below it already."""
     targets: list[Defaults] = field(default_factory=list)
     """Where `$ref`s lead."""
+    is_empty: bool = False
+    """True where the whole schema has no default."""
 
     def names(self) -> frozenset[str]:
         """Return the properties of an object, and those that `$ref`s give it."""
@@ -34,7 +36,7 @@ class Defaults:
 
     def fill(self, value: Json) -> Json:
         """Return the value with defaults filled in; unchanged parts are shared, the value itself is left alone."""
-        if not isinstance(value, dict):
+        if self.is_empty or not isinstance(value, dict):
             return value
         filled = value
         for name, (default, below) in self.properties.items():
@@ -75,6 +77,7 @@ def defaults_of(schema: Json, references: References) -> Defaults:
     for defaults in builder.every:
         for name, (default, below) in defaults.properties.items():
             defaults.properties[name] = below.complete(default, (below,)), below
+    root.is_empty = all(default is _NOTHING for each in builder.every for default, _ in each.properties.values())
     return root
 
 

@@ -103,26 +103,35 @@ def keywords(evaluation_path: Sequence[str | int]) -> list[str]:
     return found
 
 
-def _sentence(error: jsonschema_rs.ValidationError) -> str:
-    got = _shown(error.instance)
+def expectation(error: jsonschema_rs.ValidationError) -> str:
+    """Return what an error asks for, such as `expected text`: nothing of the value. Empty where there are no words."""
     match error.kind:
         case Kind.Type(types=types):
-            return f"expected {_any_of(types)}, got {got}"
+            return f"expected {_any_of(types)}"
         case Kind.Enum(options=[]):
             return "is not allowed here: the schema's `enum` is empty"
         case Kind.Enum(options=options):
-            texts = [option for option in options if isinstance(option, str)]
-            near = did_you_mean(error.instance, texts) if isinstance(error.instance, str) else ""
-            return f"expected one of {', '.join(map(_shown, options))}, got {got}{near}"
+            return f"expected one of {', '.join(map(_shown, options))}"
         case Kind.Constant(expected_value=expected):
-            return f"expected {_shown(expected)}, got {got}"
+            return f"expected {_shown(expected)}"
     bound = _BOUNDS.get(error.kind.name)
     if bound is not None:
-        return f"expected {bound} {error.kind.value}, got {got}"
+        return f"expected {bound} {error.kind.value}"
     size = _SIZES.get(error.kind.name)
     if size is not None:
-        return f"expected {size[0]} {_count(error.kind.value, size[1])}, got {_size(error.instance)}"
-    return _SENTENCES.get(error.kind.name) or _cut(error.message, MAX_MESSAGE)
+        return f"expected {size[0]} {_count(error.kind.value, size[1])}"
+    return _SENTENCES.get(error.kind.name, "")
+
+
+def _sentence(error: jsonschema_rs.ValidationError) -> str:
+    what = expectation(error)
+    if not what.startswith("expected ") or error.kind.name in _SENTENCES:
+        return what or _cut(error.message, MAX_MESSAGE)
+    got = _size(error.instance) if error.kind.name in _SIZES else _shown(error.instance)
+    near = ""
+    if isinstance(error.kind, Kind.Enum) and isinstance(error.instance, str):
+        near = did_you_mean(error.instance, [option for option in error.kind.options if isinstance(option, str)])
+    return f"{what}, got {got}{near}"
 
 
 def _forbidden(error: jsonschema_rs.ValidationError, path: Path, value: Json) -> Iterator[Problem]:

@@ -6,9 +6,9 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from kongflow.core.expression import kind_of
 from kongflow.core.json import Json
 from kongflow.core.outcome import Crashed, Failed, Outcome, Released, Succeeded
+from kongflow.core.refusals import claimed_payload
 from kongflow.core.task import Isolation
 from kongflow.engine.attempt import Attempt, Stop
 from kongflow.engine.blocking import Blocking
@@ -22,7 +22,6 @@ from kongflow.engine.job_log import bind_job
 from kongflow.engine.overruns import Overruns
 from kongflow.engine.result import check_result, meaning_of
 from kongflow.engine.threads import Ended, Threads
-from kongflow.errors import InvalidPayload
 
 NO_CHILD_PAUSE = 1.0
 """Seconds that a job keeps its slot where the system gives no child process; then it is given back."""
@@ -51,7 +50,7 @@ class Executor:
         bind_job(ref(attempt.job), attempt.log)
         in_child = attempt.task.isolation is Isolation.PROCESS
         try:
-            payload = _payload(attempt)
+            payload = claimed_payload(attempt.task, attempt.job.payload)
             argument = payload if in_child else attempt.handler.convert(payload)
         except BaseException as error:
             return payload_refused(error, self.mask)
@@ -156,16 +155,6 @@ class Executor:
             self.events.emit(JobFailedAfterCommit(ref(attempt.job), error_line(kept)))
         elif ended.value is not None:
             self.events.emit(JobResultIgnored(ref(attempt.job)))
-
-
-def _payload(attempt: Attempt) -> Json:
-    """Return the payload by today's schema. Raises: InvalidPayload."""
-    payload = attempt.job.payload
-    if not isinstance(payload, dict):
-        raise InvalidPayload(f"the payload must be a JSON object, and this is {kind_of(payload)}")
-    if attempt.task.payload_schema is not None:
-        payload = attempt.task.payload_schema.check_run(payload)
-    return payload
 
 
 def _canceller() -> Callable[[], object] | None:

@@ -11,6 +11,8 @@ from contextlib import nullcontext
 
 from kongflow.config.binding import Handler
 from kongflow.core.catalog import Catalog
+from kongflow.core.declaration import declaration
+from kongflow.core.json import canonical
 from kongflow.core.queue import QueueFilter
 from kongflow.core.task import Isolation, Task
 from kongflow.engine.attempt import START_LIMIT
@@ -136,6 +138,7 @@ class Runner:
             tasks={name: _terms(catalog.tasks[name]) for name in self._handlers},
             lease=settings.lease,
             retention=catalog.retention,
+            declared=canonical(declaration(catalog)),
             filter=QueueFilter(settings.queues),
             forbidden_flags=settings.forbidden_flags,
             ticks=not until_idle,

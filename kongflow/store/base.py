@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING, Protocol
 from kongflow.core.job import Job, NewJob, UnroutedJob
 from kongflow.core.queue import QueueRules
 from kongflow.store.connections import CallersConnection
+from kongflow.store.inspection import Inspection
 from kongflow.store.overview import Overview
 from kongflow.store.records import (
     Claimed,
@@ -83,6 +84,11 @@ class Store(Protocol):
     @property
     def timetable(self) -> Timetable:
         """What schedules use."""
+        ...
+
+    @property
+    def inspection(self) -> Inspection:
+        """What `plan` looks at."""
         ...
 
     async def open(self, *, looking: bool = False) -> None:

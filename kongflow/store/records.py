@@ -45,6 +45,8 @@ class RunnerInfo:
     lease: float
     """Seconds without a renewal after which others may take this runner's jobs."""
     retention: Retention
+    declared: str
+    """JSON text of `core.declaration`, for who compares a later config with this one."""
     filter: QueueFilter = field(default_factory=QueueFilter)
     forbidden_flags: tuple[str, ...] = ()
     ticks: bool = True

@@ -67,8 +67,12 @@ class Project:
     runners: list[subprocess.Popen[str]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
+        self.declare(self.yaml)
+
+    def declare(self, yaml: str) -> None:
+        """Write the configuration, and the handlers beside it."""
         database = f"{{url: '${{KONGFLOW_DATABASE_URL}}', pooler: {self.pooler}}}"
-        (self.folder / "kongflow.yaml").write_text(f"{self.yaml}database: {database}\n")
+        (self.folder / "kongflow.yaml").write_text(f"{yaml}database: {database}\n")
         (self.folder / "handlers.py").write_text(self.handlers)
 
     @property
@@ -79,11 +83,11 @@ class Project:
         ours = {"LEDGER": str(self.ledger), "KONGFLOW_DATABASE_URL": self.url, "PYTHONDONTWRITEBYTECODE": "1"}
         return {**os.environ, **ours}
 
-    def kongflow(self, *args: str, stdin: str | None = None) -> str:
+    def kongflow(self, *args: str, stdin: str | None = None, exit_code: int = 0) -> str:
         """Call the command line in this folder, and return what it prints."""
         with contextlib.chdir(self.folder):
             done = CliRunner().invoke(command, args, input=stdin, env=self.environment(), prog_name="kongflow")
-        assert done.exit_code == 0, (args, done.exit_code, done.stdout, done.stderr, done.exc_info)
+        assert done.exit_code == exit_code, (args, done.exit_code, done.stdout, done.stderr, done.exc_info)
         return done.stdout
 
     def enqueue(self, jobs: Iterable[dict[str, Any]]) -> None:

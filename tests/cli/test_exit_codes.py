@@ -112,6 +112,7 @@ def test_every_command_may_be_used_wrongly(path: Name, invoke: Invoke) -> None:
     ("path", "args"),
     [
         (("run",), ["--queues", "nowhere"]),
+        (("plan",), ["--queues", "nowhere"]),
         (("enqueue",), ["nothing"]),
         (("enqueue",), ["anything", "--queue", "nowhere"]),
         (("render",), ["nothing"]),

@@ -37,6 +37,7 @@ OBJECTS: dict[Name, list[str]] = {
     **{("schedules", verb): ["leap_day"] for verb in ("run", "pause", "resume")},
     ("db", "status"): [],
     ("status",): [],
+    ("plan",): [],
 }
 
 

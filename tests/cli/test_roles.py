@@ -156,6 +156,7 @@ def test_a_viewer_looks_and_changes_nothing(become: Become, invoke: Invoke) -> N
     assert "greetings" in invoke("queues", "list").stdout
     assert "leap_day" in invoke("schedules", "list").stdout
     assert "no runner" in invoke("status", exit_code=1).stdout
+    assert "no runner has come yet" in invoke("plan").stdout
     invoke("workers", "list")
     assert "up to date" in invoke("db", "status").stderr
     for command in (

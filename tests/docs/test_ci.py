@@ -84,6 +84,16 @@ def test_what_a_job_uploads_is_what_its_command_writes(file: str, key: str, proj
     assert "queue-not-declared" in (project / uploaded).read_text()
 
 
+def test_the_comment_on_a_pull_request_is_the_plan(project: Path) -> None:
+    plan, comment = commands(".github/workflows/plan.yaml")
+    line, file = plan.split(" > ")
+    code, printed = run(line, GOOD)
+
+    assert code == 0
+    assert printed.startswith("### kongflow plan: 2 changes\n")
+    assert f"--body-file {file} " in comment
+
+
 # --- pre-commit ------------------------------------------------------------------------------------------------------
 
 

@@ -353,7 +353,23 @@ MUTANTS = [
     Mutant(
         "a payload is not validated when its job runs",
         ("tests/engine/test_straight_line.py",),
-        shared=(Change("engine/executor.py", "payload = attempt.task.payload_schema.check_run(payload)", "pass"),),
+        shared=(Change("core/refusals.py", "else task.payload_schema.check_run(payload)", "else payload"),),
+    ),
+    Mutant(
+        "a plan leaves out jobs between two pages",
+        ("tests/store/contract/test_inspection.py",),
+        sqlite=(Change("store/sqlite/sql/live_page.sql", "id > :after", "id > :after + 1"),),
+        postgres=(Change("store/postgres/sql/live_page.sql", "id > :after", "id > :after + 1"),),
+    ),
+    Mutant(
+        "a plan does not check what jobs of a renamed task become",
+        ("tests/engine/test_plan.py",),
+        shared=(Change("engine/plan/survey.py", "self._look_at_routed(job, grave.renamed_to)", "pass"),),
+    ),
+    Mutant(
+        "a plan says that what is refused is forgiven",
+        ("tests/core/test_refusals.py",),
+        shared=(Change("core/schema.py", "if not _is_forgivable(error)]", "if False]"),),
     ),
     Mutant(
         "a listener that was cut off does not look at once",

@@ -49,6 +49,7 @@ def info(
     lease: float = LEASE,
     retention: Retention | None = None,
     pid: int = 1,
+    declared: str = "{}",
     ticks: bool = True,
     **task_terms: Any,
 ) -> RunnerInfo:
@@ -63,6 +64,7 @@ def info(
         tasks={task: terms(**task_terms) for task in tasks or ("work",)},
         lease=lease,
         retention=retention or Retention(),
+        declared=declared,
         filter=QueueFilter(serves),
         forbidden_flags=forbids,
         ticks=ticks,

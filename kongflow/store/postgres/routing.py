@@ -38,7 +38,7 @@ class Routing:
             rows = await self._access.rows("unrouted_alone", **wanted)
         self._read_up_to = rows[-1][0] if len(rows) == limit else 0
         self._look()
-        return [_unrouted_job(row, self._refusals.why(row[0])) for row in rows]
+        return [unrouted_job(row, self._refusals.why(row[0])) for row in rows]
 
     async def route(self, routed: Sequence[Routed], retention: float) -> set[str]:
         """See Store.route. Where the database refuses, each half is written alone, down to the one to blame."""
@@ -63,7 +63,8 @@ class Routing:
         self._refusals.look(int((time.monotonic() + self._access.shift.total_seconds()) * 1000))
 
 
-def _unrouted_job(row: Row, refused: str | None) -> UnroutedJob:
+def unrouted_job(row: Row, refused: str | None) -> UnroutedJob:
+    """Return the job of a row of `unrouted.sql`."""
     id, task, payload, run_at, queue, priority, max_attempts, key, mode, flags, tags, was_rendered, unread = row
     return UnroutedJob(
         id=str(id),

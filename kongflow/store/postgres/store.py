@@ -27,6 +27,7 @@ from kongflow.store.postgres.address import parse_address
 from kongflow.store.postgres.claiming import Claiming
 from kongflow.store.postgres.commits import Commits
 from kongflow.store.postgres.heartbeat import PostgresLeaseKeeper
+from kongflow.store.postgres.inspection import PostgresInspection
 from kongflow.store.postgres.looking import overview, pauses_of, rules_of, runner_views
 from kongflow.store.postgres.patience import PATIENCE, renewal_patience
 from kongflow.store.postgres.pruning import prune
@@ -80,6 +81,7 @@ class PostgresStore:
         self._repaired_up_to = ""
         self._routing = Routing(self._access)
         self.timetable = PostgresTimetable(self._access)
+        self.inspection = PostgresInspection(self._access)
         self._claiming: set[asyncio.Future[Claimed]] = set()
         self._giving_back: set[asyncio.Task[None]] = set()
 
@@ -174,6 +176,7 @@ class PostgresStore:
             config=info.config_hash,
             rules=json.dumps({name: queue.published() for name, queue in info.rules.queues.items()}),
             retention=retention_seconds(info.retention),
+            declared=info.declared,
             serves=None if "*" in info.filter.patterns else list(info.filter.patterns),
             tasks=sorted(info.tasks),
             forbidden_flags=list(info.forbidden_flags),

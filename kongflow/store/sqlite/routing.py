@@ -40,7 +40,7 @@ class Routing:
         )
         self._read_up_to = rows[-1][0] if len(rows) == limit else 0
         self._refusals.look(self._access.clock.monotonic())
-        return [_unrouted_job(row, self._refusals.why(row[0])) for row in rows]
+        return [unrouted_job(row, self._refusals.why(row[0])) for row in rows]
 
     async def route(self, routed: Sequence[Routed], retention: Retention) -> set[str]:
         """See Store.route. Where the file refuses, each result is written by itself."""
@@ -116,27 +116,28 @@ def _make_live(tx: Transaction, id: int, row: Row, job: NewJob) -> None:
         supersede_older(tx, job.job_key, id)
 
 
-def _unrouted_job(row: Row, refused: str | None) -> UnroutedJob:
+def unrouted_job(row: Row, refused: str | None) -> UnroutedJob:
+    """Return the job of a row of `unrouted_jobs.sql`."""
     job_id, task, payload, run_at, queue, priority, max_attempts, key, mode, flags, tags, was_rendered = row
     return UnroutedJob(
         id=str(job_id),
         task=task,
-        payload=_text(payload) or "",
+        payload=text_of(payload) or "",
         options=JobOptions(
             run_at=None if run_at is None else to_instant(run_at),
-            queue=_text(queue),
+            queue=text_of(queue),
             priority=priority,
             max_attempts=max_attempts,
-            job_key=_text(key),
+            job_key=text_of(key),
             job_key_mode=None if mode is None else JobKeyMode(mode),
-            flags=None if flags is None else names(_text(flags)),
-            tags=None if tags is None else names(_text(tags)),
+            flags=None if flags is None else names(text_of(flags)),
+            tags=None if tags is None else names(text_of(tags)),
         ),
         was_rendered=bool(was_rendered),
         refused=refused,
     )
 
 
-def _text(value: bytes | None) -> str | None:
+def text_of(value: bytes | None) -> str | None:
     """What a plain SQL insert stored as text may be no UTF-8; such bytes show as U+FFFD, and the checks judge."""
     return None if value is None else value.decode("utf-8", errors="replace")

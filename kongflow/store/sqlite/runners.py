@@ -28,6 +28,7 @@ def join(tx: Transaction, info: RunnerInfo) -> int:
         hash=info.config_hash,
         queues=rules_text(info.rules),
         retention=retention_text(info.retention),
+        declared=info.declared,
     )
     row = tx.one(
         "join",

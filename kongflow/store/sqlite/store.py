@@ -50,6 +50,7 @@ from kongflow.store.sqlite.claiming import Claim, ClaimedJobRow, JoinedRunner, c
 from kongflow.store.sqlite.ending import published_retention
 from kongflow.store.sqlite.handing import hand_over
 from kongflow.store.sqlite.heartbeat import LONGEST_RENEWAL, SqliteLeaseKeeper
+from kongflow.store.sqlite.inspection import SqliteInspection
 from kongflow.store.sqlite.refused import set_aside
 from kongflow.store.sqlite.returning import give_back
 from kongflow.store.sqlite.routing import Routing
@@ -77,6 +78,7 @@ class SqliteStore:
         self._repaired_up_to = ""
         self._routing = Routing(self._access)
         self.timetable = SqliteTimetable(self._access)
+        self.inspection = SqliteInspection(self._access)
 
     @property
     def place(self) -> str:

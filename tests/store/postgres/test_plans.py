@@ -9,6 +9,7 @@ from datetime import timedelta
 import pytest
 
 from kongflow.core.job import ClaimedJob
+from kongflow.store.inspection import MOST_JOBS
 from kongflow.store.records import Routed, Settlement
 from tests.store.firing import Desk
 from tests.store.stage import RETRIED, SUCCEEDED, Stage, new
@@ -243,3 +244,12 @@ async def test_a_runner_of_some_queues_reads_no_ready_jobs_of_others(stage: Stag
     assert await stage.claim_ids(runner, limit=10) == [job.id for job in mine]
     assert await stage.claim_ids(runner, limit=10) == []
     assert await rows_read(stage) - before < 500
+
+
+@pytest.mark.parametrize("statistics", STATISTICS)
+async def test_a_page_of_live_jobs_is_all_that_is_read_for_it(stage: Stage, statistics: str) -> None:
+    async with at_work(stage, 10_000, statistics):
+        middle = int(await stage.sql("select min(id) + 30000 from kongflow.job"))
+        before = await rows_read(stage)
+        assert len(await stage.store.inspection.live_jobs(middle)) == MOST_JOBS
+        assert await rows_read(stage) - before < 2 * MOST_JOBS

@@ -21,6 +21,7 @@ MAY_SORT = {
     "unrouted_jobs": "sorts the unrouted jobs of known tasks, which are few at any time",
     "registered_runners": "sorts the runners that have not left",
     "config_in_force": "sorts the published configs",
+    "declared_in_force": "as above",
     "schedule_views": "sorts the schedules that were seen or paused",
     "published_retention": "as above",
 }

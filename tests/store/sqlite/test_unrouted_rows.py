@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from kongflow.core.job import Reason
+from kongflow.store.inspection import FIRST
 from kongflow.store.records import Routed
 from tests.store.stage import FAILED, Stage, add_by_sql, new
 
@@ -32,6 +33,7 @@ async def test_bytes_that_are_no_text_disturb_nobody(stage: Stage) -> None:
     await stage.sql(f"insert into kongflow_job (task, payload, queue) values ({values})")
     (job,) = await stage.store.unrouted(runner, 10)
     assert (job.payload, job.options.queue) == ("\ufffd{}", "\ufffd")
+    assert [found.as_unrouted() for found in await stage.store.inspection.live_jobs(FIRST)] == [job]
     await stage.store.route(runner, [Routed(job.id, None, REFUSED)])
     assert await stage.state(job.id) == "failed: invalid_payload"
 

@@ -145,7 +145,9 @@ create index runner_alive on kongflow.runner (id) where alive;
 create table kongflow.config (
     hash text primary key,
     came bigint not null,
-    retention double precision[] not null
+    retention double precision[] not null,
+    -- All that it says of tasks, queues and schedules, for `plan`: see core/declaration.py.
+    declared text not null
 );
 
 -- The queues and patterns that a config declares; null is unlimited. `rate_per` is seconds.

@@ -124,7 +124,9 @@ create table kongflow_config (
     hash text primary key,
     came integer not null,
     queues text not null,
-    retention text not null
+    retention text not null,
+    -- All that it says of tasks, queues and schedules, for `plan`: see core/declaration.py.
+    declared text not null
 ) strict, without rowid;
 
 -- Single values: the deployment's name, the generation of runners and configs, the oldest release.

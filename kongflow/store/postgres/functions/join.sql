@@ -1,19 +1,20 @@
 -- Purpose: register a runner and publish its config, which comes last unless a live runner has it already; returns the
 -- runner's id. `p_rules` are the names of queues with their limits. Caller: join. Locks: the roster.
 create or replace function kongflow.join(
-    p_host text, p_pid integer, p_config text, p_rules jsonb, p_retention double precision[], p_serves text[],
-    p_tasks text[], p_forbidden_flags text[], p_terms jsonb, p_lease double precision, p_ticks boolean,
-    p_shift interval
+    p_host text, p_pid integer, p_config text, p_rules jsonb, p_retention double precision[], p_declared text,
+    p_serves text[], p_tasks text[], p_forbidden_flags text[], p_terms jsonb, p_lease double precision,
+    p_ticks boolean, p_shift interval
 ) returns bigint
 language plpgsql as $$
 declare
     v_runner bigint;
 begin
     perform kongflow.lock_roster();
-    insert into kongflow.config as c (hash, came, retention)
-    values (p_config, (select coalesce(max(came), 0) + 1 from kongflow.config), p_retention)
+    insert into kongflow.config as c (hash, came, retention, declared)
+    values (p_config, (select coalesce(max(came), 0) + 1 from kongflow.config), p_retention, p_declared)
     on conflict (hash) do update
     set retention = excluded.retention,
+        declared = excluded.declared,
         came = case
             when exists (select from kongflow.runner r where r.alive and r.config = excluded.hash) then c.came
             else excluded.came

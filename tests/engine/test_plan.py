@@ -1,0 +1,385 @@
+"""A plan: what a deploy would change, and which of the jobs that wait it would break; exactly, on every database."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from kongflow.core.catalog import Catalog, DatabaseSettings, Retention
+from kongflow.core.declaration import declaration
+from kongflow.core.job import JobOptions
+from kongflow.core.json import Json, canonical
+from kongflow.core.new_job import new_job
+from kongflow.core.payload_template import PayloadTemplate
+from kongflow.core.queue import Queue, QueueRules, RateLimit
+from kongflow.core.schedule import Every, Schedule
+from kongflow.engine.plan.change import Change, Effect, Jobs, Kind, Plan
+from kongflow.engine.plan.plan import make_plan, plan_without_tables
+from kongflow.store.open import open_store
+from tests.builders import make_catalog
+from tests.engine.database import url_of
+from tests.store.stage import RETRIED, Stage, add_by_sql, info
+
+pytestmark = pytest.mark.anyio
+
+IDS: Json = {"type": "object", "required": ["id"], "properties": {"id": {"type": "string"}}}
+LATER = JobOptions(delay=3600.0)
+SWEEP = Schedule("sweep", Every(300.0), "work", PayloadTemplate.parse({}))
+HOURLY = replace(SWEEP, name="hourly")
+
+
+@dataclass
+class Site:
+    """A database in which a configuration is in force, or none."""
+
+    stage: Stage
+    catalog: Catalog
+
+    async def runs(self, catalog: Catalog, **fields: Any) -> int:
+        """Let a runner come."""
+        return await self.stage.store.join(
+            replace(
+                info(*catalog.tasks, queues=catalog.queues.queues, serves=catalog.runner.queues, **fields),
+                config_hash=catalog.config_hash,
+                declared=canonical(declaration(catalog)),
+            )
+        )
+
+    async def add(self, task: str, *payloads: Json, options: JobOptions = LATER) -> tuple[str, ...]:
+        """Add jobs by the configuration that is in force."""
+        jobs = [new_job(self.catalog, task, payload, options) for payload in payloads]
+        return tuple(job.id for job in await self.stage.store.insert(jobs))
+
+    async def plan(self, catalog: Catalog) -> Plan:
+        """Plan a deploy."""
+        return await make_plan(self.stage.store, catalog, [].append)
+
+    async def changes(self, catalog: Catalog) -> list[Change]:
+        """The changes of a deploy."""
+        return list((await self.plan(catalog)).changes)
+
+    async def change(self, catalog: Catalog, kind: Kind) -> Change:
+        """The only change of a kind."""
+        (found,) = (change for change in await self.changes(catalog) if change.kind is kind)
+        return found
+
+
+@asynccontextmanager
+async def site(folder: Path, catalog: Catalog, *, in_force: bool = True) -> AsyncIterator[Site]:
+    settings = DatabaseSettings(url_of(folder))
+    store = open_store(settings)
+    await store.open()
+    place = Site(Stage(settings, store), catalog)
+    if in_force:
+        await place.runs(catalog)
+    yield place
+    await store.close()
+
+
+def catalog(queues: Mapping[str, int | None] | None = None, **tasks: Any) -> Catalog:
+    return make_catalog(queues=queues, **tasks)
+
+
+def outline(changes: list[Change]) -> list[tuple[str, str, str]]:
+    return [(str(change.kind), change.subject, str(change.effect)) for change in changes]
+
+
+# --- nothing, and the first time -------------------------------------------------------------------------------------
+
+
+async def test_the_configuration_that_is_in_force_changes_nothing(tmp_path: Path) -> None:
+    queued = catalog({"mail": 2}, work={"queue": "mail", "payload": IDS})
+    async with site(tmp_path, queued) as at:
+        await at.add("work", {"id": "1"}, {"id": "2"})
+        plan = await at.plan(queued)
+    assert (plan.changes, plan.notes, plan.checked) == ((), (), 2)
+    assert plan.is_empty
+    assert not plan.blocks
+
+
+async def test_before_the_first_runner_everything_is_new_and_jobs_are_checked_all_the_same(tmp_path: Path) -> None:
+    async with site(tmp_path, catalog(work={}, gone={}), in_force=False) as at:
+        bad, _ = await at.add("work", {}, {"id": "1"})
+        (stranded,) = await at.add("gone", {})
+        changes = await at.changes(catalog(work={"payload": IDS}))
+    assert outline(changes) == [
+        ("task_removed", "gone", "blocks"),
+        ("payloads_refused", "work", "blocks"),
+        ("config_first", "kongflow", "changes"),
+    ]
+    assert [change.jobs for change in changes] == [Jobs(1, 0, (stranded,)), Jobs(1, 0, (bad,)), Jobs()]
+
+
+def test_where_there_are_no_tables_a_runner_makes_them_unless_it_may_not() -> None:
+    auto = catalog(work={})
+    manual = replace(auto, database=replace(auto.database, migrate="manual"))
+    assert outline(list(plan_without_tables(auto, "here").changes))[0] == ("tables_missing", "here", "changes")
+    assert not plan_without_tables(auto, "here").blocks
+    assert plan_without_tables(manual, "here").blocks
+
+
+# --- tasks -----------------------------------------------------------------------------------------------------------
+
+
+async def test_a_task_that_goes_strands_its_jobs_and_blocks(tmp_path: Path) -> None:
+    async with site(tmp_path, catalog(work={}, old={"handler": "a.b"}, idle={})) as at:
+        ids = await at.add("old", *({} for _ in range(7)))
+        changes = await at.changes(catalog(work={}, new={"handler": "a.b"}))
+    assert outline(changes) == [
+        ("task_removed", "old", "blocks"),
+        ("task_removed", "idle", "changes"),
+        ("task_added", "new", "changes"),
+    ]
+    assert changes[0].jobs == Jobs(7, 0, ids[:5])
+    assert "old: {renamed_to: new}" in changes[0].remedy
+
+
+async def test_jobs_that_nobody_runs_already_block_nothing(tmp_path: Path) -> None:
+    async with site(tmp_path, catalog(work={})) as at:
+        await add_by_sql(at.stage, "unknown")
+        plan = await at.plan(catalog(work={}))
+    assert outline(list(plan.changes)) == [("task_removed", "unknown", "stands")]
+    assert plan.is_empty
+
+
+async def test_jobs_of_a_removed_task_are_said_to_be_cancelled(tmp_path: Path) -> None:
+    async with site(tmp_path, catalog(work={}, old={})) as at:
+        await at.add("old", {}, {})
+        graves = make_catalog(work={}, tombstones={"old": None})
+        (change,) = await at.changes(graves)
+        await at.runs(graves)
+        (after,) = await at.changes(graves)
+    assert (change.kind, change.effect, change.jobs.waiting) == (Kind.TASK_REMOVED, Effect.CHANGES, 2)
+    assert "cancelled" in change.what
+    assert (after.effect, after.jobs.waiting) == (Effect.STANDS, 2)
+
+
+async def test_jobs_of_a_renamed_task_are_checked_by_the_new_one(tmp_path: Path) -> None:
+    new = make_catalog(
+        new={"payload": IDS, "queue": "runs:<< payload.id >>"}, queues={"runs:*": 1}, tombstones={"old": "new"}
+    )
+    async with site(tmp_path, catalog(old={})) as at:
+        fits, _, empty = await at.add("old", {"id": "1"}, {"id": 2}, {"id": ""})
+        changes = {change.kind: change for change in await at.changes(new)}
+        await at.stage.store.bury({"old": "new"})
+    renamed, refused = changes[Kind.TASK_RENAMED], changes[Kind.PAYLOADS_REFUSED]
+    assert (renamed.subject, renamed.effect, renamed.jobs.waiting) == ("old", Effect.CHANGES, 3)
+    assert (refused.subject, refused.effect, refused.jobs.waiting) == ("old", Effect.BLOCKS, 2)
+    assert {(each.what, each.jobs.count) for each in refused.details} == {
+        ("$.id: expected text", 1),
+        ("a template of the task cannot be rendered with its payload", 1),
+    }
+    assert changes[Kind.QUEUE_ADDED].jobs == Jobs(1, 0, (fits,))
+    assert empty in refused.jobs.first
+
+
+async def test_a_job_that_a_runner_would_route_is_judged_as_the_runner_does(tmp_path: Path) -> None:
+    old = catalog({"mail": 1}, work={"queue": "mail"})
+    async with site(tmp_path, old) as at:
+        await add_by_sql(at.stage, "work", queue="mail")
+        await add_by_sql(at.stage, "work", queue="nowhere")
+        plan = await at.plan(catalog({"post": 1}, work={"queue": "post"}))
+    refused = next(change for change in plan.changes if change.kind is Kind.PAYLOADS_REFUSED)
+    assert refused.effect is Effect.BLOCKS
+    assert [(each.what, each.jobs.count) for each in refused.details] == [
+        ("no declared queue or pattern matches its queue", 2)
+    ]
+
+
+async def test_a_changed_task_says_what_has_changed_and_which_jobs_that_is_for(tmp_path: Path) -> None:
+    async with site(tmp_path, catalog({"mail": 1}, work={}, other={})) as at:
+        await at.add("work", {}, {})
+        await at.add("other", {})
+        changes = await at.changes(
+            catalog({"mail": 1}, work={"timeout": 300.0, "max_attempts": 3}, other={"queue": "mail"})
+        )
+    work, other = sorted(changes, key=lambda change: change.subject, reverse=True)
+    assert work.what == "timeout 10m → 5m, retry.max_attempts 25 → 3"
+    assert [(each.field, each.before, each.after) for each in work.differences] == [
+        ("timeout", 600, 300.0),
+        ("retry.max_attempts", 25, 3),
+    ]
+    assert work.jobs.waiting == 2
+    assert (other.what, other.jobs.count) == ("queue none → mail (of new jobs)", 0)
+
+
+# --- payloads --------------------------------------------------------------------------------------------------------
+
+
+async def test_payloads_that_the_new_schema_refuses_are_counted_by_reason(tmp_path: Path) -> None:
+    old = {"type": "object", "properties": {"colour": {"enum": ["red", "green"]}}, "additionalProperties": False}
+    new = {
+        "type": "object",
+        "required": ["id", "size"],
+        "properties": {
+            "colour": {"enum": ["red"]},
+            "id": {"type": "string"},
+            "size": {"type": "integer", "default": 1},
+        },
+        "additionalProperties": False,
+    }
+    async with site(tmp_path, catalog(work={"payload": old}, same={"payload": old})) as at:
+        ids = await at.add("work", {"colour": "green"}, {"colour": "red"}, {"colour": "green"})
+        await at.add("same", {"colour": "green"})
+        change = await at.change(catalog(work={"payload": new}, same={"payload": old}), Kind.PAYLOADS_REFUSED)
+    assert (change.subject, change.effect, change.jobs) == ("work", Effect.BLOCKS, Jobs(3, 0, ids))
+    assert [(each.what, each.jobs) for each in change.details] == [
+        ("$.id: is required and missing", Jobs(3, 0, ids)),
+        ('$.colour: expected one of "red"', Jobs(2, 0, (ids[0], ids[2]))),
+    ]
+
+
+async def test_what_a_runner_forgives_is_no_change_of_any_job(tmp_path: Path) -> None:
+    closed = {"type": "object", "properties": {"n": {"type": "integer", "default": 1}}, "additionalProperties": False}
+    async with site(tmp_path, catalog(work={})) as at:
+        await at.add("work", {"gone": 1}, {})
+        changes = await at.changes(catalog(work={"payload": closed}))
+    assert [change.kind for change in changes] == [Kind.TASK_CHANGED]
+
+
+async def test_jobs_in_every_state_that_has_not_ended_are_checked(tmp_path: Path) -> None:
+    now = JobOptions()
+    async with site(tmp_path, catalog({"mail": 1}, work={"queue": "mail"})) as at:
+        runner = await at.runs(at.catalog)
+        await at.add("work", {}, options=now)
+        await at.stage.end(runner, await at.stage.claim_one(runner))
+        await at.add("work", {}, options=now)
+        await at.stage.end(runner, await at.stage.claim_one(runner), RETRIED)
+        await at.add("work", {}, {}, {}, options=now)
+        await at.stage.claim(runner)
+        await at.add("work", {})
+        await add_by_sql(at.stage, "work")
+        change = await at.change(catalog({"mail": 1}, work={"queue": "mail", "payload": IDS}), Kind.PAYLOADS_REFUSED)
+    assert (change.jobs.waiting, change.jobs.running) == (5, 1)
+
+
+async def test_payloads_that_the_schema_in_force_refuses_too_are_nothing_new(tmp_path: Path) -> None:
+    strict = catalog(work={"payload": IDS})
+    async with site(tmp_path, strict) as at:
+        await at.stage.add("work", '{"id":5}', delay=60.0)
+        await add_by_sql(at.stage, "work", payload="[1]")
+        plan = await at.plan(strict)
+    (change,) = plan.changes
+    assert (change.kind, change.effect, change.jobs.waiting) == (Kind.PAYLOADS_REFUSED, Effect.STANDS, 2)
+    assert plan.is_empty
+
+
+# --- queues ----------------------------------------------------------------------------------------------------------
+
+
+async def test_limits_that_change_are_told_with_the_jobs_of_the_queue(tmp_path: Path) -> None:
+    old = catalog({"mail": 4, "runs:*": 1}, work={"queue": "mail"})
+    limited = Queue("mail", 8, rate_limit=RateLimit(10, 1.0))
+    new = replace(old, queues=QueueRules({"mail": limited, "runs:*": Queue("runs:*", 1)}))
+    async with site(tmp_path, old) as at:
+        runner = await at.runs(old)
+        await at.add("work", {}, options=JobOptions())
+        await at.stage.claim(runner)
+        await at.add("work", {}, {})
+        (change,) = await at.changes(new)
+    assert change.what == "concurrency 4 → 8, rate_limit none → 10 per 1s"
+    assert (change.kind, change.jobs.waiting, change.jobs.running) == (Kind.QUEUE_CHANGED, 2, 1)
+
+
+async def test_jobs_of_a_queue_that_goes_fall_to_a_pattern_or_to_nothing(tmp_path: Path) -> None:
+    old = catalog({"runs:vip": 5, "mail": 2}, work={})
+    async with site(tmp_path, old) as at:
+        await at.add("work", {}, options=JobOptions(queue="runs:vip", delay=60.0))
+        await at.add("work", {}, {}, options=JobOptions(queue="mail", delay=60.0))
+        changes = {change.subject: change for change in await at.changes(catalog({"runs:*": 1}, work={}))}
+    assert changes["runs:vip"].what == "is gone: its jobs get the limits of runs:*"
+    assert (changes["runs:*"].kind, changes["runs:*"].jobs.waiting) == (Kind.QUEUE_ADDED, 1)
+    assert changes["mail"].what == "is gone: no rule matches its jobs, which run one at a time"
+    assert (changes["mail"].effect, changes["mail"].jobs.waiting) == (Effect.CHANGES, 2)
+
+
+async def test_queues_that_nothing_declares_are_told_once_and_are_nothing_new(tmp_path: Path) -> None:
+    old = catalog({"mail": 2}, work={})
+    async with site(tmp_path, old) as at:
+        for name in ("a", "b"):
+            await at.stage.add("work", queue=name, delay=60.0)
+        (change,) = await at.changes(old)
+    assert (change.kind, change.effect, change.jobs.waiting) == (Kind.QUEUE_UNDECLARED, Effect.STANDS, 2)
+
+
+async def test_jobs_that_no_runner_with_the_new_configuration_takes_block(tmp_path: Path) -> None:
+    old = catalog({"mail": 2, "runs:*": 1}, work={})
+    new = replace(old, runner=replace(old.runner, queues=("mail",), forbidden_flags=("large",)))
+    async with site(tmp_path, old) as at:
+        await at.add("work", {}, options=JobOptions(queue="runs:1", delay=60.0))
+        await at.add("work", {}, options=JobOptions(queue="mail", delay=60.0, flags=("large",)))
+        await at.add("work", {})
+        changes = await at.changes(new)
+    assert outline(changes) == [
+        ("queue_unserved", "(no queue)", "blocks"),
+        ("queue_unserved", "runs:*", "blocks"),
+        ("flag_forbidden", "large", "blocks"),
+    ]
+    assert [change.jobs.waiting for change in changes] == [1, 1, 1]
+
+
+async def test_what_no_living_runner_takes_now_is_nothing_new(tmp_path: Path) -> None:
+    old = catalog({"mail": 2, "runs:*": 1}, work={})
+    narrow = replace(old, runner=replace(old.runner, queues=("mail",)))
+    async with site(tmp_path, narrow) as at:
+        await at.add("work", {})
+        (change,) = await at.changes(narrow)
+    assert (change.kind, change.effect) == (Kind.QUEUE_UNSERVED, Effect.STANDS)
+
+
+# --- schedules, retention, runners -----------------------------------------------------------------------------------
+
+
+async def test_schedules_come_change_and_go_and_their_jobs_stay(tmp_path: Path) -> None:
+    old = make_catalog(work={}, schedules=(SWEEP, HOURLY))
+    new = make_catalog(work={}, schedules=(replace(SWEEP, timing=Every(600.0)), replace(SWEEP, name="daily")))
+    async with site(tmp_path, old) as at:
+        await add_by_sql(at.stage, "work", schedule="hourly")
+        changes = await at.changes(new)
+    assert [(str(change.kind), change.subject, change.what) for change in changes] == [
+        ("schedule_added", "daily", "is new: every 5m, adds work"),
+        ("schedule_removed", "hourly", "is gone: it adds no more jobs; those that it has added stay"),
+        ("schedule_changed", "sweep", "timing every 5m → every 10m"),
+    ]
+    assert [change.jobs.waiting for change in changes] == [0, 1, 0]
+
+
+async def test_a_change_of_the_retention_is_told(tmp_path: Path) -> None:
+    old = catalog(work={})
+    async with site(tmp_path, old) as at:
+        (change,) = await at.changes(replace(old, retention=Retention(succeeded=86_400.0)))
+    assert (change.kind, change.what) == (
+        Kind.RETENTION_CHANGED,
+        "succeeded 1w → 1d (of jobs that end from then on)",
+    )
+
+
+async def test_runners_of_another_configuration_than_the_one_in_force_are_named(tmp_path: Path) -> None:
+    old, new = catalog(work={}), catalog(work={}, more={})
+    async with site(tmp_path, old) as at:
+        await at.runs(new)
+        plan = await at.plan(new)
+    (note,) = plan.notes
+    assert note.startswith("here:1 still runs another configuration than the one in force")
+    assert plan.is_empty
+
+
+async def test_a_plan_reads_page_by_page_while_others_write(tmp_path: Path) -> None:
+    old = catalog(work={})
+    async with site(tmp_path, old) as at:
+        await at.add("work", *({} for _ in range(2_500)))
+        told: list[int] = []
+        planning = asyncio.create_task(make_plan(at.stage.store, catalog(work={"payload": IDS}), told.append))
+        other = await at.stage.another()
+        while not planning.done():
+            await other.insert([new_job(old, "work", {"id": "new"}, LATER)])
+        (refused, _) = (await planning).changes
+        await other.close()
+    assert told[:2] == [1_000, 2_000]
+    assert refused.jobs.waiting == 2_500
