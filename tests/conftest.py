@@ -36,6 +36,7 @@ LONG = (
     "cli/test_unread_output.py",
     "catalog/test_session.py",
     "catalog/test_recovery.py",
+    "generate/test_type_checkers.py",
     "engine/test_processes.py",
     "engine/test_child",
     "engine/test_overlapping_slots.py",

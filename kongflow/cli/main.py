@@ -30,6 +30,7 @@ ENTRIES = (
     Entry("config", "kongflow.cli.config", "Show the configuration with every default filled in.", "Declare"),
     Entry("render", "kongflow.cli.render", "Show the queue, key and retry times that a payload would get.", "Declare"),
     Entry("retries", "kongflow.cli.retries", "Show every delay of a retry policy.", "Declare"),
+    Entry("generate", "kongflow.cli.generate", "Write code from the configuration.", "Declare"),
     Entry("enqueue", "kongflow.cli.enqueue", "Add a job.", "Work"),
     Entry("run", "kongflow.cli.run", "Work: claim jobs and run them until stopped.", "Work"),
     Entry("status", "kongflow.cli.status", "Say whether all is well, and if not, what to do.", "Look and repair"),

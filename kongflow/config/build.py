@@ -43,7 +43,7 @@ def build(
         retention=Retention(**_with_defaults("retention", main)),
         queues=QueueRules({name: _queue(entry) for name, entry in project.queues.items()}),
         retry_policies={
-            name: _policy(policies.get(name, {}), policies.get("default", {})) for name in ("default", *policies)
+            name: policy_of(policies.get(name, {}), policies.get("default", {})) for name in ("default", *policies)
         },
         tasks={name: tasks.task(entry) for name, entry in project.tasks.items()},
         tombstones={name: Tombstone(name, entry.value.get("renamed_to")) for name, entry in project.tombstones.items()},
@@ -174,7 +174,7 @@ class _Tasks:
         for level in (task, self.defaults.value):
             layers.append({"max_attempts": level["max_attempts"]} if "max_attempts" in level else {})
             layers.append(self._written(level.get("retry", {})))
-        return _policy(*layers, self._written("default"))
+        return policy_of(*layers, self._written("default"))
 
     def _written(self, retry: str | Mapping[str, Json]) -> Mapping[str, Json]:
         return self.policies.get(retry, {}) if isinstance(retry, str) else retry
@@ -184,7 +184,7 @@ class _Tasks:
         return self.templates.get((given_by.path, (key,)))
 
 
-def _policy(*layers: Mapping[str, Json]) -> RetryPolicy:
+def policy_of(*layers: Mapping[str, Json]) -> RetryPolicy:
     """Return the policy whose fields come each from the first layer that gives it, else from the built-in policy."""
     values: dict[str, Json] = dict(ChainMap(*map(dict, layers)))
     if "backoff" in values:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import TypedDict
+from typing import Literal, TypedDict
 
 from kongflow.core.catalog import Catalog
 from kongflow.core.job import Job, JobOptions, NewJob
@@ -31,8 +31,7 @@ class EnqueueOptions(TypedDict, total=False):
     max_attempts: int | None
     job_key: str | None
     """At most one job of a key waits; what an enqueue does then is `job_key_mode`."""
-    job_key_mode: str | None
-    """`replace`, `preserve_run_at` or `unsafe_dedupe`."""
+    job_key_mode: Literal["replace", "preserve_run_at", "unsafe_dedupe"] | None
     flags: Collection[str] | None
     """Only runners that do not forbid any of these take the job."""
     tags: Collection[str] | None
