@@ -114,6 +114,11 @@ class _Builder:
         return self._built[key]
 
 
+def has_default(schema: Json, resolver: Resolver) -> bool:
+    """Say whether a property is there in any case, because it has a default; `resolver` is that inside its schema."""
+    return default_of(schema, resolver) is not NOTHING
+
+
 def default_of(schema: Json, resolver: Resolver) -> Json:
     """Return the default of a property: its own, else that of the schema it refers to; NOTHING where there is none.
     `resolver` is that inside its schema.

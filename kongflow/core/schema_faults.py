@@ -104,7 +104,7 @@ def unfit_defaults(schema: PayloadSchema) -> tuple[SchemaProblem, ...]:
     seen: set[tuple[str, ...]] = set()
     while pending:
         steps, node = pending.pop()
-        key = (*key_of(node),) if node.away else tuple(map(str, ("", *node.path)))
+        key = tuple(map(str, key_of(node))) if node.away else tuple(map(str, ("", *node.path)))
         if key in seen:
             continue
         seen.add(key)

@@ -31,7 +31,7 @@ from kongflow.config.types.type import (
 )
 from kongflow.core.json import Json
 from kongflow.core.schema import PayloadSchema
-from kongflow.core.schema_defaults import NOTHING, default_of
+from kongflow.core.schema_defaults import has_default
 from kongflow.core.schema_references import inside
 
 MAX_DEPTH = 40
@@ -122,8 +122,7 @@ class _Converter:
         properties = schema.get("properties", {})
         required = set(schema.get("required", ()))
         if filled:
-            defaults = {key: default_of(sub, inside(sub, resolver)) for key, sub in properties.items()}
-            required |= {key for key, default in defaults.items() if default is not NOTHING}
+            required |= {key for key, sub in properties.items() if has_default(sub, inside(sub, resolver))}
         return Part(
             {key: self._later(sub, resolver, filled) for key, sub in properties.items()},
             frozenset(required),
