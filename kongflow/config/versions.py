@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -18,6 +19,8 @@ MAX_BYTES = 256 << 20
 """Of all of them together."""
 
 GIT = "git:"
+_LINK = "120"
+"""What the mode of a link begins with; that of a file begins with 100."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +36,10 @@ def version_at(against: str, config: Path) -> Iterator[Version]:
     """Give the version that `git:REF`, or the path of a folder or file, names; `config` is ours. What git knows of it
     is written into a folder that goes with the block. Raises: ConfigUnreadable.
     """
+    if not against:
+        raise ConfigUnreadable(
+            "the version to compare with is empty; write for example git:main, or the path of a folder"
+        )
     if against.startswith(GIT):
         with tempfile.TemporaryDirectory(prefix="kongflow-") as folder:
             root = Path(folder)
@@ -51,10 +58,12 @@ def _write_tree(ref: str, folder: Path, target: Path) -> None:
         raise ConfigUnreadable(f"{GIT}{ref} names no commit; write for example {GIT}main, or {GIT}HEAD~1")
     listed = _git(folder, "ls-tree", "-r", "-z", "-l", ref)
     files: list[tuple[str, PurePosixPath]] = []
+    links: set[PurePosixPath] = set()
     size = 0
     for line in listed.decode(errors="surrogateescape").split("\0"):
         about, _, name = line.partition("\t")
-        if about.startswith("100") and name.endswith(SUFFIXES):  # a regular file, and no link
+        if about.startswith(("100", _LINK)) and name.endswith(SUFFIXES):
+            links.update({PurePosixPath(name)} if about.startswith(_LINK) else ())
             files.append((about.split()[2], PurePosixPath(name)))
             size += int(about.split()[3])
     if size > MAX_BYTES:
@@ -67,10 +76,30 @@ def _write_tree(ref: str, folder: Path, target: Path) -> None:
         end_of_line = contents.index(b"\n", at)
         start = end_of_line + 1
         end = start + int(contents[at:end_of_line].split()[2])
-        path = target.joinpath(*(part for part in file.parts if part not in ("..", "/")))
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(contents[start:end])
+        _write(target, file, contents[start:end], is_link=file in links)
         at = end + 1
+
+
+def _write(root: Path, file: PurePosixPath, content: bytes, *, is_link: bool) -> None:
+    """Write one file of a commit below `root`; a link, if what it leads to is below it, too."""
+    path = root.joinpath(*(part for part in file.parts if part not in ("..", "/")))
+    if is_link and not _stays_below(file.parent, content):
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if is_link:
+        path.symlink_to(os.fsdecode(content))
+    else:
+        path.write_bytes(content)
+
+
+def _stays_below(folder: PurePosixPath, link: bytes) -> bool:
+    """Say whether a link that stands in a folder leads up no further than to the root, and not up again after that."""
+    parts = PurePosixPath(os.fsdecode(link)).parts
+    up = len(parts) - len([part for part in parts if part != ".."])
+    return up <= len(folder.parts) and ".." not in parts[up:] and "/" not in parts
+
+
+_UNKNOWN = "Not a valid object name"
 
 
 def _git(folder: Path, *arguments: str, stdin: bytes = b"") -> bytes:
@@ -79,8 +108,11 @@ def _git(folder: Path, *arguments: str, stdin: bytes = b"") -> bytes:
         # Whichever git the caller's shell would start; what is asked for is a list of words, and no shell reads it.
         done = subprocess.run(["git", *arguments], cwd=folder, input=stdin, capture_output=True, check=False)  # noqa: S603, S607
     except OSError as problem:
+        if not folder.is_dir():
+            raise ConfigUnreadable(f"there is no folder {folder}") from None
         raise ConfigUnreadable(f"git cannot be started: {problem.strerror}") from None
     if done.returncode:
         said = done.stderr.decode(errors="replace").strip().splitlines() or ["it says nothing"]
-        raise ConfigUnreadable(f"git {arguments[0]} in {folder} failed: {said[0]}")
+        advice = "; a shallow clone, as CI makes it, has to fetch it first" if _UNKNOWN in said[0] else ""
+        raise ConfigUnreadable(f"git {arguments[0]} in {folder} failed: {said[0]}{advice}")
     return done.stdout
