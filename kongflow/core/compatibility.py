@@ -20,6 +20,7 @@ from kongflow.core.schema_parts import (
     Key,
     Node,
     Parts,
+    Targets,
     additional_of,
     alternatives_of,
     always_in,
@@ -34,6 +35,7 @@ from kongflow.core.schema_parts import (
     parts_of,
     property_of,
     refused_types,
+    targets_of,
     text_of,
     told_apart,
     top_of,
@@ -74,6 +76,18 @@ class _Work:
     pairs: int = 0
     tried: set[Pair] = field(default_factory=set)
     """Alternatives of which it is being asked whether they take everything: where one leads to itself, it may."""
+    wider_targets: dict[Key, Targets] = field(default_factory=dict)
+    narrower_targets: dict[Key, Targets] = field(default_factory=dict)
+
+    def refer_alike(self, wider: Node, narrower: Node, key: Key) -> bool:
+        """Say whether two subschemas that read alike are the same, with all that they refer to."""
+        if '"$ref"' not in key[1]:
+            return '"$dynamicRef"' not in key[1]
+        if key not in self.wider_targets:
+            self.wider_targets[key], self.narrower_targets[key] = targets_of(wider), targets_of(narrower)
+        targets = self.wider_targets[key]
+        is_static = not any('"$dynamicRef"' in text for text in (key[1], *targets.values()))
+        return is_static and targets == self.narrower_targets[key]
 
 
 class _Comparison:
@@ -99,6 +113,11 @@ class _Comparison:
             added = _Added(split, parts) if may_be(split, ("object",)) else _Added((), ())
             yield from self._defaults(split, added, parts, value)
             for part in parts:
+                if not added.is_any and any(
+                    keys[id(one)][:2] == keys[id(part)][:2] and self._work.refer_alike(one, part, keys[id(part)])
+                    for one in split
+                ):
+                    continue  # nothing has changed
                 key = (known, keys[id(part)], added.is_any)
                 if key in self._seen:
                     continue

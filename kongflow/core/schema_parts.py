@@ -13,7 +13,7 @@ from kongflow.core.json import Json, canonical
 from kongflow.core.schema import PayloadSchema
 from kongflow.core.schema_defaults import NOTHING, default_of
 from kongflow.core.schema_references import inside
-from kongflow.core.schema_walk import Path
+from kongflow.core.schema_walk import Path, children
 
 
 @dataclass(frozen=True, slots=True)
@@ -266,6 +266,25 @@ Key: TypeAlias = tuple[str, str, bool]
 def key_of(node: Node) -> Key:
     """Return what tells a subschema from others."""
     return node.resolver.base_uri, text_of(node.schema), node.filled
+
+
+Targets: TypeAlias = dict[tuple[str, str], str]
+"""What is referred to: the text of each schema, by where its reference starts and what that says."""
+
+
+def targets_of(node: Node) -> Targets:
+    """Return everything that a subschema refers to, and what that refers to."""
+    found: Targets = {}
+    pending = [node]
+    while pending:
+        at = pending.pop()
+        pending += [at.at(*step) for step, _ in children(at.schema)]
+        reference = at.resolver.base_uri, str(at.keywords.get("$ref"))
+        if "$ref" in at.keywords and reference not in found:
+            target = at.target()
+            found[reference] = text_of(target.schema)
+            pending.append(target)
+    return found
 
 
 def text_of(value: Json) -> str:
