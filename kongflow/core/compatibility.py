@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import Final, TypeAlias
 
+from kongflow.core.json import Json
 from kongflow.core.schema import PayloadSchema
 from kongflow.core.schema_limits import BESIDE, LIMITS, OF_LISTS, OPAQUE, refused
 from kongflow.core.schema_parts import (
@@ -274,14 +275,18 @@ def _taker_of(part: Node, name: str) -> Node | None:
 
 
 def _is_same(wider: Node, narrower: Node, keyword: str) -> bool:
-    """Say whether a keyword says the same on both sides: what it refers to is not looked up, and may differ."""
-    # What is evaluated depends on everything that stands beside it.
-    whole = keyword.startswith("unevaluated")
-    texts = [
-        text_of(node.schema if whole else [node.keywords.get(each) for each in (keyword, *BESIDE)])
-        for node in (wider, narrower)
-    ]
-    return texts[0] == texts[1] and "$ref" not in texts[0] and "$dynamicRef" not in texts[0]
+    """Say whether a keyword says the same on both sides, with all that is referred to there."""
+    one, other = (text_of(_said_with(keyword, node)) for node in (wider, narrower))
+    targets = targets_of(wider) if '"$ref"' in one else {}
+    is_static = not any('"$dynamicRef"' in text for text in (one, *targets.values()))
+    return one == other and is_static and (not targets or targets == targets_of(narrower))
+
+
+def _said_with(keyword: str, node: Node) -> Json:
+    """Return what a keyword says together with others; what is evaluated depends on everything that stands beside."""
+    if keyword.startswith("unevaluated"):
+        return node.schema
+    return {each: node.keywords[each] for each in (keyword, *BESIDE) if each in node.keywords}
 
 
 def _guessed(refusal: Refusal) -> Refusal:

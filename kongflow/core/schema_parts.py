@@ -288,8 +288,23 @@ def targets_of(node: Node) -> Targets:
 
 
 def text_of(value: Json) -> str:
-    """Return a text that is the same for the same value, and only for it."""
-    return json.dumps(value, sort_keys=True)
+    """Return a text that is the same for schemas that say the same, notes for people aside, and only for these."""
+    return json.dumps(_without_notes(value), sort_keys=True)
+
+
+_NOTES: Final[Mapping[str, type]] = {"title": str, "description": str, "$comment": str, "examples": list}
+"""Keywords that say nothing of a value. A property of such a name has a schema, which is neither text nor a list."""
+_OF_VALUES: Final = ("const", "enum", "default", "dependentRequired")
+"""Keywords that hold no schemas: what is called so in there is no note."""
+
+
+def _without_notes(schema: Json) -> Json:
+    if isinstance(schema, list):
+        return [_without_notes(item) for item in schema]
+    if not isinstance(schema, dict):
+        return schema
+    said = {key: value for key, value in schema.items() if not isinstance(value, _NOTES.get(key, ()))}
+    return {key: value if key in _OF_VALUES else _without_notes(value) for key, value in said.items()}
 
 
 def as_names(value: Json) -> list[str]:

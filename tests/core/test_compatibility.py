@@ -247,6 +247,32 @@ def test_what_has_not_changed_is_not_compared() -> None:
     assert told(web(WHOLE), more, proven=False) == []
 
 
+@pytest.mark.parametrize("keyword", ["oneOf", "anyOf"])
+def test_a_note_is_no_change(keyword: str) -> None:
+    branch = {"properties": {"title": TEXT, "examples": {"not": TEXT}}, "dependentRequired": {"examples": ["title"]}}
+    other = {"enum": [{"title": "x"}]}
+    noted = {**branch, "title": "x", "description": "y", "$comment": "z", "examples": [{}]}
+
+    assert (
+        refusals(PayloadSchema.compile({keyword: [branch, other]}), PayloadSchema.compile({keyword: [noted, other]}))
+        == ()
+    )
+
+
+@pytest.mark.parametrize(
+    "new",
+    [
+        {"oneOf": [{"enum": [{"title": "y"}]}, {"not": {"minLength": 1}}]},
+        {"oneOf": [{"enum": [{"title": "x"}]}, {"not": {"minLength": 2}}]},
+        {"dependentRequired": {"examples": ["b"]}},
+    ],
+)
+def test_what_is_called_as_a_note_may_be_none(new: Any) -> None:
+    old = {"oneOf": [{"enum": [{"title": "x"}]}, {"not": {"minLength": 1}}]}
+
+    assert refusals(PayloadSchema.compile(old), PayloadSchema.compile(new))
+
+
 def test_what_a_reference_leads_to_may_have_changed() -> None:
     old = opened({"a": {"$ref": "#/$defs/x"}}) | {"$defs": {"x": {"$ref": "#/$defs/y"}, "y": TEXT}}
     new = opened({"a": {"$ref": "#/$defs/x"}}) | {"$defs": {"x": {"$ref": "#/$defs/y"}, "y": WHOLE}}
