@@ -52,41 +52,53 @@ def version_at(against: str, config: Path) -> Iterator[Version]:
         yield Version(against, path / config.name if path.is_dir() else path)
 
 
+@dataclass(frozen=True, slots=True)
+class _File:
+    """One file of a commit, or a link."""
+
+    path: PurePosixPath
+    id: str
+    size: int
+    is_link: bool
+
+
 def _write_tree(ref: str, folder: Path, target: Path) -> None:
     """Write the files of a commit that stand in our folder or below. Raises: ConfigUnreadable."""
-    if not ref.isprintable() or not ref or ref.startswith("-"):
-        raise ConfigUnreadable(f"{GIT}{ref} names no commit; write for example {GIT}main, or {GIT}HEAD~1")
-    listed = _git(folder, "ls-tree", "-r", "-z", "-l", ref)
-    files: list[tuple[str, PurePosixPath]] = []
-    links: set[PurePosixPath] = set()
-    size = 0
-    for line in listed.decode(errors="surrogateescape").split("\0"):
-        about, _, name = line.partition("\t")
-        if about.startswith(("100", _LINK)) and name.endswith(SUFFIXES):
-            links.update({PurePosixPath(name)} if about.startswith(_LINK) else ())
-            files.append((about.split()[2], PurePosixPath(name)))
-            size += int(about.split()[3])
-    if size > MAX_BYTES:
+    files = _files_of(ref, folder)
+    if sum(file.size for file in files) > MAX_BYTES:
         raise ConfigUnreadable(
             f"the YAML and JSON files of {GIT}{ref} in {folder} are larger than {MAX_BYTES >> 20} MiB"
         )
-    contents = _git(folder, "cat-file", "--batch", stdin="".join(f"{id}\n" for id, _ in files).encode())
+    contents = _git(folder, "cat-file", "--batch", stdin="".join(f"{file.id}\n" for file in files).encode())
     at = 0
-    for _, file in files:
-        end_of_line = contents.index(b"\n", at)
-        start = end_of_line + 1
-        end = start + int(contents[at:end_of_line].split()[2])
-        _write(target, file, contents[start:end], is_link=file in links)
-        at = end + 1
+    for file in files:
+        start = contents.index(b"\n", at) + 1
+        _write(target, file, contents[start : start + file.size])
+        at = start + file.size + 1
 
 
-def _write(root: Path, file: PurePosixPath, content: bytes, *, is_link: bool) -> None:
+def _files_of(ref: str, folder: Path) -> list[_File]:
+    """Return what a commit has in our folder or below. Raises: ConfigUnreadable."""
+    if not ref.isprintable() or not ref or ref.startswith("-"):
+        raise ConfigUnreadable(f"{GIT}{ref} names no commit; write for example {GIT}main, or {GIT}HEAD~1")
+    found: list[_File] = []
+    for line in _git(folder, "ls-tree", "-r", "-z", "-l", ref).decode(errors="surrogateescape").split("\0"):
+        about, _, name = line.partition("\t")
+        if about.startswith(("100", _LINK)) and name.endswith(SUFFIXES):
+            _, _, id, size = about.split()
+            if not size.isdecimal():
+                raise ConfigUnreadable(f"git has lost what stands in {name} of {GIT}{ref}")
+            found.append(_File(PurePosixPath(name), id, int(size), about.startswith(_LINK)))
+    return found
+
+
+def _write(root: Path, file: _File, content: bytes) -> None:
     """Write one file of a commit below `root`; a link, if what it leads to is below it, too."""
-    path = root.joinpath(*(part for part in file.parts if part not in ("..", "/")))
-    if is_link and not _stays_below(file.parent, content):
+    path = root.joinpath(*(part for part in file.path.parts if part not in ("..", "/")))
+    if file.is_link and not _stays_below(file.path.parent, content):
         return
     path.parent.mkdir(parents=True, exist_ok=True)
-    if is_link:
+    if file.is_link:
         path.symlink_to(os.fsdecode(content))
     else:
         path.write_bytes(content)

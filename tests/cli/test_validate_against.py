@@ -167,6 +167,18 @@ def test_a_shallow_clone_is_told_what_it_lacks(folder: Path, tmp_path: Path) -> 
     assert (result.exit_code, "has to fetch it first" in result.stderr) == (3, True)
 
 
+@needs_git
+def test_a_file_that_git_has_lost_is_told(folder: Path) -> None:
+    commit(folder)
+    words = ("git", "rev-parse", "HEAD:deploy/schemas/greet.json")
+    name = subprocess.run(words, cwd=folder, check=True, capture_output=True, text=True).stdout.strip()
+    (folder.parent / ".git" / "objects" / name[:2] / name[2:]).unlink()
+
+    result = validate("--against", "git:main")
+
+    assert (result.exit_code, result.stdout) == (3, "")
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
