@@ -37,8 +37,9 @@ def _list(known: Mapping[str, Page], as_json: bool) -> None:
     if as_json:
         emit_items([_shape(slug, page) for slug, page in known.items()])
         return
+    width = max(map(len, known))
     for slug, page in known.items():
-        click.echo(f"{slug:<26} {page.title}")
+        click.echo(f"{slug:<{width}} {page.title}")
 
 
 def _shape(slug: str, page: Page) -> dict[str, Json]:

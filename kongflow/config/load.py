@@ -14,7 +14,7 @@ from kongflow.config.checks.all import CHECKS, TRIALS
 from kongflow.config.checks.facts import facts_of
 from kongflow.config.document import Document, KeyPath, parse_document, read_document
 from kongflow.config.environment import Environment
-from kongflow.config.findings import Finding, finding, has_errors, in_order, raised_to_errors
+from kongflow.config.findings import Finding, Severity, finding, has_errors, in_order, raised_to_errors
 from kongflow.config.ignores import without_ignored
 from kongflow.config.importing import Importer
 from kongflow.config.include import included_files
@@ -142,7 +142,7 @@ def _earlier(version: Version, env: Mapping[str, str]) -> Earlier:
     main = files.main()
     project, twice = declare(files.root, [main, *files.included(main)])
     schemas = read_schemas(project, files.shown)
-    problems = [*files.findings, *twice, *schemas.findings]
+    problems = [one for one in (*files.findings, *twice, *schemas.findings) if one.severity is Severity.ERROR]
     if problems:
         first = in_order(problems)[0]
         where = f"{Path(first.file).name}:{first.line}:{first.col}"

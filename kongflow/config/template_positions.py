@@ -28,17 +28,18 @@ def offset_in_file(source: SourceText, node: yaml.ScalarNode, offset: int) -> in
     value: str = node.value
     at = _content_start(source.text, node)
     end = node.end_mark.index
-    for index, width in _steps(source.text, value, at, end, node.style):
+    for index, written in _steps(source.text, value, at, end, node.style):
         if index > offset:
             break
-        at = width
+        at = written
     return min(at, end - 1)
 
 
 def place_in_scalar(source: SourceText, node: yaml.ScalarNode, start: int, end: int) -> Place:
     """Return where in the file the characters from `start` up to `end` of a scalar's value are written."""
     first, last = (offset_in_file(source, node, offset) for offset in (start, max(start, end - 1)))
-    return source.place(first, last + 1)
+    behind = last + _width(source.text, last, node.style)
+    return source.place(first, min(behind, max(node.end_mark.index, last + 1)))
 
 
 def _content_start(text: str, node: yaml.ScalarNode) -> int:

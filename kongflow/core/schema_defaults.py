@@ -12,7 +12,8 @@ from jsonschema_rs import Resolver
 from kongflow.core.json import Json
 from kongflow.core.schema_references import References, inside
 
-_NOTHING = object()
+NOTHING = object()
+"""What stands for a default where there is none."""
 
 
 class EndlessDefault(ValueError):
@@ -44,7 +45,7 @@ class Defaults:
                 item = below.fill(value[name])
                 if item is not value[name]:
                     filled = {**filled, name: item}
-            elif default is not _NOTHING:
+            elif default is not NOTHING:
                 filled = {**filled, name: _copy(default)}
         for target in self.targets:
             filled = target.fill(filled)
@@ -61,7 +62,7 @@ class Defaults:
         for name, (default, below) in self.properties.items():
             if name in completed:
                 completed[name] = below.complete(completed[name], inside)
-            elif default is not _NOTHING:
+            elif default is not NOTHING:
                 if below in inside:
                     raise EndlessDefault(f"the default of {name!r} leads into itself: it would never end")
                 completed[name] = below.complete(default, (*inside, below))
@@ -103,7 +104,7 @@ class _Builder:
             return
         for name, sub in schema.get("properties", {}).items():
             at = inside(sub, resolver)
-            defaults.properties[name] = (_default(sub, at), self.build(sub, at))
+            defaults.properties[name] = (default_of(sub, at), self.build(sub, at))
         if "$ref" in schema:
             defaults.targets.append(self._target(schema["$ref"], resolver))
 
@@ -118,11 +119,13 @@ class _Builder:
 
 def has_default(schema: Json, resolver: Resolver) -> bool:
     """Say whether a property is there in any case, because it has a default; `resolver` is that inside its schema."""
-    return _default(schema, resolver) is not _NOTHING
+    return default_of(schema, resolver) is not NOTHING
 
 
-def _default(schema: Json, resolver: Resolver) -> object:
-    """Return the default of a property: its own, else that of the schema it refers to."""
+def default_of(schema: Json, resolver: Resolver) -> Json:
+    """Return the default of a property: its own, else that of the schema it refers to; NOTHING where there is none.
+    `resolver` is that inside its schema.
+    """
     while isinstance(schema, dict):
         if "default" in schema:
             return schema["default"]
@@ -130,7 +133,7 @@ def _default(schema: Json, resolver: Resolver) -> object:
             break
         found = resolver.lookup(schema["$ref"])
         schema, resolver = found.contents, found.resolver
-    return _NOTHING
+    return NOTHING
 
 
 def _copy(value: Json) -> Json:

@@ -116,7 +116,7 @@ def declared_defaults(schema: PayloadSchema) -> dict[tuple[str, ...], tuple[Json
     seen: set[tuple[str, ...]] = set()
     while pending:
         steps, node = pending.pop()
-        key = (*key_of(node),) if node.away else tuple(map(str, ("", *node.path)))
+        key = tuple(map(str, key_of(node))) if node.away else tuple(map(str, ("", *node.path)))
         if key in seen:
             continue
         seen.add(key)

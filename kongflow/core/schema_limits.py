@@ -7,9 +7,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, TypeAlias, TypeGuard
 
-from kongflow.core.json import Json
-from kongflow.core.schema_parts import Parts, as_list, as_object, types_of, values_of
+from kongflow.core.json import Json, canonical
+from kongflow.core.schema import PayloadSchema
+from kongflow.core.schema_parts import Parts, always_in, as_list, types_of, values_of
 from kongflow.core.schema_walk import Path
+from kongflow.errors import InvalidPayload
 
 Refused: TypeAlias = Iterator[tuple[Path, str]]
 """Below which steps of the keyword something is refused, and what."""
@@ -23,14 +25,28 @@ class Limit:
     refuses: Callable[[Parts, Mapping[str, Json], str], Refused]
 
 
-def filled_in(parts: Parts) -> set[str]:
-    """Return the properties that have a default, which an object gets when it is added."""
-    properties = [as_object(part.keywords.get("properties")) for part in parts]
-    return {name for each in properties for name, below in each.items() if "default" in as_object(below)}
+def refused(wider: Parts, own: Mapping[str, Json], keyword: str) -> Refused:
+    """Yield what a keyword refuses; where the values are known, they are tried."""
+    limit, values = LIMITS[keyword], values_of(wider)
+    if values is None or keyword in ("enum", "const", "required"):
+        yield from limit.refuses(wider, own, keyword)
+        return
+    lost = list(_lost(values, own, keyword))
+    if lost:
+        yield (), f"{_listed(lost)} {'is' if len(lost) == 1 else 'are'} not accepted"
+
+
+def _lost(values: Sequence[Json], own: Mapping[str, Json], keyword: str) -> Iterator[Json]:
+    schema = PayloadSchema.compile({keyword: own[keyword]})
+    for value in values:
+        try:
+            schema.check_result(value)
+        except InvalidPayload:
+            yield value
 
 
 def _required(wider: Parts, own: Mapping[str, Json], keyword: str) -> Refused:
-    always = {name for part in wider for name in as_list(part.keywords.get("required"))}
+    always = always_in(wider)
     for index, name in enumerate(as_list(own[keyword])):
         if name not in always:
             yield (index,), f"{name!r} is required"
@@ -42,18 +58,19 @@ def _enum(wider: Parts, own: Mapping[str, Json], keyword: str) -> Refused:
     if values is None:
         yield (), f"only {_listed(taken)} {'is' if len(taken) == 1 else 'are'} accepted"
         return
-    lost = [value for value in values if not any(_same(value, each) for each in taken)]
+    texts = set(map(canonical, taken))
+    lost = [value for value in values if canonical(value) not in texts]
     if lost:
         yield (), f"{_listed(lost)} {'is' if len(lost) == 1 else 'are'} not accepted"
 
 
-def _same(one: Json, other: Json) -> bool:
-    return json.dumps(one, sort_keys=True) == json.dumps(other, sort_keys=True) or (
-        not isinstance(one, bool) and not isinstance(other, bool) and one == other
-    )
+_OF_NO_FORMAT: Final = "\\ ({"
+"""A text that every format refuses which is checked at all; the others are notes."""
 
 
 def _alike(wider: Parts, own: Mapping[str, Json], keyword: str) -> Refused:
+    if keyword == "format" and not any(_lost([_OF_NO_FORMAT], own, keyword)):
+        return
     if not any(part.keywords.get(keyword) == own[keyword] for part in wider):
         yield (), f"what is there cannot be shown to fit the {keyword} {own[keyword]!r}"
 
@@ -84,23 +101,18 @@ def _bound(words: str, strict: str, fits: Callable[[float, float], bool], sign: 
         bound: Any = own[keyword]
         same = [each for part in wider if _is_number(each := part.keywords.get(keyword))]
         other = [each for part in wider if strict and _is_number(each := part.keywords.get(strict))]
-        beyond = [each for each in other if each != bound or not keyword.startswith("exclusive")]
-        values = values_of(wider)
-        if values is not None and all(not _is_number(each) or _holds(each, bound, keyword, sign) for each in values):
-            return
-        if bound in (0, 0.0) and keyword in ("minLength", "minItems", "minProperties"):
-            return
-        if not any(fits(each, bound) for each in (*same, *beyond)):
+        if keyword.startswith("exclusive"):
+            other = [each for each in other if each != bound]
+        elif "number" not in types_of(wider):  # of integers, the next one is the first
+            other = [each + sign if float(each).is_integer() else each for each in other]
+        least = [len(always_in(wider))] if keyword == "minProperties" else [0] if keyword in _COUNTS else []
+        if not any(fits(each, bound) for each in (*same, *other, *least)):
             yield (), words.format(bound)
 
     return refuses
 
 
-def _holds(value: float, bound: float, keyword: str, sign: int) -> bool:
-    if not keyword.endswith(("inimum", "aximum")):
-        return False
-    distance = (value - bound) * sign
-    return distance > 0 or (distance == 0 and not keyword.startswith("exclusive"))
+_COUNTS: Final = ("minLength", "minItems")
 
 
 _NUMBER, _TEXT, _LIST, _OBJECT = ("integer", "number"), ("string",), ("array",), ("object",)
@@ -125,11 +137,14 @@ LIMITS: Final[Mapping[str, Limit]] = {
     "maxProperties": Limit(_OBJECT, _at_most("more than {} properties are not accepted")),
 }
 
+OF_LISTS: Final = ("contains", "unevaluatedItems")
 OPAQUE: Final = (
-    *("anyOf", "oneOf", "not", "if", "patternProperties", "propertyNames", "contains", "dependentRequired"),
-    *("dependentSchemas", "unevaluatedItems", "$dynamicRef"),
+    *("anyOf", "oneOf", "not", "if", "patternProperties", "propertyNames", "dependentRequired", "dependentSchemas"),
+    *("unevaluatedProperties", "$dynamicRef", *OF_LISTS),
 )
 """What is compared as a whole."""
+BESIDE: Final = ("then", "else", "minContains", "maxContains")
+"""What says more about one of them."""
 
 
 def _is_number(value: Json) -> TypeGuard[float]:

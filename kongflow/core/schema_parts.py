@@ -9,10 +9,11 @@ from typing import Any, Final, TypeAlias
 
 from jsonschema_rs import Resolver
 
-from kongflow.core.json import Json
+from kongflow.core.json import Json, canonical
 from kongflow.core.schema import PayloadSchema
+from kongflow.core.schema_defaults import NOTHING, default_of
 from kongflow.core.schema_references import inside
-from kongflow.core.schema_walk import Path
+from kongflow.core.schema_walk import Path, children
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +24,8 @@ class Node:
     resolver: Resolver
     path: Path
     away: bool = False
+    filled: bool = False
+    """Defaults are filled in here: along `properties` and `$ref` only, as `schema_defaults` does."""
 
     def at(self, *steps: str | int) -> Node:
         """Return the subschema at these steps."""
@@ -30,7 +33,17 @@ class Node:
         for step in steps:
             below = below[step]
         path = self.path if self.away else (*self.path, *steps)
-        return Node(below, inside(below, self.resolver), path, self.away)
+        return Node(below, inside(below, self.resolver), path, self.away, self.filled and steps[0] == "properties")
+
+    def target(self) -> Node:
+        """Return where its `$ref` leads."""
+        found = self.resolver.lookup(str(self.keywords["$ref"]))
+        path = self.path if self.away else (*self.path, "$ref")
+        return Node(found.contents, found.resolver, path, True, self.filled)
+
+    def value(self, values: Sequence[Json]) -> Node:
+        """Return, in place of this subschema, one of which nothing but its values is known."""
+        return Node({"enum": list(values)}, self.resolver, self.path, self.away, self.filled)
 
     @property
     def keywords(self) -> Mapping[str, Json]:
@@ -44,18 +57,22 @@ Parts: TypeAlias = Sequence[Node]
 
 def top_of(schema: PayloadSchema) -> Node:
     """Return a whole schema."""
-    return Node(schema.schema, schema.references.resolver, ())
+    return Node(schema.schema, schema.references.resolver, (), filled=True)
 
 
-def parts_of(node: Node, depth: int = 0) -> list[Node]:
+def parts_of(node: Node) -> list[Node]:
     """Return a subschema with what its `$ref` and `allOf` say beside it."""
-    parts = [node]
-    if "$ref" in node.keywords and depth < 20:
-        target = node.resolver.lookup(str(node.keywords["$ref"]))
-        path = node.path if node.away else (*node.path, "$ref")
-        parts += parts_of(Node(target.contents, target.resolver, path, away=True), depth + 1)
-    for index, _ in enumerate(as_list(node.keywords.get("allOf"))):
-        parts += parts_of(node.at("allOf", index), depth + 1)
+    parts: list[Node] = []
+    pending, followed = [node], set[tuple[str, str, bool]]()
+    while pending:
+        part = pending.pop()
+        parts.append(part)
+        beside = [part.at("allOf", index) for index, _ in enumerate(as_list(part.keywords.get("allOf")))]
+        reference = (part.resolver.base_uri, str(part.keywords.get("$ref")), part.filled)
+        if "$ref" in part.keywords and reference not in followed:
+            followed.add(reference)
+            beside.insert(0, part.target())
+        pending += reversed(beside)
     return parts
 
 
@@ -81,13 +98,16 @@ _TYPES: Final = ("null", "boolean", "integer", "number", "string", "array", "obj
 
 def types_of(parts: Iterable[Node]) -> frozenset[str]:
     """Return the types that a value may have; an `integer` is a `number`, too."""
+    known = values_of(parts)
+    return _named_types(parts) if known is None else frozenset(map(_type_of, known))
+
+
+def _named_types(parts: Iterable[Node]) -> frozenset[str]:
     types = frozenset(_TYPES)
     for part in parts:
-        if isinstance(said := part.keywords.get("type"), (str, list)):
-            named = {said} if isinstance(said, str) else {str(each) for each in said}
-            types &= named | ({"integer"} if "number" in named else set())
-    known = values_of(parts)
-    return types if known is None else types & {kind for value in known for kind in _kinds(value)}
+        named = set(as_names(part.keywords.get("type"))) or set(_TYPES)
+        types &= named | ({"integer"} if "number" in named else set())
+    return types
 
 
 def may_be(parts: Parts, types: tuple[str, ...]) -> bool:
@@ -104,33 +124,60 @@ def refused_types(wider: Parts, narrower: Node) -> Iterator[str]:
             yield kind
 
 
-def _kinds(value: Json) -> tuple[str, ...]:
-    if isinstance(value, bool) or value is None:
-        return ("boolean",) if isinstance(value, bool) else ("null",)
-    if isinstance(value, (int, float)):
-        return ("integer",) if value == int(value) else ("number",)
-    return ("string",) if isinstance(value, str) else ("array",) if isinstance(value, list) else ("object",)
+def _type_of(value: Json) -> str:
+    match value:
+        case None:
+            return "null"
+        case bool():
+            return "boolean"
+        case int() | float():
+            return "integer" if value == int(value) else "number"
+        case str():
+            return "string"
+    return "array" if isinstance(value, list) else "object"
 
 
 def values_of(parts: Iterable[Node]) -> list[Json] | None:
-    """Return the values that an enum or a const leaves, or None where there is neither."""
-    for part in parts:
-        if "const" in part.keywords:
-            return [part.keywords["const"]]
-        if "enum" in part.keywords:
-            return as_list(part.keywords["enum"])
-    return None
+    """Return the values that are left, or None where there may be any number of them."""
+    found = [values for part in parts if (values := _own_values(part)) is not None]
+    if not found:
+        return None
+    others = [{canonical(value) for value in values} for values in found[1:]]
+    types = _named_types(parts)
+    left = [value for value in found[0] if _type_of(value) in types]
+    return [value for value in left if all(canonical(value) in each for each in others)]
+
+
+_FEW: Final[Mapping[str, list[Json]]] = {"null": [None], "boolean": [True, False]}
+
+
+def _own_values(part: Node) -> list[Json] | None:
+    if "const" in part.keywords:
+        return [part.keywords["const"]]
+    if "enum" in part.keywords:
+        return as_list(part.keywords["enum"])
+    types = as_names(part.keywords.get("type"))
+    return [value for name in types for value in _FEW[name]] if types and _FEW.keys() >= set(types) else None
+
+
+# --- what lies below -------------------------------------------------------------------------------------------------
 
 
 def property_of(parts: Parts, name: str) -> Parts | None:
     """Return what holds of a property; None where an object cannot have it, nothing where it may be anything."""
     found: list[Node] = []
     for part in parts:
+        values = _own_values(part)
+        if values is not None:
+            having = [value[name] for value in values if name in as_object(value)]
+            if not having:
+                return None
+            found.append(part.value(having))
         if name in as_object(part.keywords.get("properties")):
             found += parts_of(part.at("properties", name))
-        elif part.keywords.get("additionalProperties") is False and "patternProperties" not in part.keywords:
+        elif _others_of(part) is False:
             return None
-        elif isinstance(part.keywords.get("additionalProperties"), dict):
+        elif isinstance(_others_of(part), dict):
             found += parts_of(part.at("additionalProperties"))
     return found
 
@@ -139,24 +186,66 @@ def additional_of(parts: Parts) -> Parts | None:
     """Return what holds of properties that are not declared; None where an object cannot have them."""
     found: list[Node] = []
     for part in parts:
-        others = part.keywords.get("additionalProperties")
-        if others is False:
+        others = _others_of(part)
+        if others is False or _own_values(part) is not None:
             return None
         if isinstance(others, dict):
             found += parts_of(part.at("additionalProperties"))
     return found
 
 
-def items_of(parts: Parts, index: int | None) -> Parts:
-    """Return what holds of an item, or of every one behind those that have schemas of their own."""
+def _others_of(part: Node) -> Json:
+    """Return what holds of every property that is not declared; those that a pattern takes may be anything."""
+    return True if "patternProperties" in part.keywords else part.keywords.get("additionalProperties", True)
+
+
+def names_in(parts: Parts) -> set[str]:
+    """Return the properties that are told apart from others."""
+    declared = {name for part in parts for name in as_object(part.keywords.get("properties"))}
+    return declared.union(*(as_object(value) for value in values_of(parts) or ()))
+
+
+def always_in(parts: Parts) -> set[str]:
+    """Return the properties that every object has: they are required, or were filled in."""
+    required = {str(name) for part in parts for name in as_list(part.keywords.get("required"))}
+    objects = [set(value) for value in values_of(parts) or () if isinstance(value, dict)]
+    return required | defaults_in(parts).keys() | (set.intersection(*objects) if objects else set())
+
+
+def defaults_in(parts: Parts) -> dict[str, Json]:
+    """Return the defaults that an object gets where it lacks a property."""
+    found: dict[str, Json] = {}
+    for part in parts:
+        for name in as_object(part.keywords.get("properties")) if part.filled else ():
+            below = part.at("properties", name)
+            default = default_of(below.schema, below.resolver)
+            if default is not NOTHING:
+                found.setdefault(name, default)
+    return found
+
+
+def items_of(parts: Parts, index: int) -> Parts | None:
+    """Return what holds of an item; None where a list cannot have it, nothing where it may be anything."""
     found: list[Node] = []
     for part in parts:
-        first = as_list(part.keywords.get("prefixItems"))
-        if index is not None and index < len(first):
+        most, values = part.keywords.get("maxItems"), _own_values(part)
+        if isinstance(most, (int, float)) and index >= most:
+            return None
+        if values is not None:
+            having = [item for value in values for item in as_list(value)[index:]]
+            if not having:
+                return None
+            found.append(part.value(having))
+        if index < len(as_list(part.keywords.get("prefixItems"))):
             found += parts_of(part.at("prefixItems", index))
         elif "items" in part.keywords:
             found += parts_of(part.at("items"))
     return found
+
+
+def told_apart(parts: Parts) -> int:
+    """Return the number of first items of a list that have schemas of their own."""
+    return max((len(as_list(part.keywords.get("prefixItems"))) for part in parts), default=0)
 
 
 def are_apart(node: Node) -> bool:
@@ -170,9 +259,57 @@ def are_apart(node: Node) -> bool:
     return True
 
 
-def key_of(node: Node) -> list[str]:
+Key: TypeAlias = tuple[str, str, bool]
+"""Where references start, what is said, and whether defaults are filled in."""
+
+
+def key_of(node: Node) -> Key:
     """Return what tells a subschema from others."""
-    return [node.resolver.base_uri, json.dumps(node.schema, sort_keys=True)]
+    return node.resolver.base_uri, text_of(node.schema), node.filled
+
+
+Targets: TypeAlias = dict[tuple[str, str], str]
+"""What is referred to: the text of each schema, by where its reference starts and what that says."""
+
+
+def targets_of(node: Node) -> Targets:
+    """Return everything that a subschema refers to, and what that refers to."""
+    found: Targets = {}
+    pending = [node]
+    while pending:
+        at = pending.pop()
+        pending += [at.at(*step) for step, _ in children(at.schema)]
+        reference = at.resolver.base_uri, str(at.keywords.get("$ref"))
+        if "$ref" in at.keywords and reference not in found:
+            target = at.target()
+            found[reference] = text_of(target.schema)
+            pending.append(target)
+    return found
+
+
+def text_of(value: Json) -> str:
+    """Return a text that is the same for schemas that say the same, notes for people aside, and only for these."""
+    return json.dumps(_without_notes(value), sort_keys=True)
+
+
+_NOTES: Final[Mapping[str, type]] = {"title": str, "description": str, "$comment": str, "examples": list}
+"""Keywords that say nothing of a value. A property of such a name has a schema, which is neither text nor a list."""
+_OF_VALUES: Final = ("const", "enum", "default", "dependentRequired")
+"""Keywords that hold no schemas: what is called so in there is no note."""
+
+
+def _without_notes(schema: Json) -> Json:
+    if isinstance(schema, list):
+        return [_without_notes(item) for item in schema]
+    if not isinstance(schema, dict):
+        return schema
+    said = {key: value for key, value in schema.items() if not isinstance(value, _NOTES.get(key, ()))}
+    return {key: value if key in _OF_VALUES else _without_notes(value) for key, value in said.items()}
+
+
+def as_names(value: Json) -> list[str]:
+    """Return the names that one or a list of them is."""
+    return [value] if isinstance(value, str) else [str(name) for name in as_list(value)]
 
 
 def as_object(value: Json) -> dict[str, Json]:

@@ -266,7 +266,7 @@ def test_all_findings_are_listed(project):
     lines = kongflow("explain").stdout.splitlines()
 
     assert len(lines) > 60
-    assert "unknown-key                A key is not part of the language." in lines
+    assert "unknown-key                 A key is not part of the language." in lines
 
 
 def test_the_schema_is_printed_or_written(project):

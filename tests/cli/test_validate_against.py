@@ -11,6 +11,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from kongflow.cli.main import command
+from kongflow.config.versions import version_at
 
 needs_git = pytest.mark.skipif(shutil.which("git") is None, reason="git is not installed")
 
@@ -22,6 +23,7 @@ TASKS = """\
 tasks:
   greet: {{handler: tasks.greet, payload: ../schemas/greet.json{more}}}
 """
+ME = ("-c", "user.name=me", "-c", "user.email=me@example.com")
 SCHEMA = '{"type": "object", "required": [%s], "properties": {"name": {"type": "string"}, "size": {}}}'
 
 
@@ -47,8 +49,7 @@ def write(folder: Path, required: str) -> None:
 
 
 def commit(folder: Path) -> None:
-    me = ("-c", "user.name=me", "-c", "user.email=me@example.com")
-    for words in (("init", "-q", "-b", "main"), ("add", "."), (*me, "commit", "-q", "-m", "first")):
+    for words in (("init", "-q", "-b", "main"), ("add", "."), (*ME, "commit", "-q", "-m", "first")):
         subprocess.run(["git", *words], cwd=folder.parent, check=True, capture_output=True)
 
 
@@ -106,6 +107,89 @@ def test_a_folder_without_git_is_told(folder: Path) -> None:
 
     assert result.exit_code == 3
     assert "not a git repository" in result.stderr
+
+
+@needs_git
+def test_jobs_of_a_renamed_task_are_taken_by_the_new_one(folder: Path) -> None:
+    commit(folder)
+    (folder / "catalog" / "tasks.yaml").write_text(
+        "tasks:\n  greet: {renamed_to: welcome}\n  welcome: {handler: tasks.greet, payload: {required: [size]}}\n"
+    )
+
+    result = validate("--against", "git:main")
+
+    assert result.exit_code == 1
+    assert (
+        "catalog/tasks.yaml:3:56: error[schema-incompatible]: jobs of greet that wait may be refused" in result.stdout
+    )
+    assert "schema-incompatible-forward" not in result.stdout
+
+
+@needs_git
+def test_a_warning_of_the_other_version_does_not_matter(folder: Path) -> None:
+    (folder / "catalog" / "more.yaml").write_text("")
+    commit(folder)
+    (folder / "catalog" / "more.yaml").unlink()
+
+    assert validate("--against", "git:main").exit_code == 0
+
+
+@needs_git
+def test_links_that_stay_in_the_commit_are_followed(folder: Path) -> None:
+    for file, target in (("kongflow.yaml", "deploy.yaml"), ("schemas/greet.json", "../first/greet.json")):
+        place = folder / file
+        (place.parent / target).parent.mkdir(exist_ok=True)
+        place.rename(place.parent / target)
+        place.symlink_to(target)
+    commit(folder)
+    (folder / "first" / "greet.json").write_text(SCHEMA % '"name", "size"')
+
+    assert "schema-incompatible" in validate("--against", "git:main").stdout
+
+
+@needs_git
+@pytest.mark.parametrize("target", ["/etc/hostname", "../../x.yaml", "here/../../x.yaml"])
+def test_no_other_link_of_a_commit_is_followed(folder: Path, target: str) -> None:
+    (folder / "catalog" / "more.yaml").symlink_to(target)
+    commit(folder)
+
+    with version_at("git:main", folder / "kongflow.yaml") as before:
+        assert [file.name for file in (before.config.parent / "catalog").iterdir()] == ["tasks.yaml"]
+
+
+@needs_git
+def test_a_shallow_clone_is_told_what_it_lacks(folder: Path, tmp_path: Path) -> None:
+    commit(folder)
+    subprocess.run(["git", "clone", "-q", "--depth", "1", folder.parent.as_uri(), "clone"], cwd=tmp_path, check=True)
+
+    result = validate(str(tmp_path / "clone" / "deploy" / "kongflow.yaml"), "--against", "git:HEAD~1")
+
+    assert (result.exit_code, "has to fetch it first" in result.stderr) == (3, True)
+
+
+@needs_git
+def test_a_file_that_git_has_lost_is_told(folder: Path) -> None:
+    commit(folder)
+    words = ("git", "rev-parse", "HEAD:deploy/schemas/greet.json")
+    name = subprocess.run(words, cwd=folder, check=True, capture_output=True, text=True).stdout.strip()
+    (folder.parent / ".git" / "objects" / name[:2] / name[2:]).unlink()
+
+    result = validate("--against", "git:main")
+
+    assert (result.exit_code, result.stdout) == (3, "")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("--against", ""), "the version to compare with is empty"),
+        (("nowhere/kongflow.yaml", "--against", "git:main"), "there is no folder nowhere"),
+    ],
+)
+def test_what_cannot_be_compared_is_told(folder: Path, arguments: tuple[str, ...], said: str) -> None:
+    result = validate(*arguments)
+
+    assert (result.exit_code, said in result.stderr) == (3, True)
 
 
 @needs_git

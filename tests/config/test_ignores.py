@@ -43,6 +43,30 @@ def test_a_comment_behind_or_above_silences_a_finding(tmp_path: Path, lines: str
     assert told(tmp_path, HEAD + lines) == []
 
 
+CONSTANT = "<< 1 if payload.plan == 'c' else 2 >>"
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        f"    # kongflow: ignore[template-constant]\n    job_key: >-\n      a\n      {CONSTANT}\n",
+        f"    job_key: |- # kongflow: ignore[template-constant]\n\n      {CONSTANT}\n",
+        f'    # kongflow: ignore[template-constant]\n    job_key: "a\n      {CONSTANT}"\n',
+        f"    # kongflow: ignore[template-constant]\n    job_key: a\n      {CONSTANT}\n",
+        f'    job_key: "a\n      {CONSTANT}" # kongflow: ignore[template-constant]\n',
+    ],
+)
+def test_a_comment_holds_for_a_text_of_several_lines(tmp_path: Path, lines: str) -> None:
+    task = "    payload: {type: object, required: [plan], properties: {plan: {enum: [a, b]}}}\n"
+    head = f"version: 1\ntasks:\n  count:\n    handler: tasks.count\n{task}"
+
+    assert told(tmp_path, head + lines) == []
+    assert (
+        told(tmp_path, f"{head}{lines}    priority: << 1 if payload.plan == 'd' else 2 >>\n")[0][0]
+        == "template-constant"
+    )
+
+
 @pytest.mark.parametrize(
     "text",
     [

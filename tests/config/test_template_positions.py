@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from kongflow.config.document import parse_document
 from kongflow.config.environment import Environment, fill, range_as_written
-from kongflow.config.template_positions import offset_in_file
+from kongflow.config.template_positions import offset_in_file, place_in_scalar
 from tests.config.projects import load_project
 
 STYLES = {
@@ -46,6 +46,26 @@ def test_the_place_of_a_name_is_exact(text):
 
     assert offset_in_file(document.source, node, offset) == text.index("paylod")
     assert offset_in_file(document.source, node, offset + 5) == text.index("paylod") + 5
+
+
+@pytest.mark.parametrize(
+    ("written", "marked"),
+    [
+        (r'"<< paylo\x64 >>"', r"paylo\x64"),
+        ('"<< x\\" >>"', 'x\\"'),
+        ("'<< ''it'' >>'", "''it''"),
+        ("<< paylod >>", "paylod"),
+        (r'"<< paylo\U00000064"', r"paylo\U00000064"),
+    ],
+)
+def test_a_place_ends_behind_the_last_character_as_it_is_written(written, marked):
+    document, _ = parse_document(Path("x"), "x", f"a: {written}\n".encode())
+    node = document.scalar_node(("a",))
+    first = node.value.index("<< ") + 3
+
+    place = place_in_scalar(document.source, node, first, len(node.value.removesuffix(" >>")))
+
+    assert f"a: {written}"[place.span.col - 1 : place.span.end_col - 1] == marked
 
 
 def test_an_offset_behind_the_end_is_that_of_the_last_character():

@@ -38,6 +38,8 @@ SCHEMA = {
         "pay",
         "tree",
         "unsaid",
+        "extra",
+        "vague",
     ],
     "properties": {
         "id": {"type": "string"},
@@ -57,11 +59,13 @@ SCHEMA = {
         "deputy": {**PERSON, "additionalProperties": False},
         "open": {},
         "free": {"type": "object"},
+        "extra": {"type": "object", "additionalProperties": {"type": "string"}},
         "labels": {"type": "object", "additionalProperties": {"type": "string"}},
         "mixed": {"type": ["string", "integer"]},
         "limit": {"type": ["integer", "null"]},
         "vip": {"type": ["boolean", "null"]},
         "untyped": {"properties": {"a": {"type": "string"}}, "additionalProperties": False, "required": ["a"]},
+        "vague": {"properties": {"a": {"type": "string"}}, "required": ["a"]},
         "unsaid": {"type": "string", "not": {"const": ""}},
         "pay": {
             "oneOf": [
@@ -209,6 +213,13 @@ WRONG = [
     ("'a' if payload.id is defined else 'b'", "template-constant", "payload.id is defined"),
     ("'a' if payload.id is none else 'b'", "template-constant", "payload.id is none"),
     ("'a' if payload.n is string else 'b'", "template-constant", "payload.n is string"),
+    ("'a' if payload.n is not string else 'b'", "template-constant", "payload.n is not string"),
+    ("'a' if payload.nick is none else 'b'", "template-maybe-missing", "nick"),
+    ("'a' if payload.nick == none else 'b'", "template-maybe-missing", "nick"),
+    ("payload.extra.x if 'y' in payload.extra else 'z'", "template-maybe-missing", "x"),
+    ("'z' if 'x' in payload.extra else payload.extra.x", "template-maybe-missing", "x"),
+    ("payload.note[0] ~ payload.zone", "template-maybe-missing", "note"),
+    ("payload.note[payload.n]", "template-maybe-missing", "note"),
     ("'a' if payload.flag and payload.plan == 'x' else 'b'", "template-constant", "payload.plan == 'x'"),
     ("'a' if not (payload.flag or none) else 'b'", "template-constant", "none"),
     ("'a' if payload.tags else 'b'", "template-not-boolean", "tags"),
@@ -256,6 +267,9 @@ RIGHT = [
     "payload.pay.number | default('none')",
     "payload.note | default(payload.nick | default('x', true))",
     "(payload.deputy | default({'name': 'x'})).name",
+    "payload.pay.number | default(payload.pay.iban)",
+    "payload.tags | default('') | join",
+    "payload.note[-1] | default('x') ~ payload.labels[payload.id] | default('y')",
     # narrowing
     "payload.note if payload.note is defined else 'x'",
     "'x' if payload.note is undefined else payload.note",
@@ -282,6 +296,10 @@ RIGHT = [
     "payload.pay.number if payload.pay.kind in ['card'] else payload.pay.iban",
     "payload.pay.number if payload.pay.number is defined else payload.pay.iban",
     "payload.note if payload.note is defined and payload.flag else 'x'",
+    "payload.extra.x if 'x' in payload.extra else 'y'",
+    "payload.pay.number if 'number' in payload.pay else payload.pay.iban",
+    "payload.pay.iban if 'number' not in payload.pay else payload.pay.number",
+    "payload.note if 'note' in payload else 'x'",
     "payload.flag and payload.note is defined and payload.note == 'x'",
     "payload.note is undefined or payload.note == 'x'",
     "payload.note if payload.note is defined and payload.note == 'a' or payload.note is defined else 'x'",
@@ -293,6 +311,7 @@ RIGHT = [
     "1 if payload.plan in ['pro', 'team'] else 2",
     "1 if payload.plan not in ('pro', 'x') else 2",
     "'a' if payload.boss else 'b'",
+    "'a' if payload.vague.a is defined else 'b'",
     "'a' if payload.id else 'b'",
     "'a' if payload.n == 1.0 else 'b'",
     "'a' if payload.flag == true else 'b'",
@@ -346,6 +365,22 @@ def test_several_problems_come_in_the_order_of_the_text() -> None:
     found = check(Template.parse("<< payload.note >>-<< payload.idd >>-<< payload.ref | round >>"), SCOPE, Target.QUEUE)
 
     assert [one.slug for one in found] == ["template-maybe-missing", "template-unknown-key", "template-filter-args"]
+
+
+def test_a_constant_is_told_as_it_is_written() -> None:
+    said = {
+        expression: problems(f"1 if {expression} else 2")[0].message
+        for expression in ("payload.id is not none", "not payload.id is none")
+    }
+
+    assert said == {
+        "payload.id is not none": "this condition is always true",
+        "not payload.id is none": "this condition is always false",
+    }
+
+
+def test_a_floor_is_an_integer() -> None:
+    assert problems("payload.x // 1", Target.PRIORITY) == ()
 
 
 @pytest.mark.parametrize(

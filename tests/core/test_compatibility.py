@@ -12,6 +12,19 @@ from kongflow.core.compatibility import refusals
 from kongflow.core.schema import PayloadSchema
 from kongflow.errors import InvalidPayload
 
+FORMATS = (
+    *("date-time", "date", "time", "duration", "email", "idn-email", "hostname", "idn-hostname", "ipv4", "ipv6", "uri"),
+    *(
+        "uri-reference",
+        "iri",
+        "iri-reference",
+        "uri-template",
+        "uuid",
+        "json-pointer",
+        "relative-json-pointer",
+        "regex",
+    ),
+)
 TEXT, NUMBER, WHOLE = {"type": "string"}, {"type": "number"}, {"type": "integer"}
 
 
@@ -126,6 +139,181 @@ def test_a_schema_that_refers_to_itself_is_compared_to_its_end() -> None:
     assert len(told(tree, other)) == 1
 
 
+def chain(length: int, end: Any) -> dict[str, Any]:
+    targets: dict[str, Any] = {f"x{index}": {"$ref": f"#/$defs/x{index + 1}"} for index in range(length)}
+    return {"$ref": "#/$defs/x0", "$defs": targets | {f"x{length}": end}}
+
+
+FILLED = {"b": {"default": 1}}
+CLOSED_A = {"anyOf": [closed({"a": {}}, "a"), {"type": "null"}]}
+IF_B = {"if": {"required": ["b"]}, "then": {"required": ["c"]}}
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "payload"),
+    [
+        ({"patternProperties": {"^a": {}}, "additionalProperties": TEXT}, opened({"a": TEXT}), {"a": 5}),
+        ({"patternProperties": {"^a": {}}, "additionalProperties": False}, {"additionalProperties": TEXT}, {"ab": 5}),
+        (IF_B, {**IF_B, "properties": FILLED}, {}),
+        (CLOSED_A, {**CLOSED_A, "properties": FILLED}, {"a": 1}),
+        ({"maxProperties": 1}, {"maxProperties": 1, "properties": FILLED}, {"a": 1}),
+        ({"const": {"a": 1}}, {"const": {"a": 1}, "properties": FILLED}, {"a": 1}),
+        (closed({}), closed({"b": {"type": "string", "default": 5}}), {}),
+        (closed({}), {"properties": FILLED, "allOf": [{"properties": {"b": TEXT}}]}, {}),
+        (closed({}), {"properties": FILLED, "allOf": [{"additionalProperties": TEXT}]}, {}),
+        ({"allOf": [{"properties": FILLED}]}, {"required": ["b"]}, {}),
+        ({"type": "object"}, {"allOf": [{"properties": FILLED, "required": ["b"]}]}, {}),
+        (
+            {"additionalProperties": {"type": "object"}},
+            {"additionalProperties": {"properties": FILLED, "required": ["b"]}},
+            {"k": {}},
+        ),
+        (opened({"k": opened({})}), {"additionalProperties": {"properties": FILLED, "required": ["b"]}}, {"k": {}}),
+        ({"prefixItems": [TEXT, WHOLE], "items": False}, {"items": TEXT}, ["a", 5]),
+        ({"contains": TEXT}, {"contains": TEXT, "minContains": 2}, ["a"]),
+        ({"contains": TEXT}, {"contains": TEXT, "maxContains": 1}, ["a", "b"]),
+        (
+            {"prefixItems": [{}, {}], "unevaluatedItems": False},
+            {"prefixItems": [{}], "unevaluatedItems": False},
+            [1, 2],
+        ),
+        (
+            {"type": "object"},
+            {"anyOf": [{"properties": {"a": {}}, "unevaluatedProperties": False}, {"type": "null"}]},
+            {"z": 1},
+        ),
+        ({"enum": [[True]]}, {"enum": [[1]]}, [True]),
+        ({"const": {"a": 5}}, opened({"a": TEXT}), {"a": 5}),
+        (WHOLE, chain(40, TEXT), 5),
+    ],
+)
+def test_what_refuses_a_payload_is_told(old: Any, new: Any, payload: Any) -> None:
+    before, after = PayloadSchema.compile(old), PayloadSchema.compile(new)
+
+    with pytest.raises(InvalidPayload):
+        after.check_run(before.check_added(payload))
+    assert refusals(before, after)
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        (opened({}), {**opened({"b": {"$ref": "#/$defs/x"}}, "b"), "$defs": {"x": {"default": 1}}}),
+        (opened({}), {"properties": FILLED, "allOf": [{"required": ["b"]}]}),
+        (opened({}), opened({"o": {"type": "object", "default": {"a": "x"}, "properties": {"a": TEXT}}})),
+        (closed({"x_a": TEXT}), {"patternProperties": {"^x_": {}}, "additionalProperties": WHOLE}),
+        ({"patternProperties": {"^x": TEXT}, "additionalProperties": False}, {"additionalProperties": TEXT}),
+        (opened({"a": {"type": "boolean"}}), opened({"a": {"enum": [False, True]}})),
+        ({"type": "null"}, {"const": None}),
+        ({"enum": ["x", "yy"]}, {"type": "string", "maxLength": 2, "minLength": 1, "pattern": "^[xy]+$"}),
+        ({"enum": [2, 4]}, {"multipleOf": 2, "minimum": 2, "exclusiveMaximum": 5}),
+        ({"type": "string", "enum": ["x", None]}, {"enum": ["x"]}),
+        ({"allOf": [{"enum": [1, 2]}, {"enum": [2, 3]}]}, {"const": 2}),
+        (TEXT, {"type": "string", "format": "colour"}),
+        ({**WHOLE, "exclusiveMinimum": 0, "exclusiveMaximum": 9}, {**WHOLE, "minimum": 1, "maximum": 8}),
+        (opened({}, "a", "b"), {**opened({}, "a", "b"), "minProperties": 2}),
+        ({"prefixItems": [TEXT], "maxItems": 1}, {"prefixItems": [TEXT], "items": False}),
+        (
+            {"allOf": [opened({"a": {}, "b": {}}), closed({"a": {}})]},
+            {"properties": {"a": {}}, "additionalProperties": TEXT},
+        ),
+    ],
+)
+def test_what_fits_is_no_error(old: Any, new: Any) -> None:
+    assert told(old, new) == []
+
+
+def web(end: Any) -> dict[str, Any]:
+    """Forty schemas that refer to one another, of which each may be text, or null."""
+    reference = "#/$defs/x{}".format
+    targets = {
+        f"x{index}": {
+            "anyOf": [
+                opened({"l": {"$ref": reference((index + 1) % 40)}, "r": {"$ref": reference((index + 7) % 40)}}),
+                TEXT,
+                end,
+            ]
+        }
+        for index in range(40)
+    }
+    return {"properties": {"x": {"$ref": reference(0)}}, "$defs": targets}
+
+
+def test_what_has_not_changed_is_not_compared() -> None:
+    more = web(WHOLE) | {"required": ["y"]}
+
+    assert refusals(PayloadSchema.compile(web(WHOLE)), PayloadSchema.compile(web(WHOLE))) == ()
+    assert told(web(WHOLE), more) == [": 'y' is required"]
+    assert told(web(WHOLE), more, proven=False) == []
+
+
+@pytest.mark.parametrize("keyword", ["oneOf", "anyOf"])
+def test_a_note_is_no_change(keyword: str) -> None:
+    branch = {"properties": {"title": TEXT, "examples": {"not": TEXT}}, "dependentRequired": {"examples": ["title"]}}
+    other = {"enum": [{"title": "x"}]}
+    noted = {**branch, "title": "x", "description": "y", "$comment": "z", "examples": [{}]}
+
+    assert (
+        refusals(PayloadSchema.compile({keyword: [branch, other]}), PayloadSchema.compile({keyword: [noted, other]}))
+        == ()
+    )
+
+
+@pytest.mark.parametrize(
+    "new",
+    [
+        {"oneOf": [{"enum": [{"title": "y"}]}, {"not": {"minLength": 1}}]},
+        {"oneOf": [{"enum": [{"title": "x"}]}, {"not": {"minLength": 2}}]},
+        {"dependentRequired": {"examples": ["b"]}},
+    ],
+)
+def test_what_is_called_as_a_note_may_be_none(new: Any) -> None:
+    old = {"oneOf": [{"enum": [{"title": "x"}]}, {"not": {"minLength": 1}}]}
+
+    assert refusals(PayloadSchema.compile(old), PayloadSchema.compile(new))
+
+
+def test_what_a_reference_leads_to_may_have_changed() -> None:
+    old = opened({"a": {"$ref": "#/$defs/x"}}) | {"$defs": {"x": {"$ref": "#/$defs/y"}, "y": TEXT}}
+    new = opened({"a": {"$ref": "#/$defs/x"}}) | {"$defs": {"x": {"$ref": "#/$defs/y"}, "y": WHOLE}}
+
+    assert told(old, new) == ["a: string is not accepted"]
+
+
+@pytest.mark.parametrize(
+    "new",
+    [
+        {"properties": {"child": {"$ref": "#"}}},
+        {"anyOf": [{"type": "null"}, {"properties": {"next": {"$ref": "#"}}}]},
+        {
+            "$ref": "#/$defs/x0",
+            "$defs": {
+                **{
+                    f"x{index}": {"properties": {key: {"$ref": f"#/$defs/x{index + 1}"} for key in "ab"}}
+                    for index in range(40)
+                },
+                "x40": {},
+            },
+        },
+        {
+            "$ref": "#/$defs/x0",
+            "$defs": {
+                **{f"x{index}": {"allOf": [{"$ref": f"#/$defs/x{index + 1}"}] * 2} for index in range(40)},
+                "x40": {},
+            },
+        },
+    ],
+    ids=["recursive", "recursive alternative", "shared properties", "shared parts"],
+)
+def test_every_schema_is_compared_to_its_end(new: Any) -> None:
+    assert told({}, new) == told({}, new, proven=False) == []
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_a_format_that_is_checked_may_refuse_what_was_added(name: str) -> None:
+    assert len(told(TEXT, {"format": name})) == 1
+
+
 # --- by the payloads ---
 
 NAMES = st.sampled_from(["a", "b"])
@@ -155,6 +343,14 @@ simple = st.sampled_from(
         {"type": "array", "uniqueItems": True, "minItems": 1},
         {"type": "string", "default": "a"},
         {"not": {"type": "null"}},
+        {"default": 1},
+        {"type": "object", "default": {}},
+        {"const": {"a": 1}},
+        {"enum": [[1], {}]},
+        {"contains": {"type": "string"}, "maxContains": 1},
+        {"if": {"required": ["a"]}, "then": {"required": ["b"]}},
+        {"dependentRequired": {"a": ["b"]}},
+        {"propertyNames": {"const": "a"}},
     ]
 )
 
@@ -167,6 +363,8 @@ def _nested(below: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
             "required": st.lists(NAMES, unique=True),
             "additionalProperties": st.booleans() | below,
             "maxProperties": st.integers(0, 2),
+            "patternProperties": st.fixed_dictionaries({"^a": below}),
+            "unevaluatedProperties": st.just(False),
         },
     )
     lists = st.fixed_dictionaries(

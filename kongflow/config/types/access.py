@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from kongflow.config.findings import listing, quoted, suggestion
-from kongflow.config.types.fit import Infers, fit, name_of, wants
+from kongflow.config.types.fit import fit, name_of, wants
 from kongflow.config.types.problem import Problem
-from kongflow.config.types.reading import Known, Reading, Scope, keys_of, read
+from kongflow.config.types.reading import Reading, Scope, keys_of, read
 from kongflow.config.types.signatures import OF_LIST, OF_TEXT
 from kongflow.config.types.type import (
     ANYTHING,
@@ -153,8 +153,7 @@ def _item(type_: Type, index: int | None) -> Type:
     return either([*items, *([TEXT] if len(lists) < len(known) else [])])
 
 
-def index(inference: Infers, node: syntax.Index, known: Known) -> Type:
+def item_at(type_: Type) -> Type:
     """Return the type of a value at a key or index that is computed: whether it is there is not known."""
-    inference.present(node.index, known)
-    types = members(inference.present(node.subject, known)) or ()
+    types = members(type_) or ()
     return _item(either(types), None) if types and all(isinstance(one, ListOf) for one in types) else ANYTHING

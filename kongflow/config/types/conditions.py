@@ -11,11 +11,13 @@ from kongflow.core import syntax
 from kongflow.core.syntax import Node, path_of
 
 
-def judge(node: Node, type_: Type, declared: Type, scope: Scope) -> Problem | None:
-    """Return what is to be said of a condition. `declared`: its type by the schema alone."""
+def judge(node: Node, type_: Type, declared: Type, scope: Scope, *, negated: bool = False) -> Problem | None:
+    """Return what is to be said of a condition. `declared`: its type by the schema alone. `negated`: it says
+    `is not`.
+    """
     truth = _truth(declared)
     if truth is not None:
-        message = f"this condition is always {str(truth).lower()}"
+        message = f"this condition is always {str(truth is not negated).lower()}"
         return Problem("template-constant", node.start, node.end, message, _why(node, scope), hedged=True)
     known = members(type_)
     if known is not None and len(known) == 1 and kind_of(known[0]) in (Kind.LIST, Kind.OBJECT):

@@ -27,7 +27,7 @@ from kongflow.config.types.type import (
     Union,
     both,
     either,
-    literal,
+    literals,
 )
 from kongflow.core.json import Json
 from kongflow.core.schema import PayloadSchema
@@ -103,7 +103,7 @@ class _Converter:
         named = schema.get("type")
         if "enum" in schema or "const" in schema:
             values = schema["enum"] if "enum" in schema else [schema["const"]]
-            of_values = either(map(literal, values)) if values else ANYTHING
+            of_values = literals(values) if values else ANYTHING
             return of_values if named is None else both(of_values, either(map(_plain_type, _names(named))))
         if named is None:
             return ObjectOf((self._part(schema, resolver, filled),), False) if _OF_OBJECTS & schema.keys() else ANYTHING
@@ -114,7 +114,7 @@ class _Converter:
             return ObjectOf((self._part(schema, resolver, filled),))
         if name == "array":
             return self._list(schema, resolver)
-        if name == "number" and isinstance(schema.get("multipleOf"), int):
+        if name == "number" and float(schema.get("multipleOf", 0.5)).is_integer():
             return INTEGER
         return _plain_type(name)
 

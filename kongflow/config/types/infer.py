@@ -6,7 +6,7 @@ from kongflow.config.types import access, operators
 from kongflow.config.types.access import Value
 from kongflow.config.types.conditions import judge
 from kongflow.config.types.fit import Want, fit, groups, wants
-from kongflow.config.types.narrow import falsy, narrowed, truthy, without_null
+from kongflow.config.types.narrow import falsy, narrowed, truthy, where_missing, without_null
 from kongflow.config.types.problem import Problem
 from kongflow.config.types.reading import Known, Scope, is_always_there
 from kongflow.config.types.signatures import (
@@ -72,7 +72,14 @@ class Inference:
         if value.missing is None or self._is_quiet:
             return value.type
         self.report(access.guarded(value, node))
-        return without_null(value.type)  # one finding for one cause: its help knows of null
+        return value.type
+
+    def used(self, node: Node, known: Known) -> Type:
+        """Return the type of a value that is worked on. Of one that may be missing it is not said that it may be null:
+        one finding for one cause, and its help knows of null.
+        """
+        type_ = self.present(node, known)
+        return type_ if self._is_quiet or self.infer(node, known).missing is None else without_null(type_)
 
     def expect(self, node: Node, known: Known, want: Want) -> Type:
         """Return the type of a value that must be there, and of a kind; of a choice, each of its branches."""
@@ -85,22 +92,28 @@ class Inference:
                     self.expect(otherwise, self._where(test, False, known), want),
                 )
             )
-        left, problem = fit(node, self.present(node, known), want)
+        left, problem = fit(node, self.used(node, known), want)
         self.report(problem)
         return left
 
     def _test(self, node: Node, known: Known) -> None:
         """Look at a condition, part by part."""
         match node:
+            case syntax.Not(operands=(syntax.Test(start=start) as operand,)) if start == node.start:
+                self._judge(operand, known, negated=True)  # `is not` is one word
             case syntax.Not(operands=(operand,)):
                 self._test(operand, known)
             case syntax.And(operands=(left, right)) | syntax.Or(operands=(left, right)):
                 self._test(left, known)
                 self._test(right, self._where(left, isinstance(node, syntax.And), known))
             case _:
-                type_ = self.present(node, known)
-                if not self._is_quiet:
-                    self.report(judge(node, type_, self._declared(node) if known else type_, self.scope))
+                self._judge(node, known)
+
+    def _judge(self, node: Node, known: Known, *, negated: bool = False) -> None:
+        type_ = self.present(node, known)
+        if not self._is_quiet:
+            declared = self._declared(node) if known else type_
+            self.report(judge(node, type_, declared, self.scope, negated=negated))
 
     def _declared(self, node: Node) -> Type:
         """Return the type of a condition by the schema alone: what another condition has shown makes it no constant."""
@@ -134,6 +147,10 @@ class Inference:
                 return self._name(node, known)
             case syntax.Key():
                 return self._key(node, known)
+            case syntax.Index():
+                self.present(node.index, known)
+                subject = self.infer(node.subject, known)
+                return Value(access.item_at(subject.type), subject.missing)
             case syntax.Filter(name="default"):
                 return self._default(node, known)
             case syntax.And() | syntax.Or():
@@ -168,8 +185,6 @@ class Inference:
     def _made(self, node: Node, known: Known) -> Type:
         """Return the type of a part of a value, or of a list or an object that the expression makes."""
         match node:
-            case syntax.Index():
-                return access.index(self, node, known)
             case syntax.Slice():
                 return self._slice(node, known)
             case syntax.ListOf():
@@ -196,14 +211,17 @@ class Inference:
     def _default(self, node: syntax.Filter, known: Known) -> Value:
         subject = self.infer(node.subject, known)
         given = dict(zip(("fallback", "empty_too"), node.arguments, strict=False)) | dict(node.options)
-        fallback = self.infer(given["fallback"], known) if "fallback" in given else Value(literal(""))
-        empty_too = given.get("empty_too")
-        if empty_too is None:
-            return Value(either((subject.type, fallback.type)), fallback.missing)
+        empty_too = given.get("empty_too", syntax.Const(node.start, node.end, False))
         self.present(empty_too, known)
+        is_only_for_missing = isinstance(empty_too, syntax.Const) and not empty_too.value
+        path = path_of(node.subject)
+        where = where_missing(path, self.scope, known) if is_only_for_missing else known
+        fallback = self.infer(given["fallback"], where) if "fallback" in given else Value(literal(""))
         if not isinstance(empty_too, syntax.Const):
             return Value(ANYTHING, fallback.missing)
-        if not empty_too.value:
+        if is_only_for_missing and path is not None and (path in known or is_always_there(path, self.scope)):
+            return Value(subject.type)
+        if is_only_for_missing:
             return Value(either((subject.type, fallback.type)), fallback.missing)
         left = truthy(subject.type)
         return Value(fallback.type if left is None else either((left, fallback.type)), fallback.missing)
@@ -213,7 +231,7 @@ class Inference:
         left, right = node.operands
         is_and = isinstance(node, syntax.And)
         self._test(left, known)
-        first = self.present(left, known)
+        first = self.used(left, known)
         second = self.infer(right, self._where(left, is_and, known))
         rest = falsy(first) if is_and else truthy(first)
         return Value(second.type if rest is None else either((rest, second.type)), second.missing)

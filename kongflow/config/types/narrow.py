@@ -22,7 +22,8 @@ from kongflow.config.types.type import (
     both,
     either,
     kind_of,
-    literal,
+    literals,
+    members,
     overlaps,
 )
 from kongflow.core import syntax
@@ -82,13 +83,31 @@ def _by_comparison(node: syntax.Compare, operator: str, truth: bool, scope: Scop
     left, right = node.operands
     if operator in ("==", "!=") and isinstance(left, syntax.Const):
         left, right = right, left
+    if operator in ("in", "notin") and isinstance(left, syntax.Const) and isinstance(left.value, str):
+        return _by_key(left.value, path_of(right), (operator == "in") is truth, scope, known)
     path, values = path_of(left), _values(right, operator)
     if path is None or values is None:
         return known
     current = type_at(path, scope, known)
     if (operator in ("==", "in")) is truth:
-        return _refined(path, both(current, either(map(literal, values))), scope, known)
+        return _refined(path, both(current, literals(values)), scope, known)
     return _refined(path, _minus(current, values), scope, known)
+
+
+def _by_key(key: str, path: Path | None, is_there: bool, scope: Scope, known: Known) -> Known:
+    """Return what is known once an object has a key or has it not; in a text or a list it would be something else."""
+    holders = members(type_at(path, scope, known)) if path else None
+    if path is None or holders is None or not all(isinstance(one, ObjectOf) for one in holders):
+        return known
+    below = (*path, key)
+    if is_there:
+        return _refined(below, type_at(below, scope, known), scope, known)
+    return _without_key(below, scope, known)
+
+
+def where_missing(path: Path | None, scope: Scope, known: Known) -> Known:
+    """Return what is known where the value at a path is not there."""
+    return known if path is None else _without_key(path, scope, known)
 
 
 def _values(node: Node, operator: str) -> list[Json] | None:
@@ -112,8 +131,8 @@ def _refined(path: Path, type_: Type, scope: Scope, known: Known) -> Known:
     holder = type_at(path[:-1], scope, known)
     if isinstance(holder, Anything):
         return _refined(path[:-1], holder, scope, known)
-    members = holder.members if isinstance(holder, Union) else (holder,)
-    left = [one for one in members if isinstance(one, ObjectOf) and _can_have(one, path[-1], type_)]
+    holders = holder.members if isinstance(holder, Union) else (holder,)
+    left = [one for one in holders if isinstance(one, ObjectOf) and _can_have(one, path[-1], type_)]
     return _refined(path[:-1], either(left) if left else ANYTHING, scope, known)
 
 
@@ -123,7 +142,9 @@ def _without_key(path: Path, scope: Scope, known: Known) -> Known:
     if not holder or not (holder in known or is_always_there(holder, scope)):
         return known  # the holder may be missing itself
     type_ = type_at(holder, scope, known)
-    return _refined(holder, _without(type_, lambda one: read(one, path[-1]).is_always), scope, known)
+    return _refined(
+        holder, _without(type_, lambda one: members(one) is not None and read(one, path[-1]).is_always), scope, known
+    )
 
 
 def _can_have(member: ObjectOf, key: str, type_: Type) -> bool:
@@ -200,6 +221,6 @@ def _left(type_: Type, keep: _Keep) -> Type | None:
     """Return a type of what is kept of its members; None for nothing."""
     if isinstance(type_, Anything):
         return type_
-    members = type_.members if isinstance(type_, Union) else (type_,)
-    left = [kept for kept in map(keep, members) if kept is not None]
+    every = type_.members if isinstance(type_, Union) else (type_,)
+    left = [kept for kept in map(keep, every) if kept is not None]
     return either(left) if left else None

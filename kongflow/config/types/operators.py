@@ -48,6 +48,8 @@ def arithmetic(inference: Infers, node: syntax.Arithmetic, known: Known) -> Type
 
 
 def _number(node: syntax.Arithmetic, types: list[Type]) -> Type:
+    if node.operator == "//":
+        return INTEGER
     if node.operator == "/" or not all(map(is_integral, types)):
         return NUMBER
     if node.operator == "**":

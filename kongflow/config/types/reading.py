@@ -16,6 +16,7 @@ from kongflow.config.types.type import (
     Type,
     Union,
     either,
+    members,
 )
 from kongflow.core.syntax import Path
 
@@ -65,21 +66,21 @@ def read(type_: Type, key: str) -> Reading:
     if isinstance(type_, ObjectOf):
         presence, value = type_.read(key)
         return Reading(value, frozenset({presence}))
-    members = type_.members if isinstance(type_, Union) else (type_,)
-    said = [member.read(key) for member in members if isinstance(member, ObjectOf)]
+    every = type_.members if isinstance(type_, Union) else (type_,)
+    said = [member.read(key) for member in every if isinstance(member, ObjectOf)]
     there = [value for presence, value in said if presence is not Presence.NEVER]
     return Reading(
         either(there) if there else ANYTHING,
         frozenset(presence for presence, _ in said),
-        NULL in members,
-        tuple(member for member in members if not isinstance(member, ObjectOf) and member != NULL),
+        NULL in every,
+        tuple(member for member in every if not isinstance(member, ObjectOf) and member != NULL),
     )
 
 
 def keys_of(type_: Type) -> tuple[str, ...]:
     """Return the keys that any member of a type lists."""
-    members = type_.members if isinstance(type_, Union) else (type_,)
-    return tuple(dict.fromkeys(key for member in members if isinstance(member, ObjectOf) for key in member.keys))
+    every = type_.members if isinstance(type_, Union) else (type_,)
+    return tuple(dict.fromkeys(key for member in every if isinstance(member, ObjectOf) for key in member.keys))
 
 
 def type_at(path: Path, scope: Scope, known: Known) -> Type:
@@ -100,7 +101,7 @@ def is_always_there(path: Path, scope: Scope) -> bool:
     found = scope.get(path[0], ANYTHING)
     for key in path[1:]:
         reading = read(found, key)
-        if not reading.is_always:
+        if members(found) is None or not reading.is_always:  # what may be no object may not have it
             return False
         found = reading.type
     return path[0] in scope

@@ -6,7 +6,7 @@ What lies below an object or a list is made when it is asked for, so that a sche
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TypeAlias
@@ -214,6 +214,19 @@ def literal(value: Json) -> Type:
     return ANY_OBJECT if isinstance(value, Mapping) else ANY_LIST
 
 
+def literals(values: Sequence[Json]) -> Type:
+    """Return the type of one of these values. Raises: ValueError for none at all."""
+    scalars: dict[Kind, set[Json]] = {}
+    types: list[Type] = []
+    for value in values:
+        type_ = literal(value)
+        if isinstance(type_, Scalar) and type_.values is not None:
+            scalars.setdefault(type_.kind, set()).update(type_.values)
+        else:
+            types.append(type_)
+    return either([*(Scalar(kind, frozenset(known)) for kind, known in scalars.items()), *types])
+
+
 # --- combining -------------------------------------------------------------------------------------------------------
 
 
@@ -227,12 +240,12 @@ def either(types: Iterable[Type]) -> Type:
             continue
         for member in type_.members if isinstance(type_, Union) else (type_,):
             _add(found, member)
+        if len(found) > MAX_MEMBERS:
+            return UNKNOWN
     if anything is not None:
         return anything
     if not found:
         raise ValueError("a union of nothing")
-    if len(found) > MAX_MEMBERS:
-        return UNKNOWN
     return found[0] if len(found) == 1 else Union(tuple(found))
 
 
