@@ -78,7 +78,7 @@ def defaults_of(schema: Json, references: References) -> Defaults:
     for defaults in builder.every:
         for name, (default, below) in defaults.properties.items():
             defaults.properties[name] = below.complete(default, (below,)), below
-    root.is_empty = all(default is _NOTHING for each in builder.every for default, _ in each.properties.values())
+    root.is_empty = all(default is NOTHING for each in builder.every for default, _ in each.properties.values())
     return root
 
 

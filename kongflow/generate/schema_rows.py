@@ -16,6 +16,7 @@ from kongflow.core.schema_parts import (
     items_of,
     key_of,
     parts_of,
+    told_apart,
     top_of,
     types_of,
     values_of,
@@ -98,9 +99,9 @@ def _below(parts: Sequence[Node], path: str, inside: tuple[str, ...], choice: st
             yield from _row(parts_of(part.at("additionalProperties")), f"{path}[…]", "", inside)
     for number, branch in enumerate(_branches(parts), 1):
         yield from _below(branch, path, inside, f"{choice or 'choice'} {number}")
-    for index in range(_count(parts)):
-        yield from _below(items_of(parts, index), f"{path}[{index}]", inside)
-    if items := items_of(parts, None):
+    for index in range(told_apart(parts)):
+        yield from _below(items_of(parts, index) or (), f"{path}[{index}]", inside)
+    if items := items_of(parts, told_apart(parts)):
         yield from _below(items, f"{path}[]", inside)
 
 
@@ -122,10 +123,6 @@ def _branches(parts: Sequence[Node]) -> Iterator[list[Node]]:
         for keyword in ("anyOf", "oneOf"):
             for index, _ in enumerate(as_list(part.keywords.get(keyword))):
                 yield parts_of(part.at(keyword, index))
-
-
-def _count(parts: Sequence[Node]) -> int:
-    return max((len(as_list(part.keywords.get("prefixItems"))) for part in parts), default=0)
 
 
 def _joined(path: str, key: str) -> str:
@@ -155,7 +152,7 @@ def _type(parts: Sequence[Node], depth: int = 0) -> str:
         return "any JSON"
     words = [word for kind, word in _WORDS.items() if kind in kinds and not (kind == "integer" and "number" in kinds)]
     if "array" in kinds:
-        items = items_of(parts, None)
+        items = items_of(parts, told_apart(parts))
         words.append(f"list of {_type(items, depth + 1)}" if items and depth < _DEEPEST else "list")
     if "object" in kinds:
         words.append("object")

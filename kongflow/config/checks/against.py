@@ -136,10 +136,10 @@ def _of_task(facts: Facts, earlier: Earlier, before: str, name: str) -> Iterator
             yield _Told(slug, place(refusal.narrower), _in_words(refusal))
     for several in undeclared.values():
         yield _Told("schema-unproved", place(several[0].narrower), _all_in_words(several))
-    before = declared_defaults(old)
+    defaults = declared_defaults(old)
     for steps, (value, path) in declared_defaults(new).items():
-        if steps in before and canonical(before[steps][0]) != canonical(value):
-            what = f"the default of {path_of(steps)} was {_shown(before[steps][0])}, and is {_shown(value)} now"
+        if steps in defaults and canonical(defaults[steps][0]) != canonical(value):
+            what = f"the default of {path_of(steps)} was {_shown(defaults[steps][0])}, and is {_shown(value)} now"
             yield _Told("schema-default-changed", place(path), what)
     for refusal in refusals(new, old):
         if refusal.proven and before == name:  # runners of the other version do not know a new name
