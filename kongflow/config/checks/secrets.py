@@ -24,8 +24,9 @@ _VARIABLE = re.compile(r"\$\{(?P<name>\w+)(?P<rest>:[-?][^}]*)?\}")
 _LOCAL = re.compile(r"(?:localhost|127\.0\.0\.1|\[::1\])?(?::\d*)?")
 _PLACEHOLDER = re.compile(
     r"[<\[({].*|[x*.…?-]+|(?:my|your)?[-_ ]?(?:password|passwd|pass|pw|secret|token)|postgres|test|testing|dev|local"
-    r"|development|none|null|empty|unset|todo|.*(?:change[-_ ]?(?:me|it)|replace[-_ ]?me|example|placeholder|dummy|fake"
-    r"|insecure|not[-_ ]?(?:a[-_ ]?)?secret|your[-_ ]).*",
+    r"|development|none|null|nil|n/?a|empty|unset|missing|unknown|default|disabled|off|no|false|0|todo"
+    r"|.*(?:change[-_ ]?(?:me|it)|replace[-_ ]?me|example|placeholder|dummy|fake|insecure|not[-_ ]?(?:a[-_ ]?)?secret"
+    r"|your[-_ ]).*",
     re.IGNORECASE | re.DOTALL,
 )
 
