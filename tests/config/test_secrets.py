@@ -147,3 +147,7 @@ def test_what_shows_no_secret_is_not(tmp_path, template):
 
 def test_a_priority_that_is_read_from_a_secret_shows_none(tmp_path):
     assert found(tmp_path, 'tasks: {work: {handler: tasks.work, priority: "<< payload.password | length >>"}}') == []
+
+
+def test_a_url_of_many_variables_takes_no_time(tmp_path):
+    assert found(tmp_path, f'database: {{url: "postgresql://{"${A:-x}" * 5000}"}}') == []

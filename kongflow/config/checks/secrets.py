@@ -15,11 +15,11 @@ from kongflow.core import syntax
 from kongflow.core.payload_template import texts_of
 from kongflow.core.syntax import Node
 
-_PART = r"(?:\$\{[^}]*\}|[^\s:@/?])*"
-_LOGIN = re.compile(
-    rf"://(?P<user>{_PART}):(?P<password>(?:\$\{{[^}}]*\}}|[^\s@/?])+)@(?P<hosts>(?:\$\{{[^}}]*\}}|[^\s/?}}])*)"
-)
-_PARAMETER = re.compile(r"[?&](?:ssl)?password=(?P<password>(?:\$\{[^}]*\}|[^\s&}])+)")
+# A part of a URL: variables, and characters that do not end it. Each begins with another character: no backtracking.
+_PARTS = [r"(?:\$\{[^}]*\}|\$(?!\{)|[^\s$" + ends + "])" for ends in ("/:@?", "/@?", "/?}", "&}")]
+_USER, _PASSWORD, _HOSTS, _VALUE = _PARTS
+_LOGIN = re.compile(rf"://(?P<user>{_USER}*):(?P<password>{_PASSWORD}+)@(?P<hosts>{_HOSTS}*)")
+_PARAMETER = re.compile(rf"[?&](?:ssl)?password=(?P<password>{_VALUE}+)")
 _VARIABLE = re.compile(r"\$\{(?P<name>\w+)(?P<rest>:[-?][^}]*)?\}")
 _LOCAL = re.compile(r"(?:localhost|127\.0\.0\.1|\[::1\])?(?::\d*)?")
 _PLACEHOLDER = re.compile(
