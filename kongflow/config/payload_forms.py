@@ -97,15 +97,13 @@ class _Forms:
     def _of_constant(self, source: Source, node: ast.Constant) -> Form | None:
         if node.value is None:
             return Form("None", frozenset({Kind.NULL}))
-        try:
-            return self.of(source, ast.parse(str(node.value), mode="eval").body)
-        except SyntaxError:
-            return None
+        inner = _parsed(node)
+        return None if inner is node else self.of(source, inner)
 
     def _subscript(self, source: Source, node: ast.Subscript) -> Form | None:
         found, text = self._names.meaning(source, node.value), ast.unparse(node)
         arguments = node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]
-        if found is None or not isinstance(found, str):
+        if not isinstance(found, str) or not arguments:
             return None
         module, _, name = found.rpartition(".")
         if module in ("typing", "typing_extensions"):
@@ -209,11 +207,10 @@ class _Forms:
 
     def _fields(self, source: Source, node: ast.ClassDef, is_dataclass: bool) -> list[Field] | None:
         names = {each.name for each in node.body if isinstance(each, ast.FunctionDef)}
-        if "__init__" in names or "__new__" in names:
+        total = [getattr(keyword.value, "value", None) for keyword in node.keywords if keyword.arg in ("total", None)]
+        if "__init__" in names or "__new__" in names or None in total:
             return None
-        is_total = not any(
-            keyword.arg == "total" and getattr(keyword.value, "value", None) is False for keyword in node.keywords
-        )
+        is_total = False not in total
         fields: list[Field] = []
         for each in node.body:
             if isinstance(each, ast.AnnAssign) and isinstance(each.target, ast.Name):
@@ -235,20 +232,26 @@ class _Forms:
 
     def _marks(self, source: Source, node: ast.expr) -> Iterator[str]:
         """Yield the names of `typing` and `dataclasses` that an annotation is wrapped into."""
-        if isinstance(node, ast.Constant) and isinstance(node.value, str):
-            try:
-                node = ast.parse(node.value, mode="eval").body
-            except SyntaxError:
-                return
+        node = _parsed(node)
         found = self._names.meaning(source, node.value if isinstance(node, ast.Subscript) else node)
         if isinstance(found, str):
             yield found.rpartition(".")[2]
         if isinstance(node, ast.Subscript) and isinstance(found, str) and found.rpartition(".")[2] in _WRAPPERS:
-            inner = node.slice.elts[0] if isinstance(node.slice, ast.Tuple) else node.slice
-            yield from self._marks(source, inner)
+            inner = node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]
+            yield from (mark for each in inner[:1] for mark in self._marks(source, each))
 
     def _given_to_field(self, source: Source, value: ast.expr) -> set[str]:
         """Return what `dataclasses.field` is called with, and its name; nothing where a value is no such call."""
         if not isinstance(value, ast.Call) or self._names.meaning(source, value.func) != "dataclasses.field":
             return set()
         return {"field", *(keyword.arg or "init" for keyword in value.keywords)}
+
+
+def _parsed(node: ast.expr) -> ast.expr:
+    """Return what an annotation says that is written as text; itself where it is no such text."""
+    if not isinstance(node, ast.Constant) or not isinstance(node.value, str):
+        return node
+    try:
+        return ast.parse(node.value.strip(), mode="eval").body
+    except (SyntaxError, ValueError):
+        return node

@@ -85,6 +85,10 @@ def test_what_is_refused_for_its_type_is_not_told_twice(tmp_path):
     assert marked(tmp_path, "name: 007") == []
 
 
+def test_under_a_schema_that_is_wrong_itself_nothing_is_said(tmp_path):
+    assert marked(tmp_path, scheduled("no", "{properties: {a: {type: strng}}}")) == []
+
+
 def test_a_variable_is_not_what_is_written(tmp_path):
     assert marked(tmp_path, scheduled('"${WORD}"'), env={"WORD": "no"}) == []
     assert marked(tmp_path, scheduled('"${WORD:-no}"'), env={}) == []

@@ -68,7 +68,9 @@ def test_a_password_is_no_second_finding_of_a_url_that_cannot_be_read(tmp_path):
     assert [slug for slug, _ in found(tmp_path, 'database: {url: "mysql://app:hunter2@db/shop"}')] == ["database-url"]
 
 
-@pytest.mark.parametrize("value", ['""', "changeme", "test", '"<your key>"', '"${OTHER}"', "not-a-secret", "dummy-key"])
+@pytest.mark.parametrize(
+    "value", ['""', "changeme", "test", '"<your key>"', '"${OTHER}"', "not-a-secret", "dummy-key", "disabled"]
+)
 def test_a_placeholder_is_no_secret(tmp_path, value):
     assert found(tmp_path, f"secrets: {{key: {{env: KEY, default: {value}}}}}", env={"OTHER": "x"}) == []
 
@@ -145,3 +147,7 @@ def test_what_shows_no_secret_is_not(tmp_path, template):
 
 def test_a_priority_that_is_read_from_a_secret_shows_none(tmp_path):
     assert found(tmp_path, 'tasks: {work: {handler: tasks.work, priority: "<< payload.password | length >>"}}') == []
+
+
+def test_a_url_of_many_variables_takes_no_time(tmp_path):
+    assert found(tmp_path, f'database: {{url: "postgresql://{"${A:-x}" * 5000}"}}') == []

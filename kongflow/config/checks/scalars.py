@@ -17,7 +17,7 @@ from kongflow.config.findings import Finding, finding
 from kongflow.config.project import Entry
 from kongflow.config.types.from_schema import payload_type
 from kongflow.config.types.reading import read
-from kongflow.config.types.type import ANYTHING, NULL, Kind, ListOf, Type, either, item_of, kind_of, members
+from kongflow.config.types.type import ANYTHING, NULL, Kind, Later, ListOf, Type, either, item_of, kind_of, members
 from kongflow.core.json import Json
 from kongflow.core.payload_template import texts_of
 from kongflow.core.schema_walk import subschemas
@@ -63,17 +63,22 @@ def _plain(number: str) -> str:
 def _in_payloads(facts: Facts) -> Iterator[tuple[Entry, KeyPath]]:
     """Yield the texts in payloads of schedules and in examples whose schema does not say that they are texts."""
     for schedule in facts.project.schedules.values():
-        type_ = _payload_type(facts, schedule.value.get("task"))
-        yield from _unsettled(schedule, schedule.value.get("payload"), ("payload",), type_)
+        type_ = _payload_type(facts, str(schedule.value.get("task")))
+        if type_ is not None:
+            yield from _unsettled(schedule, schedule.value.get("payload"), ("payload",), type_)
     for task in facts.project.tasks.values():
-        for index, example in enumerate(task.value.get("examples", [])):
-            yield from _unsettled(task, example, ("examples", index), _payload_type(facts, task.name))
+        examples = task.value.get("examples")
+        type_ = _payload_type(facts, task.name) if examples else None
+        if type_ is not None:
+            yield from _unsettled(task, examples, ("examples",), ListOf(Later.of(type_)))
 
 
-def _payload_type(facts: Facts, task: Json) -> Type:
-    entry = facts.project.tasks.get(str(task))
-    schema = facts.schemas.compiled.get((str(task), "payload"))
-    return ANYTHING if entry is None else payload_type(schema)
+def _payload_type(facts: Facts, task: str) -> Type | None:
+    """Return the type of a task's payload; None where its schema has a finding of its own."""
+    entry, schema = facts.project.tasks.get(task), facts.schemas.compiled.get((task, "payload"))
+    if entry is None:
+        return ANYTHING
+    return None if schema is None and ("payload" in entry.value or entry.failed("payload")) else payload_type(schema)
 
 
 def _unsettled(entry: Entry, value: Json, steps: KeyPath, type_: Type) -> Iterator[tuple[Entry, KeyPath]]:

@@ -15,17 +15,18 @@ from kongflow.core import syntax
 from kongflow.core.payload_template import texts_of
 from kongflow.core.syntax import Node
 
-_PART = r"(?:\$\{[^}]*\}|[^\s:@/?])*"
-_LOGIN = re.compile(
-    rf"://(?P<user>{_PART}):(?P<password>(?:\$\{{[^}}]*\}}|[^\s@/?])+)@(?P<hosts>(?:\$\{{[^}}]*\}}|[^\s/?}}])*)"
-)
-_PARAMETER = re.compile(r"[?&](?:ssl)?password=(?P<password>(?:\$\{[^}]*\}|[^\s&}])+)")
+# A part of a URL: variables, and characters that do not end it. Each begins with another character: no backtracking.
+_PARTS = [r"(?:\$\{[^}]*\}|\$(?!\{)|[^\s$" + ends + "])" for ends in ("/:@?", "/@?", "/?}", "&}")]
+_USER, _PASSWORD, _HOSTS, _VALUE = _PARTS
+_LOGIN = re.compile(rf"://(?P<user>{_USER}*):(?P<password>{_PASSWORD}+)@(?P<hosts>{_HOSTS}*)")
+_PARAMETER = re.compile(rf"[?&](?:ssl)?password=(?P<password>{_VALUE}+)")
 _VARIABLE = re.compile(r"\$\{(?P<name>\w+)(?P<rest>:[-?][^}]*)?\}")
 _LOCAL = re.compile(r"(?:localhost|127\.0\.0\.1|\[::1\])?(?::\d*)?")
 _PLACEHOLDER = re.compile(
     r"[<\[({].*|[x*.…?-]+|(?:my|your)?[-_ ]?(?:password|passwd|pass|pw|secret|token)|postgres|test|testing|dev|local"
-    r"|development|none|null|empty|unset|todo|.*(?:change[-_ ]?(?:me|it)|replace[-_ ]?me|example|placeholder|dummy|fake"
-    r"|insecure|not[-_ ]?(?:a[-_ ]?)?secret|your[-_ ]).*",
+    r"|development|none|null|nil|n/?a|empty|unset|missing|unknown|default|disabled|off|no|false|0|todo"
+    r"|.*(?:change[-_ ]?(?:me|it)|replace[-_ ]?me|example|placeholder|dummy|fake|insecure|not[-_ ]?(?:a[-_ ]?)?secret"
+    r"|your[-_ ]).*",
     re.IGNORECASE | re.DOTALL,
 )
 
