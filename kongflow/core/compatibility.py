@@ -29,7 +29,7 @@ from kongflow.core.schema_parts import (
     as_list,
     as_object,
     defaults_in,
-    items_of,
+    item_at,
     key_of,
     may_be,
     names_in,
@@ -182,7 +182,7 @@ class _Comparison:
                     yield from self._item(wider, narrower.at("items"), (*value, index))
 
     def _item(self, wider: Parts, narrower: Node, value: Path) -> Iterator[Refusal]:
-        below = items_of(wider, int(value[-1]))
+        below = item_at(wider, int(value[-1]))
         if below is not None:
             yield from self.of(below, narrower, value)
 
