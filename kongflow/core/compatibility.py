@@ -29,7 +29,7 @@ from kongflow.core.schema_parts import (
     as_list,
     as_object,
     defaults_in,
-    items_of,
+    item_at,
     key_of,
     may_be,
     names_in,
@@ -103,7 +103,7 @@ class _Comparison:
     def __init__(self, work: _Work, *, as_run: bool = True, is_guess: bool = False) -> None:
         self._work = work
         self._as_run = as_run
-        self._guesses = self if is_guess else _Comparison(work, as_run=as_run, is_guess=True)
+        self._is_guess = is_guess
         self._seen: set[Pair] = set()
 
     def of(self, wider: Parts, narrower: Node, value: Path) -> Iterator[Refusal]:
@@ -184,14 +184,14 @@ class _Comparison:
                     yield from self._item(wider, narrower.at("items"), (*value, index))
 
     def _item(self, wider: Parts, narrower: Node, value: Path) -> Iterator[Refusal]:
-        below = items_of(wider, int(value[-1]))
+        below = item_at(wider, int(value[-1]))
         if below is not None:
             yield from self.of(below, narrower, value)
 
     def _property(self, wider: Parts, narrower: Node, value: Path) -> Iterator[Refusal]:
-        if wider or self._guesses is self:
+        if wider or self._is_guess:
             yield from self.of(wider, narrower, value)
-        elif next(self._guesses.of(wider, narrower, value), None) is not None:
+        elif next(_Comparison(self._work, as_run=self._as_run, is_guess=True).of(wider, narrower, value), None):
             message = f"{value[-1]!r} was not declared, so that it may be anything in what was added"
             yield Refusal(message, value, (), narrower.path, proven=False, undeclared=True)
 

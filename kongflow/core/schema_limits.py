@@ -9,7 +9,7 @@ from typing import Any, Final, TypeAlias, TypeGuard
 
 from kongflow.core.json import Json, canonical
 from kongflow.core.schema import PayloadSchema
-from kongflow.core.schema_parts import Parts, always_in, as_list, types_of, values_of
+from kongflow.core.schema_parts import Parts, all_values_of, always_in, as_list, types_of
 from kongflow.core.schema_walk import Path
 from kongflow.errors import InvalidPayload
 
@@ -27,7 +27,7 @@ class Limit:
 
 def refused(wider: Parts, own: Mapping[str, Json], keyword: str) -> Refused:
     """Yield what a keyword refuses; where the values are known, they are tried."""
-    limit, values = LIMITS[keyword], values_of(wider)
+    limit, values = LIMITS[keyword], all_values_of(wider)
     if values is None or keyword in ("enum", "const", "required"):
         yield from limit.refuses(wider, own, keyword)
         return
@@ -54,7 +54,7 @@ def _required(wider: Parts, own: Mapping[str, Json], keyword: str) -> Refused:
 
 def _enum(wider: Parts, own: Mapping[str, Json], keyword: str) -> Refused:
     taken = as_list(own[keyword]) if keyword == "enum" else [own[keyword]]
-    values = values_of(wider)
+    values = all_values_of(wider)
     if values is None:
         yield (), f"only {_listed(taken)} {'is' if len(taken) == 1 else 'are'} accepted"
         return

@@ -138,7 +138,7 @@ def _type_of(value: Json) -> str:
 
 
 def values_of(parts: Iterable[Node]) -> list[Json] | None:
-    """Return the values that are left, or None where there may be any number of them."""
+    """Return the values that enums and consts leave, or None where there is neither."""
     found = [values for part in parts if (values := _own_values(part)) is not None]
     if not found:
         return None
@@ -148,16 +148,19 @@ def values_of(parts: Iterable[Node]) -> list[Json] | None:
     return [value for value in left if all(canonical(value) in each for each in others)]
 
 
-_FEW: Final[Mapping[str, list[Json]]] = {"null": [None], "boolean": [True, False]}
-
-
 def _own_values(part: Node) -> list[Json] | None:
     if "const" in part.keywords:
         return [part.keywords["const"]]
-    if "enum" in part.keywords:
-        return as_list(part.keywords["enum"])
-    types = as_names(part.keywords.get("type"))
-    return [value for name in types for value in _FEW[name]] if types and _FEW.keys() >= set(types) else None
+    return as_list(part.keywords["enum"]) if "enum" in part.keywords else None
+
+
+def all_values_of(parts: Iterable[Node]) -> list[Json] | None:
+    """Return every value that there can be, or None where there may be any number of them."""
+    few: Mapping[str, list[Json]] = {"null": [None], "boolean": [True, False]}
+    known, types = values_of(parts), types_of(parts)
+    if known is not None or not few.keys() >= types:
+        return known
+    return [value for name in sorted(types) for value in few[name]]
 
 
 # --- what lies below -------------------------------------------------------------------------------------------------
@@ -224,7 +227,18 @@ def defaults_in(parts: Parts) -> dict[str, Json]:
     return found
 
 
-def items_of(parts: Parts, index: int) -> Parts | None:
+def items_of(parts: Parts, index: int | None) -> Parts:
+    """Return what is said of an item, or of every one behind those that have schemas of their own."""
+    found: list[Node] = []
+    for part in parts:
+        if index is not None and index < len(as_list(part.keywords.get("prefixItems"))):
+            found += parts_of(part.at("prefixItems", index))
+        elif "items" in part.keywords:
+            found += parts_of(part.at("items"))
+    return found
+
+
+def item_at(parts: Parts, index: int) -> Parts | None:
     """Return what holds of an item; None where a list cannot have it, nothing where it may be anything."""
     found: list[Node] = []
     for part in parts:
@@ -236,11 +250,7 @@ def items_of(parts: Parts, index: int) -> Parts | None:
             if not having:
                 return None
             found.append(part.value(having))
-        if index < len(as_list(part.keywords.get("prefixItems"))):
-            found += parts_of(part.at("prefixItems", index))
-        elif "items" in part.keywords:
-            found += parts_of(part.at("items"))
-    return found
+    return [*found, *items_of(parts, index)]
 
 
 def told_apart(parts: Parts) -> int:

@@ -273,6 +273,12 @@ def test_what_is_called_as_a_note_may_be_none(new: Any) -> None:
     assert refusals(PayloadSchema.compile(old), PayloadSchema.compile(new))
 
 
+def test_every_property_that_nobody_declared_is_told() -> None:
+    found = told(opened({"o": opened({})}), opened({"a": TEXT, "o": opened({"b": TEXT, "c": TEXT})}), proven=False)
+
+    assert [doubt.partition(":")[0] for doubt in found] == ["a", "o.b", "o.c"]
+
+
 def test_what_a_reference_leads_to_may_have_changed() -> None:
     old = opened({"a": {"$ref": "#/$defs/x"}}) | {"$defs": {"x": {"$ref": "#/$defs/y"}, "y": TEXT}}
     new = opened({"a": {"$ref": "#/$defs/x"}}) | {"$defs": {"x": {"$ref": "#/$defs/y"}, "y": WHOLE}}

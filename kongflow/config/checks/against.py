@@ -103,28 +103,28 @@ _WORDS = {
 def _payloads(facts: Facts, earlier: Earlier) -> Iterator[Finding]:
     """Payloads that wait are taken by the new schema, and new ones by runners that are still the old ones."""
     told: dict[_Told, list[str]] = {}
-    for before in earlier.project.tasks:
-        name = _now_of(before, facts.project)
+    for declared in earlier.project.tasks:
+        name = _now_of(declared, facts.project)
         if name is not None and not facts.project.tasks[name].failed("payload"):
-            for each in _of_task(facts, earlier, before, name):
-                told.setdefault(each, []).append(before)
+            for each in _of_task(facts, earlier, declared, name):
+                told.setdefault(each, []).append(declared)
     for each, tasks in told.items():
         message, advice = _WORDS[each.slug]
         text = message.format(tasks=listing(tasks), version=earlier.name, what=each.what)
         yield finding(each.slug, each.place, text, advice)
 
 
-def _now_of(before: str, project: Project) -> str | None:
+def _now_of(declared: str, project: Project) -> str | None:
     """Return the task that takes the jobs of a task now: one of that name, or what its tombstone says; None: none."""
-    names = [before]
+    names = [declared]
     while names[-1] in project.tombstones and len(set(names)) == len(names):
         names.append(str(project.tombstones[names[-1]].value.get("renamed_to")))
     return names[-1] if names[-1] in project.tasks else None
 
 
-def _of_task(facts: Facts, earlier: Earlier, before: str, name: str) -> Iterator[_Told]:
+def _of_task(facts: Facts, earlier: Earlier, declared: str, name: str) -> Iterator[_Told]:
     new = facts.schemas.compiled.get((name, "payload"), _ANY)
-    old = earlier.schemas.compiled.get((before, "payload"), _ANY)
+    old = earlier.schemas.compiled.get((declared, "payload"), _ANY)
     task = facts.project.tasks[name]
     place = facts.schemas.places.get((name, "payload")) or _at_name_of(task)
     undeclared: dict[Path, list[Refusal]] = {}
@@ -142,7 +142,7 @@ def _of_task(facts: Facts, earlier: Earlier, before: str, name: str) -> Iterator
             what = f"the default of {path_of(steps)} was {_shown(defaults[steps][0])}, and is {_shown(value)} now"
             yield _Told("schema-default-changed", place(path), what)
     for refusal in refusals(new, old):
-        if refusal.proven and before == name:  # runners of the other version do not know a new name
+        if refusal.proven and declared == name:  # runners of the other version do not know a new name
             yield _Told("schema-incompatible-forward", place(refusal.wider), _in_words(refusal))
 
 
