@@ -36,6 +36,15 @@ def test_where_no_queue_is_declared_one_is_shown(tmp_path, queue, declared):
     assert found.help == f'declare it, with its limits: `queues: {{"{declared}": {{concurrency: 1}}}}`'
 
 
+def test_a_key_with_a_dash_is_shown_in_brackets(tmp_path):
+    payload = '{type: object, additionalProperties: false, required: [user-id], properties: {user-id: {type: string}}}'
+    job = f'handler: tasks.work, payload: {payload}, job_key: "<< payload.user-id >>"'
+
+    found, _ = load_project(tmp_path, f"version: 1\ntasks: {{work: {{{job}}}}}").findings
+
+    assert found.help == "did you mean 'user-id'? It is written ['user-id'], without a dot before it"
+
+
 @pytest.mark.parametrize("schema", ["pg_jobs", "sqlite_jobs", "information_schema"])
 def test_the_names_that_a_database_keeps_for_itself_are_no_schema_of_ours(tmp_path, schema):
     (found,) = load_project(tmp_path, f"version: 1\ndatabase: {{schema: {schema}}}").findings

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 
 from kongflow.config.findings import listing, quoted, suggestion
@@ -22,6 +23,7 @@ from kongflow.config.types.type import (
 )
 from kongflow.config.types.words import described, fallback, in_words
 from kongflow.core import syntax
+from kongflow.core.spelling import nearest
 from kongflow.core.syntax import Node, path_of
 
 
@@ -88,13 +90,21 @@ def key(node: syntax.Key, subject: Value) -> tuple[Value, Problem | None]:
 def _unknown_key(node: syntax.Key, type_: Type) -> Problem:
     known = keys_of(type_)
     message = f"{quoted(node.key)} is not in {described(type_)}"
-    advice = suggestion(str(node.key), known, f"the schema declares {listing(known, 'no key')}")
+    advice = _meant_key(str(node.key), known, f"the schema declares {listing(known, 'no key')}")
     return Problem("template-unknown-key", *node.word, message, advice)
+
+
+def _meant_key(key: str, known: Collection[str], otherwise: str) -> str:
+    """Say which key was meant; one that is no name, such as user-id, stands in brackets."""
+    near = nearest(key, known)
+    if near is None or near.isidentifier():
+        return suggestion(key, known, otherwise)
+    return f"did you mean {near!r}? It is written [{near!r}], without a dot before it"
 
 
 def _undeclared_key(node: syntax.Key, type_: Type) -> Problem:
     message = f"{quoted(node.key)} is not declared in {described(type_)}"
-    advice = suggestion(str(node.key), keys_of(type_), "declare it in the schema; there it may be optional")
+    advice = _meant_key(str(node.key), keys_of(type_), "declare it in the schema; there it may be optional")
     return Problem("template-undeclared-key", *node.word, message, advice, hedged=True)
 
 
