@@ -37,7 +37,9 @@ PLAIN, GUARDED = "<< payload.id >>", "<< payload.id | default('none') >>"
 def test_a_guarded_key_is_wrong_only_where_no_task_has_it(tmp_path, template, tasks, found):
     lines = [f"  {name}: {{handler: tasks.work, payload: {SCHEMAS[name]}}}" for name in tasks]
     own = "  other: {handler: tasks.work, job_key: x}"
-    config = "\n".join(["version: 1", f'defaults: {{task: {{job_key: "{template}"}}}}', "tasks:", *lines, own])
+    config = "\n".join(
+        ["version: 1", f'defaults: {{task: {{job_key: "<< task.name >>:{template}"}}}}', "tasks:", *lines, own]
+    )
 
     assert slugs(load_project(tmp_path, config)) == found
 
@@ -46,6 +48,6 @@ def test_the_tasks_that_have_the_problem_are_named(tmp_path):
     tasks = "".join(f"  {name}: {{handler: tasks.work, payload: {SCHEMAS[name]}}}\n" for name in ("has", "may"))
 
     (found,) = load_project(
-        tmp_path, f'version: 1\ndefaults: {{task: {{job_key: "{PLAIN}"}}}}\ntasks:\n{tasks}'
+        tmp_path, f'version: 1\ndefaults: {{task: {{job_key: "<< task.name >>:{PLAIN}"}}}}\ntasks:\n{tasks}'
     ).findings
     assert [related.place.span.line for related in found.related] == [5]
