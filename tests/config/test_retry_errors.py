@@ -11,24 +11,25 @@ from kongflow.core.retry import class_names
 from kongflow.engine.children.importing import import_handlers
 from tests.config.projects import load_project, slugs, write
 
-SHOP = {
-    "shop/__init__.py": "from shop.errors import SoldOut, Gone as Missing\n",
-    "shop/errors.py": (
-        "from shop.deep import Deep\n\n\nclass SoldOut(Exception):\n    pass\n\n\nclass Gone(SoldOut):\n    pass\n\n\n"
+BAKERY = {
+    "bakery/__init__.py": "from bakery.errors import SoldOut, Gone as Missing\n",
+    "bakery/errors.py": (
+        "from bakery.deep import Deep\n\n\nclass SoldOut(Exception):\n    pass\n\n\n"
+        "class Gone(SoldOut):\n    pass\n\n\n"
         "Old = Gone\nLIMIT = 5\n\n\nclass Plain:\n    pass\n"
     ),
-    "shop/deep.py": "class Deep(Exception):\n    pass\n",
-    "shop/made.py": "Made = type('Made', (Exception,), {})\n",
-    "shop/open.py": "from shop.errors import *\n",
-    "shop/moved.py": "from shop.errors import Gone\n\nGone.__module__ = 'shop.moved'\n",
-    "shop/lazy.py": "def __getattr__(name):\n    return Exception\n",
-    "shop/broken.py": "def (:\n",
+    "bakery/deep.py": "class Deep(Exception):\n    pass\n",
+    "bakery/made.py": "Made = type('Made', (Exception,), {})\n",
+    "bakery/open.py": "from bakery.errors import *\n",
+    "bakery/moved.py": "from bakery.errors import Gone\n\nGone.__module__ = 'bakery.moved'\n",
+    "bakery/lazy.py": "def __getattr__(name):\n    return Exception\n",
+    "bakery/broken.py": "def (:\n",
 }
 
 
 @pytest.fixture
 def root(tmp_path):
-    return write(tmp_path, SHOP).parent
+    return write(tmp_path, BAKERY).parent
 
 
 @pytest.mark.parametrize(
@@ -39,9 +40,9 @@ def root(tmp_path):
         ("asyncio.TimeoutError", "TimeoutError"),
         ("socket.timeout", "TimeoutError"),
         ("queue.Empty", "_queue.Empty"),
-        ("shop.Missing", "shop.errors.Gone"),
-        ("shop.errors.Old", "shop.errors.Gone"),
-        ("shop.errors.Deep", "shop.deep.Deep"),
+        ("bakery.Missing", "bakery.errors.Gone"),
+        ("bakery.errors.Old", "bakery.errors.Gone"),
+        ("bakery.errors.Deep", "bakery.deep.Deep"),
     ],
 )
 def test_another_name_of_a_class_is_told_with_its_own(root, name, own):
@@ -57,14 +58,14 @@ def test_another_name_of_a_class_is_told_with_its_own(root, name, own):
         "kongflow.errors.TimedOut",
         "json.JSONDecodeError",
         "json.decoder.JSONDecodeError",
-        "shop.errors.SoldOut",
-        "shop.SoldOut",  # a package around the module that defines it
-        "shop.made.Made",
-        "shop.open.Anything",
-        "shop.moved.Gone",
-        "shop.lazy.Anything",
-        "shop.broken.Anything",
-        "shop.errors.Plain.Inner",
+        "bakery.errors.SoldOut",
+        "bakery.SoldOut",  # a package around the module that defines it
+        "bakery.made.Made",
+        "bakery.open.Anything",
+        "bakery.moved.Gone",
+        "bakery.lazy.Anything",
+        "bakery.broken.Anything",
+        "bakery.errors.Plain.Inner",
         "not_installed_here.Error",
     ],
 )
@@ -78,11 +79,11 @@ def test_a_name_that_is_right_or_may_be_raises_nothing(root, name):
         ("ConectionError", "no built-in exception is called 'ConectionError'", "did you mean 'ConnectionError'?"),
         ("kongflow.TimeOut", "kongflow has no exception 'TimeOut'", "did you mean 'TimedOut'?"),
         ("json.JSONDecodError", "json has no exception 'JSONDecodError'", "did you mean 'JSONDecodeError'?"),
-        ("shop.errors.SoldOff", "shop.errors has no exception 'SoldOff'", "did you mean 'SoldOut'?"),
+        ("bakery.errors.SoldOff", "bakery.errors has no exception 'SoldOff'", "did you mean 'SoldOut'?"),
         ("int", "'int' is no exception class", "name a class that is raised"),
         ("json.loads", "'json.loads' is no exception class", "name a class that is raised"),
-        ("shop.errors.LIMIT", "'shop.errors.LIMIT' is no exception class", "name a class that is raised"),
-        ("shop.errors.Plain", "'shop.errors.Plain' is no exception class", "name a class that is raised"),
+        ("bakery.errors.LIMIT", "'bakery.errors.LIMIT' is no exception class", "name a class that is raised"),
+        ("bakery.errors.Plain", "'bakery.errors.Plain' is no exception class", "name a class that is raised"),
     ],
 )
 def test_a_name_that_no_error_can_have_is_told(root, name, message, advice):
@@ -92,29 +93,29 @@ def test_a_name_that_no_error_can_have_is_told(root, name, message, advice):
 
 
 def test_nothing_of_the_project_is_run_to_read_a_name(root):
-    (root / "shop" / "errors.py").write_text("raise RuntimeError('imported')\nclass SoldOut(Exception): pass\n")
+    (root / "bakery" / "errors.py").write_text("raise RuntimeError('imported')\nclass SoldOut(Exception): pass\n")
 
-    assert exception_problem(root, "shop.errors.SoldOut") is None
-    assert "shop" not in sys.modules
+    assert exception_problem(root, "bakery.errors.SoldOut") is None
+    assert "bakery" not in sys.modules
 
 
 @pytest.fixture
 def imported(root, monkeypatch):
     monkeypatch.syspath_prepend(str(root))
     yield root
-    for name in [name for name in sys.modules if name.partition(".")[0] == "shop"]:
+    for name in [name for name in sys.modules if name.partition(".")[0] == "bakery"]:
         del sys.modules[name]
 
 
 @pytest.mark.parametrize(
     ("name", "is_known"),
     [
-        ("shop.SoldOut", True),
-        ("shop.errors.Gone", True),
-        ("shop.made.Made", True),
-        ("shop.open.SoldOut", False),
-        ("shop.Missing", False),
-        ("shop.errors.Plain", False),
+        ("bakery.SoldOut", True),
+        ("bakery.errors.Gone", True),
+        ("bakery.made.Made", True),
+        ("bakery.open.SoldOut", False),
+        ("bakery.Missing", False),
+        ("bakery.errors.Plain", False),
         ("not_installed_here.Error", False),
     ],
 )
@@ -123,10 +124,10 @@ def test_importing_leaves_nothing_to_guess(imported, name, is_known):
 
 
 def test_what_reading_takes_for_right_is_what_errors_are_known_by(imported):
-    from shop.errors import Gone
+    from bakery.errors import Gone
 
-    assert {"shop.errors.Gone", "shop.errors.SoldOut", "shop.SoldOut"} <= set(class_names(Gone))
-    assert "shop.Missing" not in class_names(Gone)
+    assert {"bakery.errors.Gone", "bakery.errors.SoldOut", "bakery.SoldOut"} <= set(class_names(Gone))
+    assert "bakery.Missing" not in class_names(Gone)
 
 
 def test_a_name_in_the_policy_of_a_task_is_marked_there(tmp_path):
