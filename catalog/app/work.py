@@ -13,6 +13,7 @@ from sqlalchemy.exc import InterfaceError, InternalError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 
 from catalog.app.database import database_url, look, session_on
+from catalog.client import Client
 from kongflow import Job, JobContext, KongFlow
 from kongflow.errors import StoreBusy, StoreUnavailable
 
@@ -32,11 +33,18 @@ PAUSES = (0.5, 1.0, 2.0, 4.0, 8.0, 16.0)
 
 
 @dataclass(frozen=True, slots=True)
-class Work:
-    """What a service needs: rows through `session`, jobs through `enqueue`, all of it one commit."""
-
-    session: AsyncSession
+class _Adding:
     enqueue: Enqueue
+
+
+class Work(Client[Awaitable[Job]]):
+    """What a service needs: rows through `session`, jobs through `enqueue`, which knows the types of every task; all of
+    it one commit.
+    """
+
+    def __init__(self, session: AsyncSession, enqueue: Enqueue) -> None:
+        super().__init__(_Adding(enqueue))
+        self.session = session
 
 
 @asynccontextmanager

@@ -14,6 +14,7 @@ from catalog.app.database import add_once
 from catalog.app.models import EventRecord, JobRun, ScheduleSource
 from catalog.app.models.base import now
 from catalog.app.work import Dequeue, Work
+from catalog.client import EventsDeliverScheduledPayloadPayload, JobKeyMode
 from catalog.eventing.ingest import lock_event
 from catalog.eventing.invocation import invoke
 from catalog.eventing.slots import next_slot
@@ -104,10 +105,10 @@ async def _still_active(work: Work, source: ScheduleSource, at: datetime) -> boo
     return True
 
 
-async def _enqueue_next(work: Work, source: ScheduleSource, mode: str) -> None:
+async def _enqueue_next(work: Work, source: ScheduleSource, mode: JobKeyMode) -> None:
     """Enqueue the next slot; a slot that waits already is left as it is, or replaced, as the mode of the key says."""
     slot = next_slot(source.schedule, source.last_event_at, now())
-    payload = {"ts": write_time(slot)}
+    payload: EventsDeliverScheduledPayloadPayload = {"ts": write_time(slot)}
     if source.last_event_at is not None:
         payload["lastTimestamp"] = write_time(source.last_event_at)
     job = await work.enqueue(

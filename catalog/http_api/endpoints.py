@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hmac
 from datetime import timedelta
-from typing import Any
+from typing import Any, Literal
 
 from sqlalchemy import select
 
 from catalog.app.models import Endpoint
 from catalog.app.work import Work
+from catalog.client import IndexEndpointPayload
 from catalog.http_api.call import Call
 from catalog.http_api.problems import not_found
 from catalog.wire.body import InvalidJson, read_json
@@ -24,7 +25,7 @@ async def index(call: Call) -> Any:
         endpoint = await _find(work, call.caller.environment_id, call.path("endpoint"))
         job = await work.enqueue(
             "indexEndpoint",
-            _source("API", call.body.get("reason"), call.body.get("data")) | {"id": endpoint.id},
+            _payload(endpoint.id, "API", call.body.get("reason"), call.body.get("data")),
             job_key=f"index:{endpoint.id}",
         )
         return {"endpointId": endpoint.id, "source": "API", "status": "PENDING", "jobId": job.id}
@@ -38,7 +39,7 @@ async def index_by_hook(call: Call) -> Any:
             raise not_found("Endpoint")
         await work.enqueue(
             "indexEndpoint",
-            _source("HOOK", None, _anything(call.body)) | {"id": endpoint.id},
+            _payload(endpoint.id, "HOOK", None, _anything(call.body)),
             run_at=HOOK_DELAY,
             job_key=f"index:hook:{endpoint.id}",
         )
@@ -71,9 +72,13 @@ async def _find(work: Work, environment_id: str, slug: str) -> Endpoint:
     return endpoint
 
 
-def _source(name: str, reason: str | None, data: Any) -> dict[str, Any]:
-    said = {"reason": reason, "sourceData": data}
-    return {"source": name} | {key: value for key, value in said.items() if value is not None}
+def _payload(id: str, source: Literal["API", "HOOK"], reason: str | None, data: Any) -> IndexEndpointPayload:
+    payload: IndexEndpointPayload = {"id": id, "source": source}
+    if reason is not None:
+        payload["reason"] = reason
+    if data is not None:
+        payload["sourceData"] = data
+    return payload
 
 
 def _anything(body: bytes) -> Any:

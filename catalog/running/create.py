@@ -6,6 +6,7 @@ from sqlalchemy import update
 
 from catalog.app.models import EventRecord, JobRun, JobVersion, RegisteredJob
 from catalog.app.work import Work
+from catalog.client import JobKeyMode
 from kongflow import Job
 
 
@@ -35,7 +36,7 @@ async def create_run(work: Work, version: JobVersion, event: EventRecord) -> Job
     return run
 
 
-async def enqueue_start(work: Work, run: JobRun, *, job_key_mode: str = "replace") -> Job:
+async def enqueue_start(work: Work, run: JobRun, *, job_key_mode: JobKeyMode = "replace") -> Job:
     """Enqueue the startRun of a run. Starts of one queue take turns; the newest job of a run is the one that counts."""
     return await work.enqueue(
         "startRun",

@@ -10,6 +10,7 @@ from sqlalchemy import select, update
 from catalog.app.models import ExecutionReason, ExecutionStatus, JobRunExecution
 from catalog.app.models.base import now
 from catalog.app.work import Work
+from catalog.client import JobKeyMode
 from kongflow import Job
 
 RETRY_LIMITS = {ExecutionReason.PREPROCESS: 2, ExecutionReason.EXECUTE_JOB: 10}
@@ -60,7 +61,7 @@ async def resume(work: Work, run_id: str, task_id: str | None = None, at: dateti
         await add_execution(work, run_id, resume_task_id=task_id, at=at)
 
 
-async def enqueue_execution(work: Work, execution: JobRunExecution, *, job_key_mode: str = "replace") -> Job:
+async def enqueue_execution(work: Work, execution: JobRunExecution, *, job_key_mode: JobKeyMode = "replace") -> Job:
     """Enqueue the call of an execution for when it is due. Calls of one run take turns.
 
     The newest job of an execution is the one that counts, also where it is added by the one before it, which runs.

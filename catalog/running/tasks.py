@@ -15,6 +15,7 @@ from sqlalchemy.orm import selectinload
 from catalog.app.models import AttemptStatus, JobRun, RunStatus, StatusRecord, Task, TaskAttempt, TaskStatus
 from catalog.app.models.base import now
 from catalog.app.work import Work
+from catalog.client import JobKeyMode
 from kongflow import Job
 
 NORMAL = {"style": "normal"}
@@ -77,7 +78,7 @@ async def begin_task(work: Work, run: JobRun, new: NewTask) -> Task:
 
 
 async def enqueue_operation(
-    work: Work, task: Task, at: datetime | None = None, *, job_key_mode: str = "replace"
+    work: Work, task: Task, at: datetime | None = None, *, job_key_mode: JobKeyMode = "replace"
 ) -> Job:
     """Enqueue the operation of a task, at a time or at once. The newest such job of a task is the one that counts, also
     where it is added by the one before it, which runs.

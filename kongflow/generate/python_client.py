@@ -25,6 +25,7 @@ _ABOUT = (
 
 _OPTIONS = '''\
 Json: TypeAlias = Any
+JobKeyMode: TypeAlias = Literal["replace", "preserve_run_at", "unsafe_dedupe"]
 
 
 class Options(TypedDict, total=False):
@@ -35,7 +36,7 @@ class Options(TypedDict, total=False):
     priority: int | None
     max_attempts: int | None
     job_key: str | None
-    job_key_mode: Literal["replace", "preserve_run_at", "unsafe_dedupe"] | None
+    job_key_mode: JobKeyMode | None
     flags: Collection[str] | None
     tags: Collection[str] | None
 '''
@@ -108,7 +109,19 @@ def python_client(catalog: Catalog) -> str:
     )
     about = [f"Typed calls of the tasks of {catalog.name}.", *_ABOUT]
     body = re.sub(r"\n{4,}", "\n\n\n", body)
-    return "\n".join([MARK, "# ruff: noqa", "# fmt: off", *docstring(about, ""), "", *_imports(body), "", body])
+    return "\n".join(
+        [
+            MARK,
+            "# ruff: noqa",
+            "# ruff: noqa: PGH004",
+            "# fmt: off",
+            *docstring(about, ""),
+            "",
+            *_imports(body),
+            "",
+            body,
+        ]
+    )
 
 
 def _imports(body: str) -> Iterator[str]:

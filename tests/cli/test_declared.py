@@ -11,6 +11,7 @@ import pytest
 import yaml
 
 from kongflow.cli.options import masked_url
+from kongflow.config.law import is_later, law
 from tests.cli.conftest import Invoke
 from tests.project_folder import CONFIG
 
@@ -24,6 +25,14 @@ def test_the_configuration_is_shown_with_every_default(invoke: Invoke) -> None:
     assert resolved["tasks"]["start_run"]["queue"] == "runs:<< payload.id >>"
     assert resolved["queues"]["fast"] == {"concurrency": "unlimited"}
     assert resolved["retry_policies"]["default"]["initial_delay"] == "2.71828s"
+
+
+@pytest.mark.parametrize("section", ["database", "runner", "retention", "lint"])
+def test_every_setting_that_has_a_default_is_shown(section: str, invoke: Invoke) -> None:
+    rules = law()["properties"][section]["properties"]
+    known = {key for key, rule in rules.items() if "default" in rule and not is_later(rule)}
+
+    assert known - {"max_jobs_per_child"} <= json.loads(invoke("config", "--json").stdout)[section].keys()
 
 
 EVERYTHING = """\

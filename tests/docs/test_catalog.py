@@ -1,4 +1,4 @@
-"""docs/catalog.md is what `kongflow docs` writes of the reference deployment."""
+"""What is written of the reference deployment is up to date: its page, and the client that its own code calls."""
 
 from __future__ import annotations
 
@@ -9,10 +9,16 @@ from kongflow.cli.main import command
 from tests.docs.test_pages import ROOT, WRITTEN
 
 
-def test_the_catalogue_of_the_reference_deployment_is_up_to_date(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    "arguments",
+    [["docs", "-o", str(WRITTEN.relative_to(ROOT))], ["generate", "python", "-o", "catalog/client.py"]],
+    ids=" ".join,
+)
+def test_what_is_written_of_the_reference_deployment_is_up_to_date(
+    arguments: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(ROOT)
-    arguments = ["docs", "-c", "kongflow.yaml", "-o", str(WRITTEN.relative_to(ROOT)), "--check"]
 
-    checked = CliRunner().invoke(command, arguments, prog_name="kongflow", env={"KONGFLOW_DATABASE_URL": None})
+    checked = CliRunner().invoke(command, [*arguments, "--check", "-c", "kongflow.yaml"], prog_name="kongflow")
 
     assert checked.exit_code == 0, checked.output

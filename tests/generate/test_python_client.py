@@ -91,7 +91,7 @@ def test_whatever_a_description_says_it_stays_a_docstring(text: str) -> None:
     assert sum(" ".join(text.split()) in " ".join(str(value).split()) for value in said) == 6
     tokens = tokenize.generate_tokens(io.StringIO(written).readline)
     comments = [token.string for token in tokens if token.type == tokenize.COMMENT]
-    assert comments == [MARK, "# ruff: noqa", "# fmt: off"]
+    assert comments == [MARK, "# ruff: noqa", "# ruff: noqa: PGH004", "# fmt: off"]
     assert all(character.isprintable() for character in written.replace("\n", ""))
 
 

@@ -24,7 +24,8 @@ def test_the_fixed_top_level_is_there() -> None:
 
 
 def test_no_file_is_longer_than_400_lines() -> None:
-    lengths = {path.relative_to(ROOT): len(path.read_text().splitlines()) for path in tracked(".py", ".sql")}
+    by_hand = [path for path in tracked(".py", ".sql") if path != ROOT / "catalog/client.py"]  # `generate` writes that
+    lengths = {path.relative_to(ROOT): len(path.read_text().splitlines()) for path in by_hand}
 
     assert {str(path): length for path, length in lengths.items() if length > 400} == {}
 
