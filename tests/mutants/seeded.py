@@ -2,6 +2,7 @@
 
 from tests.mutants.mutant import Change, Mutant
 from tests.mutants.seeded_faults import FAULT_MUTANTS
+from tests.mutants.seeded_plan import PLAN_MUTANTS
 from tests.mutants.seeded_runner import RUNNER_MUTANTS
 from tests.mutants.seeded_schedules import SCHEDULE_MUTANTS
 
@@ -21,6 +22,7 @@ MUTANTS = [
     *FAULT_MUTANTS,
     *RUNNER_MUTANTS,
     *SCHEDULE_MUTANTS,
+    *PLAN_MUTANTS,
     # --- leases ---
     Mutant(
         "settle accepts a stale lease",
@@ -354,22 +356,6 @@ MUTANTS = [
         "a payload is not validated when its job runs",
         ("tests/engine/test_straight_line.py",),
         shared=(Change("core/refusals.py", "else task.payload_schema.check_run(payload)", "else payload"),),
-    ),
-    Mutant(
-        "a plan leaves out jobs between two pages",
-        ("tests/store/contract/test_inspection.py",),
-        sqlite=(Change("store/sqlite/sql/live_page.sql", "id > :after", "id > :after + 1"),),
-        postgres=(Change("store/postgres/sql/live_page.sql", "id > :after", "id > :after + 1"),),
-    ),
-    Mutant(
-        "a plan does not check what jobs of a renamed task become",
-        ("tests/engine/test_plan.py",),
-        shared=(Change("engine/plan/survey.py", "self._look_at_routed(job, grave.renamed_to)", "pass"),),
-    ),
-    Mutant(
-        "a plan says that what is refused is forgiven",
-        ("tests/core/test_refusals.py",),
-        shared=(Change("core/schema.py", "if not _is_forgivable(error)]", "if False]"),),
     ),
     Mutant(
         "a listener that was cut off does not look at once",
