@@ -30,9 +30,7 @@ ENTRIES = (
     Entry("config", "kongflow.cli.config", "Show the configuration with every default filled in.", "Declare"),
     Entry("render", "kongflow.cli.render", "Show the queue, key and retry times that a payload would get.", "Declare"),
     Entry("retries", "kongflow.cli.retries", "Show every delay of a retry policy.", "Declare"),
-    Entry(
-        "plan", "kongflow.cli.plan", "Say what a deploy would change, and which waiting jobs it would break.", "Declare"
-    ),
+    Entry("plan", "kongflow.cli.plan", "Say what a deploy would change, and what it would break.", "Declare"),
     Entry("generate", "kongflow.cli.generate", "Write code from the configuration.", "Declare"),
     Entry("docs", "kongflow.cli.docs", "Write the catalogue in Markdown.", "Declare"),
     Entry("enqueue", "kongflow.cli.enqueue", "Add a job.", "Work"),

@@ -45,7 +45,7 @@ _EVERY = 0.2
 @json_option
 @config_option
 def command(queues: str | None, detailed_exitcode: bool, markdown: bool, as_json: bool, config: Path) -> int:
-    """Say what a deploy would change, and which waiting jobs it would break.
+    """Say what a deploy would change, and what it would break.
 
     The configuration is compared with the one in force, which the runners have published, and every job that has not
     ended is checked as a runner with this configuration would. Nothing is written, and nobody is held up.

@@ -383,3 +383,29 @@ async def test_a_plan_reads_page_by_page_while_others_write(tmp_path: Path) -> N
         await other.close()
     assert told[:2] == [1_000, 2_000]
     assert refused.jobs.waiting == 2_500
+
+
+@pytest.mark.only_on("postgres")
+async def test_flags_that_are_no_list_of_texts_are_one_jobs_failure(tmp_path: Path) -> None:
+    careful = catalog(work={})
+    careful = replace(careful, runner=replace(careful.runner, forbidden_flags=("a",)))
+    async with site(tmp_path, careful) as at:
+        await at.stage.sql("insert into kongflow.job (task, flags) values ('work', '{{a,b},{c,d}}')")
+        await at.stage.sql("insert into kongflow.job (task, flags) values ('work', '{NULL}')")
+        await at.add("work", {})
+        plan = await at.plan(careful)
+    (change,) = plan.changes
+    assert (change.kind, change.jobs.waiting, plan.checked) == (Kind.PAYLOADS_REFUSED, 2, 3)
+
+
+async def test_a_rename_that_is_in_force_already_blocks_nothing_again(tmp_path: Path) -> None:
+    new = make_catalog(new={"payload": IDS}, tombstones={"old": "new"})
+    stricter = make_catalog(new={"payload": {**IDS, "minProperties": 2}}, tombstones={"old": "new"})
+    async with site(tmp_path, catalog(old={})) as at:
+        await at.add("old", {}, {"id": "1"})
+        assert (await at.plan(new)).blocks
+        await at.runs(new)
+        same, other = await at.plan(new), await at.plan(stricter)
+    assert outline(list(same.changes)) == [("task_renamed", "old", "stands"), ("payloads_refused", "old", "stands")]
+    assert same.is_empty
+    assert other.blocks

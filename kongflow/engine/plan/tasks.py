@@ -94,14 +94,8 @@ def _changed(name: str, old: Json, new: Json, jobs: Jobs) -> Change:
 
 def _refused(compared: Comparison, name: str) -> Change:
     """The payloads of a task that would be refused; where the same would refuse them now, that is nothing new."""
-    found = compared.found
-    old, new = compared.sections("tasks")
-    both = name in old and name in new
-    if name in found.misrouted:
-        (old_queues, new_queues) = compared.sections("queues")
-        stands = both and old[name] == new[name] and old_queues == new_queues
-    else:
-        stands = both and old[name]["payload"] == new[name]["payload"]
+    found, stands = compared.found, _are_refused_now(compared, name)
+    jobs = found.refused[name].jobs
     told = sorted(found.refusals[name].items(), key=lambda each: -each[1].jobs.count)
     shown = [Detail(_reason(refusal), tally.jobs) for refusal, tally in told[:MOST_DETAILS]]
     if rest := told[MOST_DETAILS:]:
@@ -113,10 +107,26 @@ def _refused(compared: Comparison, name: str) -> Change:
         "refuses jobs that wait for it, as it does now"
         if stands
         else "would refuse jobs that wait for it: they would fail",
-        found.refused[name].jobs,
-        "see them: kongflow jobs list" if stands else "make the new schema take them, or let them run out first",
+        jobs,
+        f"look at one: kongflow jobs show {jobs.first[0]}"
+        if stands
+        else "make the new schema take them, or let them run out first",
         details=tuple(shown),
     )
+
+
+def _are_refused_now(compared: Comparison, name: str) -> bool:
+    """Say whether what refuses jobs of a task is the same now: its schema for those that are claimed, all that it says
+    and the queues for those that are routed.
+    """
+    (old, new), (graves, new_graves) = compared.sections("tasks"), compared.sections("tombstones")
+    to = new_graves.get(name) or name
+    if to not in old or to not in new or (to != name and (name in old or graves.get(name) != to)):
+        return False
+    if name not in compared.found.misrouted:
+        return bool(old[to]["payload"] == new[to]["payload"])
+    old_queues, new_queues = compared.sections("queues")
+    return bool(old[to] == new[to] and old_queues == new_queues)
 
 
 def _reason(refusal: Refusal) -> str:

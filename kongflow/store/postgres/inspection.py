@@ -11,7 +11,7 @@ from kongflow.core.job import UnroutedJob
 from kongflow.store.inspection import MOST_CHARACTERS, MOST_JOBS, LiveJob
 from kongflow.store.postgres.access import Access
 from kongflow.store.postgres.routing import unrouted_job
-from kongflow.store.rows import Row, stored_state
+from kongflow.store.rows import Row, names, stored_state
 
 
 class PostgresInspection:
@@ -34,7 +34,7 @@ class PostgresInspection:
 def _live_job(row: Row) -> LiveJob:
     id, task, payload, _, queue, _, _, _, _, flags, _, _, state, schedule = row
     as_unrouted = partial(_as_unrouted, row)
-    return LiveJob(id, stored_state(state, 0), task, payload, queue, tuple(flags or ()), schedule, as_unrouted)
+    return LiveJob(id, stored_state(state, 0), task, payload, queue, names(flags), schedule, as_unrouted)
 
 
 def _as_unrouted(row: Row) -> UnroutedJob:
