@@ -37,7 +37,7 @@ def test_where_no_queue_is_declared_one_is_shown(tmp_path, queue, declared):
 
 
 def test_a_key_with_a_dash_is_shown_in_brackets(tmp_path):
-    payload = '{type: object, additionalProperties: false, required: [user-id], properties: {user-id: {type: string}}}'
+    payload = "{type: object, additionalProperties: false, required: [user-id], properties: {user-id: {type: string}}}"
     job = f'handler: tasks.work, payload: {payload}, job_key: "<< payload.user-id >>"'
 
     found, _ = load_project(tmp_path, f"version: 1\ntasks: {{work: {{{job}}}}}").findings
