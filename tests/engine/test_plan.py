@@ -202,7 +202,7 @@ async def test_payloads_that_the_schema_in_force_refuses_too_are_nothing_new(tmp
     assert plan.is_empty
 
 
-# --- runners, and what is odd ---
+# --- runners, and what is odd ----------------------------------------------------------------------------------------
 
 
 async def test_runners_of_another_configuration_than_the_one_in_force_are_named(tmp_path: Path) -> None:

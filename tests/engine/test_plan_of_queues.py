@@ -86,7 +86,7 @@ async def test_what_no_living_runner_takes_now_is_nothing_new(tmp_path: Path) ->
     assert (change.kind, change.effect) == (Kind.QUEUE_UNSERVED, Effect.STANDS)
 
 
-# --- schedules, retention, runners -----------------------------------------------------------------------------------
+# --- schedules, retention --------------------------------------------------------------------------------------------
 
 
 async def test_schedules_come_change_and_go_and_their_jobs_stay(tmp_path: Path) -> None:
