@@ -3,91 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from kongflow.core.catalog import Catalog, DatabaseSettings, Retention
-from kongflow.core.declaration import declaration
 from kongflow.core.job import JobOptions
-from kongflow.core.json import Json, canonical
+from kongflow.core.json import Json
 from kongflow.core.new_job import new_job
-from kongflow.core.payload_template import PayloadTemplate
-from kongflow.core.queue import Queue, QueueRules, RateLimit
-from kongflow.core.schedule import Every, Schedule
-from kongflow.engine.plan.change import Change, Effect, Jobs, Kind, Plan
+from kongflow.engine.plan.change import Effect, Jobs, Kind
 from kongflow.engine.plan.plan import make_plan, plan_without_tables
-from kongflow.store.open import open_store
 from tests.builders import make_catalog
-from tests.engine.database import url_of
-from tests.store.stage import RETRIED, Stage, add_by_sql, info
+from tests.engine.plans import LATER, catalog, outline, site
+from tests.store.stage import RETRIED, add_by_sql
 
 pytestmark = pytest.mark.anyio
 
 IDS: Json = {"type": "object", "required": ["id"], "properties": {"id": {"type": "string"}}}
-LATER = JobOptions(delay=3600.0)
-SWEEP = Schedule("sweep", Every(300.0), "work", PayloadTemplate.parse({}))
-HOURLY = replace(SWEEP, name="hourly")
-
-
-@dataclass
-class Site:
-    """A database in which a configuration is in force, or none."""
-
-    stage: Stage
-    catalog: Catalog
-
-    async def runs(self, catalog: Catalog, **fields: Any) -> int:
-        """Let a runner come."""
-        return await self.stage.store.join(
-            replace(
-                info(*catalog.tasks, queues=catalog.queues.queues, serves=catalog.runner.queues, **fields),
-                config_hash=catalog.config_hash,
-                declared=canonical(declaration(catalog)),
-            )
-        )
-
-    async def add(self, task: str, *payloads: Json, options: JobOptions = LATER) -> tuple[str, ...]:
-        """Add jobs by the configuration that is in force."""
-        jobs = [new_job(self.catalog, task, payload, options) for payload in payloads]
-        return tuple(job.id for job in await self.stage.store.insert(jobs))
-
-    async def plan(self, catalog: Catalog) -> Plan:
-        """Plan a deploy."""
-        return await make_plan(self.stage.store, catalog, [].append)
-
-    async def changes(self, catalog: Catalog) -> list[Change]:
-        """The changes of a deploy."""
-        return list((await self.plan(catalog)).changes)
-
-    async def change(self, catalog: Catalog, kind: Kind) -> Change:
-        """The only change of a kind."""
-        (found,) = (change for change in await self.changes(catalog) if change.kind is kind)
-        return found
-
-
-@asynccontextmanager
-async def site(folder: Path, catalog: Catalog, *, in_force: bool = True) -> AsyncIterator[Site]:
-    settings = DatabaseSettings(url_of(folder))
-    store = open_store(settings)
-    await store.open()
-    place = Site(Stage(settings, store), catalog)
-    if in_force:
-        await place.runs(catalog)
-    yield place
-    await store.close()
-
-
-def catalog(queues: Mapping[str, int | None] | None = None, **tasks: Any) -> Catalog:
-    return make_catalog(queues=queues, **tasks)
-
-
-def outline(changes: list[Change]) -> list[tuple[str, str, str]]:
-    return [(str(change.kind), change.subject, str(change.effect)) for change in changes]
 
 
 # --- nothing, and the first time -------------------------------------------------------------------------------------
@@ -270,94 +202,7 @@ async def test_payloads_that_the_schema_in_force_refuses_too_are_nothing_new(tmp
     assert plan.is_empty
 
 
-# --- queues ----------------------------------------------------------------------------------------------------------
-
-
-async def test_limits_that_change_are_told_with_the_jobs_of_the_queue(tmp_path: Path) -> None:
-    old = catalog({"mail": 4, "runs:*": 1}, work={"queue": "mail"})
-    limited = Queue("mail", 8, rate_limit=RateLimit(10, 1.0))
-    new = replace(old, queues=QueueRules({"mail": limited, "runs:*": Queue("runs:*", 1)}))
-    async with site(tmp_path, old) as at:
-        runner = await at.runs(old)
-        await at.add("work", {}, options=JobOptions())
-        await at.stage.claim(runner)
-        await at.add("work", {}, {})
-        (change,) = await at.changes(new)
-    assert change.what == "concurrency 4 → 8, rate_limit none → 10 per 1s"
-    assert (change.kind, change.jobs.waiting, change.jobs.running) == (Kind.QUEUE_CHANGED, 2, 1)
-
-
-async def test_jobs_of_a_queue_that_goes_fall_to_a_pattern_or_to_nothing(tmp_path: Path) -> None:
-    old = catalog({"runs:vip": 5, "mail": 2}, work={})
-    async with site(tmp_path, old) as at:
-        await at.add("work", {}, options=JobOptions(queue="runs:vip", delay=60.0))
-        await at.add("work", {}, {}, options=JobOptions(queue="mail", delay=60.0))
-        changes = {change.subject: change for change in await at.changes(catalog({"runs:*": 1}, work={}))}
-    assert changes["runs:vip"].what == "is gone: its jobs get the limits of runs:*"
-    assert (changes["runs:*"].kind, changes["runs:*"].jobs.waiting) == (Kind.QUEUE_ADDED, 1)
-    assert changes["mail"].what == "is gone: no rule matches its jobs, which run one at a time"
-    assert (changes["mail"].effect, changes["mail"].jobs.waiting) == (Effect.CHANGES, 2)
-
-
-async def test_queues_that_nothing_declares_are_told_once_and_are_nothing_new(tmp_path: Path) -> None:
-    old = catalog({"mail": 2}, work={})
-    async with site(tmp_path, old) as at:
-        for name in ("a", "b"):
-            await at.stage.add("work", queue=name, delay=60.0)
-        (change,) = await at.changes(old)
-    assert (change.kind, change.effect, change.jobs.waiting) == (Kind.QUEUE_UNDECLARED, Effect.STANDS, 2)
-
-
-async def test_jobs_that_no_runner_with_the_new_configuration_takes_block(tmp_path: Path) -> None:
-    old = catalog({"mail": 2, "runs:*": 1}, work={})
-    new = replace(old, runner=replace(old.runner, queues=("mail",), forbidden_flags=("large",)))
-    async with site(tmp_path, old) as at:
-        await at.add("work", {}, options=JobOptions(queue="runs:1", delay=60.0))
-        await at.add("work", {}, options=JobOptions(queue="mail", delay=60.0, flags=("large",)))
-        await at.add("work", {})
-        changes = await at.changes(new)
-    assert outline(changes) == [
-        ("queue_unserved", "(no queue)", "blocks"),
-        ("queue_unserved", "runs:*", "blocks"),
-        ("flag_forbidden", "large", "blocks"),
-    ]
-    assert [change.jobs.waiting for change in changes] == [1, 1, 1]
-
-
-async def test_what_no_living_runner_takes_now_is_nothing_new(tmp_path: Path) -> None:
-    old = catalog({"mail": 2, "runs:*": 1}, work={})
-    narrow = replace(old, runner=replace(old.runner, queues=("mail",)))
-    async with site(tmp_path, narrow) as at:
-        await at.add("work", {})
-        (change,) = await at.changes(narrow)
-    assert (change.kind, change.effect) == (Kind.QUEUE_UNSERVED, Effect.STANDS)
-
-
-# --- schedules, retention, runners -----------------------------------------------------------------------------------
-
-
-async def test_schedules_come_change_and_go_and_their_jobs_stay(tmp_path: Path) -> None:
-    old = make_catalog(work={}, schedules=(SWEEP, HOURLY))
-    new = make_catalog(work={}, schedules=(replace(SWEEP, timing=Every(600.0)), replace(SWEEP, name="daily")))
-    async with site(tmp_path, old) as at:
-        await add_by_sql(at.stage, "work", schedule="hourly")
-        changes = await at.changes(new)
-    assert [(str(change.kind), change.subject, change.what) for change in changes] == [
-        ("schedule_added", "daily", "is new: every 5m, adds work"),
-        ("schedule_removed", "hourly", "is gone: it adds no more jobs; those that it has added stay"),
-        ("schedule_changed", "sweep", "timing every 5m → every 10m"),
-    ]
-    assert [change.jobs.waiting for change in changes] == [0, 1, 0]
-
-
-async def test_a_change_of_the_retention_is_told(tmp_path: Path) -> None:
-    old = catalog(work={})
-    async with site(tmp_path, old) as at:
-        (change,) = await at.changes(replace(old, retention=Retention(succeeded=86_400.0)))
-    assert (change.kind, change.what) == (
-        Kind.RETENTION_CHANGED,
-        "succeeded 1w → 1d (of jobs that end from then on)",
-    )
+# --- runners, and what is odd ----------------------------------------------------------------------------------------
 
 
 async def test_runners_of_another_configuration_than_the_one_in_force_are_named(tmp_path: Path) -> None:
