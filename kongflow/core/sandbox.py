@@ -5,6 +5,7 @@ The syntax is an allow-list, without any call; what runs, runs in the environmen
 
 from __future__ import annotations
 
+import functools
 import inspect
 from collections.abc import Mapping
 from typing import Any
@@ -208,6 +209,10 @@ def _check_call(kind: str, node: nodes.Filter | nodes.Test, known: Mapping[str, 
     if node.dyn_args is not None or node.dyn_kwargs is not None:
         raise TemplateSyntaxProblem("* and ** are not allowed in arguments", node.lineno)
     try:
-        inspect.signature(function).bind(None, *node.args, **{str(pair.key): None for pair in node.kwargs})
+        _signature(function).bind(None, *node.args, **{str(pair.key): None for pair in node.kwargs})
     except TypeError as error:
         raise TemplateSyntaxProblem(f"the {kind} {node.name!r}: {error}", node.lineno) from None
+
+
+_signature = functools.cache(inspect.signature)
+"""There are some forty filters and tests, and a thousand templates that use them."""
