@@ -200,6 +200,10 @@ def _check_node(node: nodes.Node) -> None:
             raise TemplateSyntaxProblem(f"{type(node).__name__} is not allowed in an expression", node.lineno)
 
 
+_signature = functools.cache(inspect.signature)
+"""There are some forty filters and tests, and a thousand templates that use them."""
+
+
 def _check_call(kind: str, node: nodes.Filter | nodes.Test, known: Mapping[str, Any]) -> None:
     function = known.get(node.name)
     if function is None or not node.name.isidentifier():
@@ -212,7 +216,3 @@ def _check_call(kind: str, node: nodes.Filter | nodes.Test, known: Mapping[str, 
         _signature(function).bind(None, *node.args, **{str(pair.key): None for pair in node.kwargs})
     except TypeError as error:
         raise TemplateSyntaxProblem(f"the {kind} {node.name!r}: {error}", node.lineno) from None
-
-
-_signature = functools.cache(inspect.signature)
-"""There are some forty filters and tests, and a thousand templates that use them."""
