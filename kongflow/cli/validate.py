@@ -22,6 +22,7 @@ from kongflow.config.formats.gitlab import gitlab_report
 from kongflow.config.formats.json_object import json_report
 from kongflow.config.formats.repository import seen_from_root
 from kongflow.config.formats.sarif import sarif_report
+from kongflow.config.importing import Importer
 from kongflow.config.load import Loaded, load
 from kongflow.config.report import text_report
 from kongflow.config.versions import Version, version_at
@@ -50,7 +51,9 @@ git show HEAD:kongflow.yaml | kongflow validate -
 @click.argument("path", required=False, type=ConfigPath())
 @output_option
 @json_option
-@click.option("--import", "imports", is_flag=True, help="Import every handler too, as `run` does.")
+@click.option(
+    "--import", "imports", is_flag=True, help="Import every handler too, as `run` does, in a process of its own."
+)
 @click.option(
     "--against",
     metavar="git:REF|PATH",
@@ -108,7 +111,7 @@ def command(
             env=os.environ,
             use_env=not no_env,
             strict=strict,
-            imports=imports,
+            importer=_importer() if imports else None,
             data=data,
             now=now,
             against=version,
@@ -120,6 +123,12 @@ def command(
         report.summarize()
     deliver(outputs, report.rendered)
     return 1 if failed else 0
+
+
+def _importer() -> Importer:
+    from kongflow.engine.children.importing import import_handlers
+
+    return import_handlers
 
 
 def _version(against: str | None, config: Path) -> AbstractContextManager[Version | None]:

@@ -55,17 +55,28 @@ def bind(catalog: Catalog) -> dict[str, Handler]:
 
 def try_bind(root: Path, dotted: dict[str, str]) -> tuple[dict[str, Handler], dict[str, HandlerProblem]]:
     """As `bind`, for dotted paths by task name; return the handlers and the problems."""
-    _put_first(root)
-    modules = _Modules(root)
+    binder = Binder(root)
     handlers: dict[str, Handler] = {}
     problems: dict[str, HandlerProblem] = {}
     for name, text in dotted.items():
         try:
-            path = HandlerPath.parse(text)
-            handlers[name] = _handler(modules.attribute(path), path)
+            handlers[name] = binder.bind(text)
         except BadHandler as error:
             problems[name] = error.problem
     return handlers, problems
+
+
+class Binder:
+    """Binds handlers one by one; each module is imported once, also where that fails."""
+
+    def __init__(self, root: Path) -> None:
+        _put_first(root)
+        self._modules = _Modules(root)
+
+    def bind(self, dotted: str) -> Handler:
+        """Import the handler that a dotted path names. Raises: BadHandler."""
+        path = HandlerPath.parse(dotted)
+        return _handler(self._modules.attribute(path), path)
 
 
 def _put_first(root: Path) -> None:

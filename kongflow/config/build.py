@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import ChainMap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -172,8 +173,12 @@ class _Tasks:
 
 
 def _policy(layers: Sequence[Layer]) -> RetryPolicy:
+    return policy_of(*(layer.values for layer in layers))
+
+
+def policy_of(*layers: Mapping[str, Json]) -> RetryPolicy:
     """Return the policy whose fields come each from the first layer that gives it, else from the built-in policy."""
-    values = values_of(layers)
+    values: dict[str, Json] = dict(ChainMap(*map(dict, layers)))
     if "backoff" in values:
         values["backoff"] = Backoff(values["backoff"])
     for key in {"retry_on", "give_up_on"} & values.keys():

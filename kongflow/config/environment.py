@@ -156,6 +156,8 @@ def _variable(text: str, start: int, end: int, environment: Environment) -> Piec
     rest = inner[match.end() :] if match else inner
     if text[end - 1] != "}" or end - start < 4 or match is None or not (not rest or rest[:2] in (":-", ":?")):
         advice = "write ${NAME}, ${NAME:-default} or ${NAME:?message}; $$ is a plain $"
+        if inner.startswith("{"):
+            advice = "a template is written << … >>; a variable of the environment is ${NAME}"
         return problem("env-syntax", f"{quoted(text[start:end])} is not a variable", advice)
     name = match.group()
     given = environment.get(name)

@@ -163,12 +163,13 @@ unknown-key renamed-key missing-key wrong-type wrong-choice wrong-format out-of-
 duration-invalid
 unknown-retry-policy unknown-task queue-not-declared queue-pattern-no-match queue-pattern-ambiguous runner-queue-unknown
 schema-not-found schema-not-json schema-invalid schema-remote-ref schema-outside-project schema-ref-not-found
+schema-unsatisfiable default-invalid
 example-invalid
 task-removed schema-incompatible
 tombstone-not-alone tombstone-target secret-source database-url heartbeat-too-slow
 lint-unknown-slug lint-ignores-error
 handler-path handler-module handler-syntax handler-attribute handler-not-callable handler-signature handler-isolation
-memory-limit-isolation handler-import-error
+memory-limit-isolation memory-limit-too-small handler-import-error
 template-syntax template-unknown-name template-unknown-key template-not-allowed template-in-key
 template-maybe-missing template-nullable template-type template-renders-object template-value-type template-filter-args
 schedule-timing schedule-payload timezone-without-cron timezone-unknown cron-invalid cron-never
@@ -178,9 +179,14 @@ include-empty pooler-without-server
 unused-ignore ignore-syntax
 queue-removed schema-incompatible-forward
 cron-every-minute cron-uneven cron-step cron-short-months schedule-catchup schedule-overlap
-template-undeclared-key template-constant template-not-boolean
+template-braces template-undeclared-key template-constant template-not-boolean
+secret-literal secret-in-payload secret-in-name
+queue-limit-inert retry-exceeds-max-duration retry-delay-capped
 """
-_INFOS = "handler-unresolvable schema-unproved cron-day-or cron-dst"
+_INFOS = """
+handler-unresolvable schema-unproved cron-day-or cron-dst
+unused-definition queue-unserved queue-serial-long-job queue-cardinality retry-no-effect retry-single-attempt
+"""
 
 SEVERITIES = {
     slug: severity

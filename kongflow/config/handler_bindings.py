@@ -50,6 +50,8 @@ class Bindings:
     """`__all__`, where it is one list of texts; None: what a star gives must be guessed."""
     for_types: frozenset[str] = frozenset()
     """Names that only a type checker sees: bound under `if TYPE_CHECKING` and nowhere else."""
+    may_yield: bool = True
+    """False where no function in it is a generator, for the word does not stand there."""
 
 
 def bindings_of_class(node: ast.ClassDef) -> Bindings:
@@ -57,16 +59,19 @@ def bindings_of_class(node: ast.ClassDef) -> Bindings:
     return _bindings(node.body)
 
 
-def bindings_of_module(tree: ast.Module) -> Bindings:
-    """Return what a module binds, by `global` in its functions too."""
+def bindings_of_module(tree: ast.Module, text: str) -> Bindings:
+    """Return what a module binds, by `global` in its functions too.
+
+    To look at every node of 100 modules takes a tenth of a second: only where the words stand that are looked for.
+    """
     found = _bindings(tree.body)
     names, uses_of_all = dict(found.names), 0
-    for node in ast.walk(tree):
+    for node in ast.walk(tree) if "global" in text or "__all__" in text else ():
         if isinstance(node, ast.Global):
             names.update((name, Several(node.lineno)) for name in node.names)
         uses_of_all += isinstance(node, ast.Name) and node.id == "__all__"
     exported = _texts(names.get("__all__")) if uses_of_all == 1 else None
-    return Bindings(MappingProxyType(names), found.stars, exported, found.for_types)
+    return Bindings(MappingProxyType(names), found.stars, exported, found.for_types, "yield" in text)
 
 
 def _bindings(body: list[ast.stmt]) -> Bindings:

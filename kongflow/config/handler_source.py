@@ -122,7 +122,8 @@ def _parse(file: Path, changed: int) -> Bindings:  # noqa: ARG001
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # an invalid escape in the user's file, say: not ours to report
-            tree = ast.parse(decode_source(data), str(file))  # of bytes, errors would count bytes
+            text = decode_source(data)
+            tree = ast.parse(text, str(file))  # of bytes, errors would count bytes
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
         raise SyntaxError(
@@ -130,4 +131,4 @@ def _parse(file: Path, changed: int) -> Bindings:  # noqa: ARG001
         ) from None
     except (ValueError, RecursionError, MemoryError) as error:
         raise SyntaxError(str(error) or type(error).__name__) from None
-    return bindings_of_module(tree)
+    return bindings_of_module(tree, text)

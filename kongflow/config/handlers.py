@@ -221,7 +221,7 @@ class _Search:
         decorated = getattr(definition, "decorator_list", []) and known_decorator is None
         if not isinstance(definition, Function) or decorated:
             return _unknown(source, definition)
-        if is_generator(definition):
+        if source.bound.may_yield and is_generator(definition):
             raise self._problem(HandlerFault.CALLABLE, f"{name!r} is a generator: calling it would run nothing")
         parameters = parameters_of(definition)[1 if known_decorator == "classmethod" else 0 :]
         try:

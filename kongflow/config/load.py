@@ -16,6 +16,7 @@ from kongflow.config.document import Document, KeyPath, parse_document, read_doc
 from kongflow.config.environment import Environment
 from kongflow.config.findings import Finding, finding, has_errors, in_order, raised_to_errors
 from kongflow.config.ignores import without_ignored
+from kongflow.config.importing import Importer
 from kongflow.config.include import included_files
 from kongflow.config.json_document import JsonDocument
 from kongflow.config.law import law
@@ -52,7 +53,7 @@ def load(
     env: Mapping[str, str],
     use_env: bool = True,
     strict: bool = False,
-    imports: bool = False,
+    importer: Importer | None = None,
     data: bytes | None = None,
     now: datetime | None = None,
     tries_next: bool = True,
@@ -62,8 +63,8 @@ def load(
     """Load a kongflow.yaml with everything that it names. No database is opened.
 
     `env`: the variables; with `use_env` False none is looked up, and where one is without a default the catalog is
-    None. `strict`: warnings are errors, as with `lint.strict`. `imports`: handlers are imported; else they are
-    found by reading their source. `data`: what stands in `path`, where that names no file. `now`: the
+    None. `strict`: warnings are errors, as with `lint.strict`. `importer`: imports the handlers; without
+    it they are found by reading their source. `data`: what stands in `path`, where that names no file. `now`: the
     instant from which the slots of schedules are looked at, of the clock where it is None.
     `tries_next`: the next slot of each schedule must fit, and not only slots of other times; who starts by the
     configuration does not ask for that, for he would start at one time of day and not at another.
@@ -82,7 +83,7 @@ def load(
     catalog = None
     documents: Mapping[str, Document | JsonDocument] = {}
     if files.complete:
-        facts = facts_of(project, files.shown, now=now or datetime.now(UTC), tries_next=tries_next, imports=imports)
+        facts = facts_of(project, files.shown, now=now or datetime.now(UTC), tries_next=tries_next, importer=importer)
         files.texts.update(facts.texts)
         documents = facts.schemas.documents
         findings += facts.schemas.findings

@@ -34,6 +34,10 @@ class Entry:
         path = (*self.path, *steps)
         return any(path[:length] in self.broken for length in range(len(path) + 1))
 
+    def varies(self, *steps: str | int) -> bool:
+        """Say whether a variable is in the text at these steps: it is not the same in every deployment."""
+        return (*self.path, *steps) in self.filled
+
     def key_place(self, *steps: str | int) -> Place:
         """Return the place of a key below this entry; without steps, of its own name."""
         return self.document.key_place((*self.path, *steps))

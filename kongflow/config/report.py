@@ -17,6 +17,8 @@ WIDTH = 140
 _CONTROL = re.compile("[\x00-\x08\x0a-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 _LOGIN = re.compile(r"(://[^\s:@/]*:)(?!\$\{)(\S+)@")
 """Of a URL in the source. The password ends at the last @, for one that is not encoded may be what is wrong."""
+_OF_SECRETS = ("secret-literal", "secret-in-payload")
+"""What marks a secret itself: it is not repeated in the log of a CI."""
 
 Style = Callable[[str, str], str]
 """Colours a piece of text: called with its role (`error`, `warning`, `info`, `place`, `dim`) and the text."""
@@ -85,8 +87,11 @@ def _excerpt(found: Finding, line: str) -> tuple[str, str]:
     before, inside = line[left:start], line[start:end]
     ellipsis = "…" if left else ""
     indent = " " * len(ellipsis) + "".join("\t" if char == "\t" else " " * _width(char) for char in before)
-    caret = "^" * max(1, sum(_width(char) for char in inside))
-    shown = ellipsis + line[left:right] + ("…" if right < len(line) else "")
+    columns = max(1, sum(_width(char) for char in inside))
+    if found.slug in _OF_SECRETS and "$" not in inside:
+        inside = "*" * columns
+    caret = "^" * columns
+    shown = ellipsis + line[left:start] + inside + line[end:right] + ("…" if right < len(line) else "")
     return _CONTROL.sub("\ufffd", _LOGIN.sub(_hidden, shown)), (indent + caret).rstrip()
 
 

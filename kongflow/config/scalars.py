@@ -97,8 +97,8 @@ def got(value: Json) -> str:
     return "a mapping"
 
 
-def wrong_type(rule: Rule, value: Json) -> Refused:
-    """Return the refusal of a value whose type its rule does not want."""
+def wrong_type(rule: Rule, value: Json, written: str) -> Refused:
+    """Return the refusal of a value whose type its rule does not want; `written`: the value as the file has it."""
     branches = rule.get("anyOf", [rule])
     number = isinstance(value, (int, float)) and not isinstance(value, bool)
     if number and any(branch.get("x-kind") == "duration" for branch in branches):
@@ -106,10 +106,10 @@ def wrong_type(rule: Rule, value: Json) -> Refused:
     if isinstance(value, str) and _TEMPLATE in value:
         message = "this key is read when the file is loaded and takes no template"
         return Refused("template-not-allowed", message, f"write {wanted(rule)}, or ${{NAME}}")
-    return Refused("wrong-type", f"expected {wanted(rule)}, got {got(value)}", _type_help(branches, value))
+    return Refused("wrong-type", f"expected {wanted(rule)}, got {got(value)}", _type_help(branches, value, written))
 
 
-def _type_help(branches: list[Rule], value: Json) -> str:
+def _type_help(branches: list[Rule], value: Json, written: str) -> str:
     types = {_type(branch) for branch in branches}
     if any("enum" in branch for branch in branches):
         return "choose one of them"
@@ -119,7 +119,7 @@ def _type_help(branches: list[Rule], value: Json) -> str:
     if "array" in types and not isinstance(value, (list, dict)):
         return f"write [{value}]" if isinstance(value, str) else f"write [{got(value).rpartition(' ')[2]}]"
     if "string" in types and isinstance(value, (bool, int, float)):
-        return f'quote it: "{got(value).rpartition(" ")[2]}"'
+        return f'quote it: "{written}"'
     if "boolean" in types and str(value).lower() in ("yes", "on", "no", "off"):
         meant = "true" if str(value).lower() in ("yes", "on") else "false"
         return f"write {meant}; yes, no, on and off are plain text in YAML 1.2"

@@ -147,9 +147,19 @@ class _Library:
         if isinstance(error, IsADirectoryError):
             return _Absent(slug, f"{name} is a folder", "name a file in it", [])
         if isinstance(error, FileNotFoundError | NotADirectoryError):
-            advice = suggestion(path.name, names_in(path.parent), "paths are relative to the file that they stand in")
+            otherwise = self._from_the_root(name) or "paths are relative to the file that they stand in"
+            advice = suggestion(path.name, names_in(path.parent), otherwise)
             return _Absent(slug, f"{name} does not exist", advice, [])
         return _Absent("file-unreadable", f"{quoted(name)} cannot be read: {error.strerror}", "", [])
+
+    def _from_the_root(self, name: str) -> str | None:
+        """Say what to write where a path was meant from the project's folder, not from that of its file."""
+        parts = name.split("/")
+        for count in range(1, len(parts)):
+            folder, meant = "/".join(parts[:count]), "/".join(parts[count:])
+            if (self.root / meant).is_file():
+                return f"from {folder}/ it is {posixpath.relpath(meant, folder)}"
+        return None
 
     def _add(self, slug: str, place: Place, message: str, help: str = "") -> None:
         self.findings.append(finding(slug, place, message, help))

@@ -7,7 +7,7 @@ take a default in its place.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
 from kongflow.config.document import Document, KeyPath
@@ -100,7 +100,7 @@ class _Walk:
                 return self._break(path)
             value, whole = filled.text, filled if filled.whole else None
         try:
-            branch, value = _typed(rule, value, whole)
+            branch, value = _typed(rule, value, whole, lambda: self._written(value, path))
             if isinstance(value, dict) and branch.get("x-kind") != "json":
                 return self._mapping(value, branch, path)
             if isinstance(value, list):
@@ -219,6 +219,11 @@ class _Walk:
         self.broken.add(path)
         return _BROKEN
 
+    def _written(self, value: Json, path: KeyPath) -> str:
+        """Return a value as it stands in the file: 3.10, which is the number 3.1."""
+        node = self.document.scalar_node(path)
+        return str(value) if node is None else node.value
+
     def _filled(self, text: str, path: KeyPath) -> Filled:
         filled = fill(text, self.environment)
         self.filled[path] = filled.pieces
@@ -234,7 +239,7 @@ def _is_cut_short(value: Json) -> bool:
     return isinstance(value, str) and value.count("<<") > value.count(">>")
 
 
-def _typed(rule: Rule, value: Json, whole: Filled | None) -> tuple[Rule, Json]:
+def _typed(rule: Rule, value: Json, whole: Filled | None, written: Callable[[], str]) -> tuple[Rule, Json]:
     """Return the alternative of a rule that a value is meant for, and the value in its type. Raises: Refused."""
     branches = rule.get("anyOf", [rule])
     meant = scalar(value) if whole is not None else value
@@ -249,4 +254,4 @@ def _typed(rule: Rule, value: Json, whole: Filled | None) -> tuple[Rule, Json]:
     if whole is not None:
         message = f"{whole.origin}, {quoted(value)}, does not fit: expected {wanted(rule)}"
         raise Refused("env-type", message, f"the key takes {wanted(rule)}")
-    raise wrong_type(rule, value)
+    raise wrong_type(rule, value, written())

@@ -51,12 +51,11 @@ def _walk(source: SourceText) -> Iterator[Finding]:
     counts = _Counts()
     for event in yaml.parse(source.text, Loader=Loader):
         counts.add(event)
-        start, end = range_of(event)
-        passed = _limit_passed(counts, source, start, end)
-        if passed is not None:
-            yield passed
+        if counts.are_too_many:
+            yield _limit_passed(counts, source, *range_of(event))
             return
         if getattr(event, "tag", None) is not None:
+            start, end = range_of(event)
             tag = source.text.index("!", start)  # an anchor may stand before it
             place = source.place(tag, source.first_line(tag, end))
             yield finding("yaml-tag", place, "tags are not read", "delete the tag; quote the value to make it text")
@@ -72,13 +71,20 @@ class _Counts:
     documents: int = 0
 
     def add(self, event: yaml.Event) -> None:
-        self.depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
-        self.nodes += isinstance(event, yaml.NodeEvent)
-        self.aliases += isinstance(event, yaml.AliasEvent)
-        self.documents += isinstance(event, yaml.DocumentStartEvent)
+        if isinstance(event, yaml.NodeEvent):
+            self.nodes += 1
+            self.depth += isinstance(event, yaml.CollectionStartEvent)
+            self.aliases += isinstance(event, yaml.AliasEvent)
+        else:
+            self.depth -= isinstance(event, yaml.CollectionEndEvent)
+            self.documents += isinstance(event, yaml.DocumentStartEvent)
+
+    @property
+    def are_too_many(self) -> bool:
+        return self.depth > MAX_DEPTH or self.nodes > MAX_NODES or self.aliases > MAX_ALIASES or self.documents > 1
 
 
-def _limit_passed(counts: _Counts, source: SourceText, start: int, end: int) -> Finding | None:
+def _limit_passed(counts: _Counts, source: SourceText, start: int, end: int) -> Finding:
     if counts.depth > MAX_DEPTH:
         return _too_deep(source.place(start, start + 1))
     if counts.nodes > MAX_NODES:
@@ -88,11 +94,9 @@ def _limit_passed(counts: _Counts, source: SourceText, start: int, end: int) -> 
         message = f"more than {MAX_ALIASES} aliases in one file"
         advice = "use `defaults` or a named retry policy instead of repeating an anchor"
         return finding("yaml-anchor-limit", source.place(start, end), message, advice)
-    if counts.documents > 1:
-        message = "a second document begins here; a file holds one"
-        advice = "delete the line, or move what follows into a file that `include` names"
-        return finding("yaml-multiple-documents", source.place(start, min(end, start + 3)), message, advice)
-    return None
+    message = "a second document begins here; a file holds one"
+    advice = "delete the line, or move what follows into a file that `include` names"
+    return finding("yaml-multiple-documents", source.place(start, min(end, start + 3)), message, advice)
 
 
 def _too_deep(place: Place) -> Finding:

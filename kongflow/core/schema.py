@@ -10,7 +10,7 @@ uri-reference iri iri-reference uri-template uuid json-pointer relative-json-poi
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 
@@ -90,6 +90,19 @@ class PayloadSchema:
         if not self._validator.is_valid(value):
             raise self._refusal(value, "result")
 
+    def why_unfit(self, properties: Sequence[str]) -> Iterator[str]:
+        """Yield what is wrong with the default that is filled in at the last of these properties, one inside the
+        other, whatever else a payload holds.
+        """
+        value: Json = {}
+        for name in reversed(properties[:-1]):
+            value = {name: value}
+        filled = self._defaults.fill(value)
+        for error in self._validator.iter_errors(filled):
+            inside = tuple(error.instance_path)[: len(properties)] == tuple(properties)
+            if inside and _is_unconditional(error, len(properties)):
+                yield from (f"{path_of(path)}: {message}" for path, message in plain_words(error, filled))
+
     def _forgives(self, value: Json) -> bool:
         try:
             self._validator.validate(value)
@@ -127,7 +140,7 @@ def schema_problems(
             _validator(schema, references)
             defaults_of(schema, references)
         except (ValueError, jsonschema_rs.ReferencingError) as error:
-            found = [((), str(error).split("\n", 1)[0])]
+            found = list(_bad_patterns(schema)) or [((), str(error).split("\n", 1)[0])]
     return tuple(SchemaProblem(path, message) for path, message in found)
 
 
@@ -140,6 +153,21 @@ def _validator(schema: Json, references: References) -> jsonschema_rs.Validator:
         validate_formats=True,
         pattern_options=jsonschema_rs.FancyRegexOptions(backtrack_limit=BACKTRACK_LIMIT),
     )
+
+
+def _bad_patterns(schema: Json) -> Iterator[tuple[tuple[str | int, ...], str]]:
+    """Yield the patterns that look like one to the metaschema, and that the engine cannot read."""
+    for path, sub in subschemas(schema):
+        pattern = sub.get("pattern") if isinstance(sub, dict) else None
+        named = sub.get("patternProperties", {}) if isinstance(sub, dict) else {}
+        for place, each in (
+            ((*path, "pattern"), pattern),
+            *(((*path, "patternProperties", name), name) for name in named),
+        ):
+            try:
+                jsonschema_rs.Draft202012Validator({} if each is None else {"pattern": each})
+            except ValueError:
+                yield place, f"the pattern {each!r} cannot be read, or is too large"
 
 
 @functools.cache
@@ -171,6 +199,17 @@ def _is_forgivable(error: jsonschema_rs.ValidationError) -> bool:
         and used[-1] in ("additionalProperties", "unevaluatedProperties")
         and not {"oneOf", "anyOf", "not", "if"} & set(used)
     )
+
+
+def _is_unconditional(error: jsonschema_rs.ValidationError, depth: int) -> bool:
+    """Say whether an error comes of what the schema says of a property in any case, `depth` properties down."""
+    for keyword in keywords(error.evaluation_path):
+        if depth == 0:
+            break
+        if keyword not in ("properties", "$ref", "allOf"):
+            return False
+        depth -= keyword == "properties"
+    return depth == 0
 
 
 def _line(problem: SchemaProblem) -> str:

@@ -13,7 +13,7 @@ from kongflow.errors import InvalidOption
 
 _WRITTEN_PREFIX, _WRITTEN_SCHEMA = "kongflow_", "kongflow."
 _PARAMETER = re.compile(r"(?<![:\w]):([a-z_]+)")
-_SCHEMA_NAME = re.compile(r"(?!pg_)[a-z][a-z0-9_]{0,47}")
+_SCHEMA_NAME = re.compile(r"(?!pg_|sqlite_|information_schema$)[a-z][a-z0-9_]{0,47}")
 
 
 def load_statements(package: str, adapt: Callable[[str], str], folder: str = "sql") -> Mapping[str, str]:
@@ -44,7 +44,7 @@ def check_schema(schema: str) -> str:
     """Return a schema name that is safe inside SQL. Raises: InvalidOption."""
     if not _SCHEMA_NAME.fullmatch(schema):
         raise InvalidOption(
-            f"database.schema is {schema!r}; it must start with a lower-case letter, but not with pg_, and hold at "
-            "most 48 lower-case letters, digits and underscores"
+            f"database.schema is {schema!r}; it must start with a lower-case letter, but not with pg_ or sqlite_, and "
+            "hold at most 48 lower-case letters, digits and underscores"
         )
     return schema

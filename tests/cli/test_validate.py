@@ -16,7 +16,8 @@ from kongflow.cli.main import command
 from tests.cli.runners import KONGFLOW
 
 GOOD = (
-    "version: 1\nqueues: {mail: {}}\nretry_policies: {patient: {}}\ntasks: {work: {handler: tasks.work, queue: mail}}\n"
+    "version: 1\nqueues: {mail: {}}\nretry_policies: {patient: {}}\n"
+    "tasks: {work: {handler: tasks.work, queue: mail, retry: patient}}\n"
 )
 BAD = "version: 1\nqueues: {mail: {}}\ntasks: {work: {handler: tasks.work, queue: mial}}\n"
 INCLUDING = GOOD + "include: [catalog/*.yaml]\n"

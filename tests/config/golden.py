@@ -3,17 +3,28 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+from kongflow.config.importing import Imported
 from kongflow.config.load import Loaded, load
 from kongflow.config.report import text_report
 from kongflow.config.versions import Version
+from kongflow.engine.children.importing import import_handlers
 
 GOLDEN = Path(__file__).parent / "golden"
 NOW = datetime(2026, 12, 1, 12, tzinfo=UTC)
 ENVIRONMENT = {"NUMBER": "5", "WORD": "many", "EMPTY": "", "TEMPLATE": "<< payload.id >>"}
+
+
+IMPORTED = ("handler-import-error", "memory-limit-too-small")
+
+
+def importer(root: Path, dotted: Mapping[str, str], in_children: Collection[str]) -> Imported:
+    """Import the handlers; what they take is the same on every machine."""
+    return replace(import_handlers(root, dotted, in_children), least_memory_limit=80 << 20)
 
 
 @dataclass(frozen=True)
@@ -34,7 +45,7 @@ class Case:
             Path(self.config.name),
             env=ENVIRONMENT,
             now=NOW,
-            imports=self.name == "handler-import-error",
+            importer=importer if self.name in IMPORTED else None,
             against=before if before.config.exists() else None,
         )
 

@@ -77,6 +77,12 @@ def test_other_forms_are_refused(text, slug):
     assert slugs(text) == [slug]
 
 
+def test_who_writes_the_templates_of_others_is_shown_ours():
+    (problem,) = fill("${{ payload.id }}", Environment({})).problems
+
+    assert (problem.slug, problem.help[:28]) == ("env-syntax", "a template is written << … >")
+
+
 def test_every_problem_is_reported_with_its_range():
     filled = fill("x ${B} y ${C-d} z", Environment({}))
 

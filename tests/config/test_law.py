@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from typing import Any
 
 import jsonschema
@@ -185,12 +186,23 @@ tasks: {work: {handler: tasks.work, schedule: daily}}
     assert [key for keys in LATER.values() for key in keys if key in shown.replace("rate_limits", "")] == []
 
 
-@pytest.mark.parametrize("section", [section for section in DEFAULTS if section] + ["secrets", "defaults"])
-def test_every_key_says_what_it_means(section):
-    rule = law()["properties"][section]
-    inner = rule["properties"] if "properties" in rule else rule["additionalProperties"]["properties"]
+def keys_of(rule: dict[str, Any], path: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield every key of the language with its rule, those of later versions too."""
+    for key, inner in rule.get("properties", {}).items():
+        yield f"{path}.{key}", inner
+        yield from keys_of(inner, f"{path}.{key}")
+    for branch in [rule.get("additionalProperties"), *rule.get("anyOf", [])]:
+        if isinstance(branch, dict):
+            yield from keys_of(branch, path)
 
-    assert all(key_rule["description"].endswith((".", ".)")) for key_rule in inner.values())
+
+@pytest.mark.parametrize(("path", "rule"), [pytest.param(*found, id=found[0]) for found in keys_of(law())])
+def test_every_key_says_what_it_means_with_examples_that_it_takes(path, rule):
+    assert rule["description"].endswith((".", ".)"))
+    assert rule["examples"]
+    for example in rule["examples"]:
+        if not str(example).startswith("${"):  # the law that `validate` walks is read once variables are filled in
+            jsonschema.Draft202012Validator(rule).validate(example)
 
 
 def raw(path) -> Any:

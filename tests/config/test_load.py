@@ -314,30 +314,6 @@ def test_validating_imports_no_handler(tmp_path):
     assert "loud" not in sys.modules
 
 
-def test_importing_shows_the_exception(tmp_path, monkeypatch):
-    monkeypatch.setattr(sys, "path", sys.path[:])
-    files = {"broken_handlers.py": "import a_module_that_is_not_there\n\n\ndef work(payload): ...\n"}
-
-    loaded = load_project(tmp_path, "version: 1\ntasks: {work: {handler: broken_handlers.work}}", files, imports=True)
-
-    (found,) = loaded.findings
-    assert (found.slug, found.line, found.col, found.end_col) == ("handler-import-error", 2, 25, 40)
-    assert "broken_handlers.py, line 1" in found.message
-    assert "No module named 'a_module_that_is_not_there'" in found.message
-
-
-def test_importing_tells_what_the_source_does_not(tmp_path, monkeypatch):
-    monkeypatch.setattr(sys, "path", sys.path[:])
-    source = "import functools\n\n\n@functools.cache\ndef work(payload): ...\n\n\n@functools.cache\ndef none(): ...\n"
-    config = "version: 1\ntasks: {a: {handler: cached_handlers.work}, b: {handler: cached_handlers.none}}"
-
-    read = load_project(tmp_path, config, {"cached_handlers.py": source})
-    imported = load_project(tmp_path, config, {"cached_handlers.py": source}, imports=True)
-
-    assert slugs(read) == ["handler-unresolvable", "handler-unresolvable"]
-    assert slugs(imported) == ["handler-signature"]
-
-
 def test_a_module_that_is_not_python_is_one_finding_at_its_place(tmp_path):
     files = {"broken.py": "x = 1\ndef work(payload:\n"}
     config = "version: 1\ntasks: {one: &a {handler: broken.work}, two: *a, three: {handler: broken.more}}"

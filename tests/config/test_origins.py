@@ -165,7 +165,7 @@ database:
 secrets:
   token:
     env: TOKEN
-    default: open-sesame
+    default: ""
 runner:
   concurrency: 9
   queues: [mail]
@@ -193,7 +193,7 @@ lint:
 MORE = """\
 queues:
   mail:
-    max_active: 3
+    max_wait: 1m
     description: Outgoing.
     rate_limit:
       limit: 3

@@ -119,3 +119,8 @@ def test_the_summary_explains_the_gravest_finding_wherever_it_stands():
 
     assert summary([info, error]).endswith("`kongflow explain unknown-key` says more")
     assert summary([info]).endswith("`kongflow explain handler-unresolvable` says more")
+
+
+@pytest.mark.parametrize(("slug", "shown"), [("secret-literal", "key: **** # x"), ("unknown-key", "key: word # x")])
+def test_a_secret_that_a_finding_marks_is_not_shown(slug: str, shown: str):
+    assert lines_of("key: word # x", "word", slug=slug)[1:3] == [f"1 | {shown}", "  |      ^^^^"]

@@ -59,6 +59,8 @@ SCHEMA = {
         "free": {"type": "object"},
         "labels": {"type": "object", "additionalProperties": {"type": "string"}},
         "mixed": {"type": ["string", "integer"]},
+        "limit": {"type": ["integer", "null"]},
+        "vip": {"type": ["boolean", "null"]},
         "untyped": {"properties": {"a": {"type": "string"}}, "additionalProperties": False, "required": ["a"]},
         "unsaid": {"type": "string", "not": {"const": ""}},
         "pay": {
@@ -355,6 +357,14 @@ def test_several_problems_come_in_the_order_of_the_text() -> None:
         ("payload.nick", "use << payload.nick | default('…', true) >>, or make it required in the schema"),
         ("payload.ref", "use << payload.ref | default('…', true) >>, or drop null from the schema"),
         ("'a' if payload.plan == 'por' else 'b'", "did you mean 'pro'?"),
+        ("payload.limit", "use << payload.limit | default(0, true) >>, or make it required in the schema"),
+        ("payload.vip", "use << payload.vip | default(false, true) >>, or make it required in the schema"),
+        ("payload.sizes[0] ~ '!'", "use | default(0, true)"),
+        (
+            "secrets.webhook_key",
+            "what a template makes is stored, and shown in lists and logs; a handler reads job.secrets['name']",
+        ),
+        ("secret", "what a template makes is stored, and shown in lists and logs; a handler reads job.secrets['name']"),
     ],
 )
 def test_the_help_is_what_to_write(expression: str, help: str) -> None:

@@ -64,7 +64,10 @@ def test_a_good_schema_has_no_problems(schema: Any) -> None:
         ({"$ref": "other.json"}, ("$ref",), "the project has no such schema"),
         ({"$ref": "#"}, ("$ref",), "leads back to itself"),
         ({"$dynamicRef": "#nope"}, ("$dynamicRef",), "leads nowhere"),
-        ({"pattern": "^(.{0,1000}){0,1000}$"}, (), "regex"),
+        ({"pattern": "^(.{0,1000}){0,1000}$"}, ("pattern",), "too large"),
+        ({"items": {"pattern": "\\p{Wrong}"}}, ("items", "pattern"), "cannot be read"),
+        ({"patternProperties": {"\\p{Wrong}": {}}}, ("patternProperties", "\\p{Wrong}"), "cannot be read"),
+        ({"pattern": "("}, ("pattern",), "format regex"),
     ],
 )
 def test_a_problem_has_its_place_in_the_schema(schema: Any, path: tuple[str | int, ...], words: str) -> None:

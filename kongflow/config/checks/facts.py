@@ -8,11 +8,11 @@ from datetime import datetime
 from pathlib import Path
 from typing import TypeAlias
 
-from kongflow.config.binding import try_bind
 from kongflow.config.findings import Finding
 from kongflow.config.handler_path import HandlerProblem
 from kongflow.config.handlers import HandlerSignature, find_handler
-from kongflow.config.project import Project
+from kongflow.config.importing import Imported, Importer
+from kongflow.config.project import Entry, Project
 from kongflow.config.schedules import ReadTiming, read_timings
 from kongflow.config.schemas import Schemas, read_schemas
 from kongflow.config.template_problems import TemplateProblem, template_problems
@@ -38,6 +38,8 @@ class Facts:
     """What was found at the handler of each task that has one."""
     python: Mapping[Path, SourceText]
     """The Python files that findings stand in."""
+    least_memory_limit: int | None
+    """Bytes that a child process needs at least; None where handlers were not imported."""
 
     @property
     def texts(self) -> dict[str, str]:
@@ -46,15 +48,20 @@ class Facts:
 
 
 def facts_of(
-    project: Project, shown: Callable[[Path], str], *, now: datetime, tries_next: bool = True, imports: bool = False
+    project: Project,
+    shown: Callable[[Path], str],
+    *,
+    now: datetime,
+    tries_next: bool = True,
+    importer: Importer | None = None,
 ) -> Facts:
     """Read what a project names: schemas, templates, and the source of its handlers. `shown`: a path for people.
 
-    `imports`: handlers are imported instead, as a runner does.
+    `importer`: imports the handlers instead, as a runner does.
     """
     dotted = {task.name: task.value["handler"] for task in project.tasks.values() if "handler" in task.value}
-    find = _imported if imports else _read
-    handlers = find(project.root, dotted)
+    imported = _read(project.root, dotted) if importer is None else _imported(project, dotted, importer)
+    handlers = imported.handlers
     broken = {found.place.file for found in handlers.values() if isinstance(found, HandlerProblem) and found.place}
     python = {file: SourceText(shown(file), _text(file)) for file in broken}
     schemas, templates = read_schemas(project, shown), parse_templates(project)
@@ -68,6 +75,7 @@ def facts_of(
         tries_next,
         handlers,
         python,
+        imported.least_memory_limit,
     )
 
 
@@ -78,17 +86,19 @@ def _text(file: Path) -> str:
         return ""
 
 
-def _read(root: Path, dotted: dict[str, str]) -> dict[str, HandlerSignature | HandlerProblem]:
-    return {name: find_handler(root, path) for name, path in dotted.items()}
+def _read(root: Path, dotted: Mapping[str, str]) -> Imported:
+    return Imported({name: find_handler(root, path) for name, path in dotted.items()})
 
 
-def _imported(root: Path, dotted: dict[str, str]) -> dict[str, HandlerSignature | HandlerProblem]:
-    handlers, problems = try_bind(root, dotted)
-    signatures = {
-        name: HandlerSignature(None, None, handler.is_async, handler.takes_context, None, None)
-        for name, handler in handlers.items()
-    }
-    return {**signatures, **problems}
+def _imported(project: Project, dotted: Mapping[str, str], importer: Importer) -> Imported:
+    in_children = {task.name for task in project.tasks.values() if isolation_of(project, task)[1] == "process"}
+    return importer(project.root, dotted, in_children & dotted.keys())
+
+
+def isolation_of(project: Project, task: Entry) -> tuple[Entry, str]:
+    """Return what gives a task its isolation, and which."""
+    given_by = task if "isolation" in task.value else project.task_defaults
+    return given_by, given_by.value.get("isolation", "auto")
 
 
 Check: TypeAlias = Callable[[Facts], Iterator[Finding]]

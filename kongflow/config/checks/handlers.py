@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from kongflow.config.checks.facts import Facts
+from kongflow.config.checks.facts import Facts, isolation_of
 from kongflow.config.findings import Finding, Place, finding, related_to
 from kongflow.config.handler_path import FilePlace, HandlerFault, HandlerProblem
 from kongflow.config.handlers import HandlerSignature
-from kongflow.config.project import Entry
+from kongflow.core.duration import format_size
 
 _FITTING = {
     "auto": "delete `isolation`: auto does what fits",
@@ -56,7 +56,7 @@ def handler_isolation(facts: Facts) -> Iterator[Finding]:
     """`isolation: async` is for async functions, `thread` and `process` for plain ones."""
     for task in facts.project.tasks.values():
         found = facts.handlers.get(task.name)
-        given_by, isolation = _isolation(facts, task)
+        given_by, isolation = isolation_of(facts.project, task)
         if not isinstance(found, HandlerSignature) or found.is_async is None:
             continue
         if isolation != "auto" and found.is_async is not (isolation == "async"):
@@ -71,14 +71,28 @@ def memory_limit_isolation(facts: Facts) -> Iterator[Finding]:
     tasks = list(facts.project.tasks.values())
     limited = [task for task in tasks if "memory_limit" in task.value and not task.failed("isolation")]
     for task in limited:
-        _, isolation = _isolation(facts, task)
+        _, isolation = isolation_of(facts.project, task)
         if isolation != "process":
             message = f"`memory_limit` needs `isolation: process`, and this task has `isolation: {isolation}`"
             yield finding("memory-limit-isolation", task.key_place("memory_limit"), message, _LIMIT_HELP)
     defaults = facts.project.task_defaults
-    if "memory_limit" in defaults.value and all(_isolation(facts, task)[1] != "process" for task in tasks):
+    if "memory_limit" in defaults.value and all(isolation_of(facts.project, task)[1] != "process" for task in tasks):
         message = "`memory_limit` needs `isolation: process`, and no task has that"
         yield finding("memory-limit-isolation", defaults.key_place("memory_limit"), message, _LIMIT_HELP)
+
+
+def memory_limit_too_small(facts: Facts) -> Iterator[Finding]:
+    """With `--import`: `memory_limit` leaves a child process room to work beside what the handlers' modules take."""
+    least, project = facts.least_memory_limit, facts.project
+    for task in project.tasks.values():
+        given_by = task if "memory_limit" in task.value else project.task_defaults
+        if least is None or "memory_limit" not in given_by.value or isolation_of(project, task)[1] != "process":
+            continue
+        if given_by.value["memory_limit"] < least:
+            text = format_size(given_by.value["memory_limit"])
+            message = f"`memory_limit: {text}` is less than a child process needs once the handlers are imported"
+            place = given_by.value_place("memory_limit")
+            yield finding("memory-limit-too-small", place, message, f"write {format_size(least)} or more")
 
 
 def handler_unresolvable(facts: Facts) -> Iterator[Finding]:
@@ -90,12 +104,6 @@ def handler_unresolvable(facts: Facts) -> Iterator[Finding]:
             place = task.text_place(("handler",), max(name.rfind("."), name.rfind(":")) + 1, len(name))
             message = "this is decorated, or made at run time; its source does not tell how to call it"
             yield finding("handler-unresolvable", place, message, "`kongflow validate --import` checks it")
-
-
-def _isolation(facts: Facts, task: Entry) -> tuple[Entry, str]:
-    """Return what gives a task its isolation, and which."""
-    given_by = task if "isolation" in task.value else facts.project.task_defaults
-    return given_by, given_by.value.get("isolation", "auto")
 
 
 def _of_fault(facts: Facts, fault: HandlerFault, slug: str) -> Iterator[Finding]:

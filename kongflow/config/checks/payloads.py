@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from kongflow.config.checks.facts import Facts
+from kongflow.config.checks.payload_problems import steps_of_problem
 from kongflow.config.findings import Finding, Place, finding, related_to
 from kongflow.config.project import Entry
 from kongflow.core.json import Json, dump
@@ -21,8 +22,8 @@ def example_invalid(facts: Facts) -> Iterator[Finding]:
 def _of_examples(facts: Facts, owner: Entry, tasks: tuple[Entry, ...]) -> Iterator[Finding]:
     """Yield what is wrong with the examples of an entry, as payloads of the tasks; each problem once."""
     for index, example in enumerate(owner.value.get("examples", [])):
-        place = owner.value_place("examples", index)
         if not isinstance(example, dict) and example is not None:
+            place = owner.value_place("examples", index)
             yield finding("example-invalid", place, "a payload is a mapping, this example is not", "write {key: value}")
             continue
         refusing: dict[str, list[Place]] = {}
@@ -32,6 +33,7 @@ def _of_examples(facts: Facts, owner: Entry, tasks: tuple[Entry, ...]) -> Iterat
         for problem, heirs in refusing.items():
             message = f"the example does not match the schema: {problem}"
             advice = "correct the example or the schema: `render` and tests use it"
+            place = owner.value_place("examples", index, *steps_of_problem(example, problem))
             yield finding("example-invalid", place, message, advice, related_to(heirs, "a task that inherits it"))
 
 

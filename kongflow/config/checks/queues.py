@@ -1,11 +1,12 @@
-"""Queues: what tasks and runners name is declared, and no two patterns have the same rank."""
+"""Queues: what tasks and runners name is declared, no two patterns have the same rank, and every task is served."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
 from kongflow.config.checks.facts import Facts
-from kongflow.config.findings import Finding, Related, finding, listing, quoted, suggestion
+from kongflow.config.findings import Finding, Related, finding, listing, quoted, related_to, suggestion
+from kongflow.config.templates import TemplateUse
 from kongflow.core.queue import Queue, QueueRules, patterns_of_equal_rank
 
 
@@ -54,6 +55,47 @@ def runner_queue_unknown(facts: Facts) -> Iterator[Finding]:
             advice = suggestion(name, declared, f"names must be exactly as declared: {listing(declared)}")
             place = facts.project.main.value_place("runner", "queues", index)
             yield finding("runner-queue-unknown", place, message, advice)
+
+
+def queue_unserved(facts: Facts) -> Iterator[Finding]:
+    """`runner.queues` serves the queue of every task; where it holds a variable, each deployment serves others."""
+    runner = facts.project.main.below("runner")
+    served = runner.value.get("queues", ["*"])
+    varies = any(runner.varies("queues", index) for index in range(len(served)))
+    if runner.failed("queues") or varies or "*" in served or not set(served) <= facts.project.queues.keys():
+        return
+    defaults, rules = facts.project.task_defaults, _rules(facts)
+    homeless = [
+        task
+        for task in facts.project.tasks.values()
+        if not any("queue" in entry.value or entry.failed("queue") for entry in (task, defaults))
+    ]
+    left = {task.name: task.key_place() for task in homeless}
+    missing: set[str] = set()
+    for use in facts.templates:
+        possible = set(_possible(use, rules)) if use.key == "queue" else set()
+        if possible and possible.isdisjoint(served):
+            missing |= possible
+            left |= {task.name: use.entry.value_place("queue") for task in use.tasks}
+    if left:
+        message = f"this runner takes no job of {listing(left)}"
+        ways = [f"add {listing(missing)}"] if missing else []
+        ways += ['only "*" serves what has no queue'] if homeless else []
+        advice = f"{'; '.join(ways)}; or start another runner with `kongflow run --queues`"
+        related = related_to([left[name] for name in sorted(left)], "its queue is not served")
+        yield finding("queue-unserved", runner.value_place("queues"), message, advice, related)
+
+
+def _possible(use: TemplateUse, rules: QueueRules) -> Iterator[str]:
+    """Yield the declared queues and patterns that a template may lead to."""
+    if use.template is None:
+        return
+    if use.template.is_literal:
+        rule = rules.rule(use.text)
+        yield from () if rule is None else (rule.name,)
+    else:
+        parts = use.template.literal_parts()
+        yield from (name for name, queue in rules.queues.items() if _can_meet(parts, queue))
 
 
 def _rules(facts: Facts) -> QueueRules:

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
 from kongflow.config.checks.facts import Facts
+from kongflow.config.checks.payload_problems import steps_of_problem
 from kongflow.config.findings import Finding, Place, Related, finding, quoted
 from kongflow.config.project import Entry
 from kongflow.core.catalog import Catalog
 from kongflow.core.job import JobOptions
-from kongflow.core.json import Json, path_of
+from kongflow.core.json import Json
 from kongflow.core.new_job import new_job
-from kongflow.core.payload_template import Steps
 from kongflow.core.schedule import Schedule, Slot, slot_payload, slot_scope
 from kongflow.errors import InvalidPayload, KongFlowError, TemplateError
 
@@ -65,11 +64,8 @@ def _not_rendered(facts: Facts, schedule: Schedule, slot: Slot) -> Iterator[Find
 
 
 def _not_fitting(entry: Entry, task: str, payload: Json, error: InvalidPayload) -> Iterator[Finding]:
-    places = {path_of(steps): steps for steps in _steps_in(payload)}
     for problem in error.problems or (str(error),):
-        # What is missing has no place of its own: the mapping that it is missing in has.
-        inside = [path for path in places if re.match(re.escape(path) + r"[.:\[]", problem)]
-        place = _payload_place(entry, *places[max(inside, key=len)] if inside else ())
+        place = _payload_place(entry, *steps_of_problem(payload, problem))
         yield finding("schedule-payload", place, f"the payload does not fit {quoted(task)}: {problem}", _CORRECT)
 
 
@@ -84,10 +80,3 @@ def _payload_place(entry: Entry, *steps: str | int) -> Place:
         except (LookupError, TypeError):  # a template or `ts` made it
             return entry.value_place("payload", *steps[:index])
     return entry.value_place("payload", *steps)
-
-
-def _steps_in(value: Json, steps: Steps = ()) -> Iterator[Steps]:
-    yield steps
-    inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
-    for step, item in inner:
-        yield from _steps_in(item, (*steps, step))

@@ -140,7 +140,7 @@ def schedule_overlap(facts: Facts) -> Iterator[Finding]:
         task = facts.project.tasks.get(entry.value.get("task", ""))
         if read.timing is None or task is None or entry.value.get("overlap") != "queue":
             continue
-        owner, timeout = _timeout(facts, task)
+        owner, timeout = timeout_of(facts, task)
         gap = _smallest_gap(read.timing, facts.now, timeout)
         if owner.failed("timeout") or gap is None or gap >= timeout:
             continue
@@ -153,7 +153,7 @@ def schedule_overlap(facts: Facts) -> Iterator[Finding]:
         yield finding("schedule-overlap", entry.value_place("overlap"), message, advice, related)
 
 
-def _timeout(facts: Facts, task: Entry) -> tuple[Entry, float]:
+def timeout_of(facts: Facts, task: Entry) -> tuple[Entry, float]:
     """Return what gives a task its timeout, and how long that is."""
     owner = task if "timeout" in task.value or task.failed("timeout") else facts.project.task_defaults
     return owner, owner.value.get("timeout", _TIMEOUT)

@@ -12,6 +12,8 @@ from kongflow.config.templates import TemplateUse
 _WRONG = re.compile(r"<<.*|\w+", re.DOTALL)
 """What is marked of a template that cannot be read: a word, or all that is never closed."""
 
+_BRACES = re.compile(r"\{\{(.*?)\}\}", re.DOTALL)
+
 
 def template_syntax(facts: Facts) -> Iterator[Finding]:
     """Every template can be read."""
@@ -21,6 +23,17 @@ def template_syntax(facts: Facts) -> Iterator[Finding]:
             wrong = _WRONG.match(use.text, start)
             place = use.place(start, wrong.end() if wrong else start + 1)
             yield finding("template-syntax", place, use.problem.message, _cut_short(use))
+
+
+def template_braces(facts: Facts) -> Iterator[Finding]:
+    """No queue and no job key is written with the braces of other languages: they are plain text here."""
+    for use in facts.templates:
+        braces = _BRACES.search(use.text) if use.is_of_a_task else None
+        if braces:
+            message = f"this is plain text, a part of the `{use.key}` of every job"
+            yield finding(
+                "template-braces", use.place(*braces.span()), message, f"a template is << {braces[1].strip()} >>"
+            )
 
 
 def template_unknown_name(facts: Facts) -> Iterator[Finding]:

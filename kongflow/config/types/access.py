@@ -20,7 +20,7 @@ from kongflow.config.types.type import (
     items_of,
     members,
 )
-from kongflow.config.types.words import described, in_words
+from kongflow.config.types.words import described, fallback, in_words
 from kongflow.core import syntax
 from kongflow.core.syntax import Node, path_of
 
@@ -41,9 +41,13 @@ class Value:
 def unknown_name(node: syntax.Name, scope: Scope) -> Problem:
     """Return what is wrong with a name that is not in scope."""
     message = f"unknown name {quoted(node.name)}; here you have {_listed(scope)}"
-    return Problem(
-        "template-unknown-name", node.start, node.end, message, suggestion(node.name, scope, _meant(node.name, scope))
+    advice = (
+        _OF_SECRETS if node.name in ("secret", "secrets") else suggestion(node.name, scope, _meant(node.name, scope))
     )
+    return Problem("template-unknown-name", node.start, node.end, message, advice)
+
+
+_OF_SECRETS = "what a template makes is stored, and shown in lists and logs; a handler reads job.secrets['name']"
 
 
 def _listed(scope: Scope) -> str:
@@ -117,8 +121,8 @@ def guarded(value: Value, node: Node) -> Problem | None:
     problem = value.missing
     if problem is None or problem.help:
         return problem
-    path, nullable = path_of(node), ", true" if value.is_nullable else ""
-    advice = f"use << {'.'.join(path)} | default('…'{nullable}) >>" if path else f"use | default('…'{nullable})"
+    path, given = path_of(node), fallback(value.type) + (", true" if value.is_nullable else "")
+    advice = f"use << {'.'.join(path)} | default({given}) >>" if path else f"use | default({given})"
     otherwise = "drop null from the schema" if problem.slug == "template-nullable" else "make it required in the schema"
     return replace(problem, help=f"{advice}, or {otherwise}")
 

@@ -10,7 +10,7 @@ from kongflow.config.types.problem import Problem
 from kongflow.config.types.reading import Known, keys_of, read
 from kongflow.config.types.signatures import PRINTED, Kinds
 from kongflow.config.types.type import ANYTHING, NULL, Kind, Member, Presence, Scalar, Type, either, kind_of, members
-from kongflow.config.types.words import in_words, kinds_in_words
+from kongflow.config.types.words import fallback, in_words, kinds_in_words
 from kongflow.core.syntax import Filter, Key, Name, Node, path_of
 
 
@@ -77,19 +77,21 @@ def fit(node: Node, type_: Type, want: Want) -> tuple[Type, Problem | None]:
         return type_, None
     right = [one for one in known if one not in wrong]
     others = [one for one in wrong if one != NULL]
-    problem = _nullable(node) if not others and right else _unfit(node, type_, (others or wrong)[0], not right, want)
+    problem = (
+        _nullable(node, type_) if not others and right else _unfit(node, type_, (others or wrong)[0], not right, want)
+    )
     return (either(right) if right else ANYTHING), problem
 
 
-def _nullable(node: Node) -> Problem:
+def _nullable(node: Node, type_: Type) -> Problem:
     start, end = node.mark
     path = path_of(node)
     if isinstance(node, Filter) and node.name == "default":
         advice = "write default(…, true): null is no missing value"
     elif path:
-        advice = f"use << {'.'.join(path)} | default('…', true) >>, or drop null from the schema"
+        advice = f"use << {'.'.join(path)} | default({fallback(type_)}, true) >>, or drop null from the schema"
     else:
-        advice = "use | default('…', true)"
+        advice = f"use | default({fallback(type_)}, true)"
     return Problem("template-nullable", start, end, f"{name_of(node)} may be null", advice)
 
 

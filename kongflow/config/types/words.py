@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from kongflow.config.types.type import (
+    NULL,
     Anything,
     Kind,
     Later,
@@ -83,3 +84,13 @@ def kinds_in_words(kinds: frozenset[Kind]) -> str:
 def in_words(member: Scalar | ListOf | ObjectOf) -> str:
     """Return what a value is, as in `this is a list`."""
     return _WITH_ARTICLE[kind_of(member)]
+
+
+_FALLBACKS = {Kind.INTEGER: "0", Kind.NUMBER: "0", Kind.BOOLEAN: "false", Kind.LIST: "[]"}
+
+
+def fallback(type_: Type) -> str:
+    """Return what a help writes into `default(…)` for a value of this type: of one kind of its own, else a text."""
+    members = type_.members if isinstance(type_, Union) else (type_,)
+    kinds = {_FALLBACKS.get(kind_of(one)) for one in members if not isinstance(one, Anything) and one != NULL}
+    return (kinds.pop() if len(kinds) == 1 else None) or "'…'"

@@ -14,6 +14,14 @@ from pathlib import Path
 CAN_LIMIT_MEMORY = sys.platform == "linux"
 """Linux counts what a process can write to against RLIMIT_DATA (since 4.7); macOS takes the limit and ignores it."""
 _PR_SET_PDEATHSIG = 1
+ROOM = 64 << 20
+"""Bytes that a memory limit must leave beyond what the imported handlers take: for the threads and connections of
+`job.transaction()`, whose stacks take 8 MiB each, and to say why a handler has failed."""
+
+
+def least_limit(base: int) -> int | None:
+    """Return the least memory limit, in bytes, of a child that begins with so many; None where none is enforced."""
+    return -(-(base + ROOM) >> 20) << 20 if CAN_LIMIT_MEMORY else None
 
 
 def data_size() -> int:

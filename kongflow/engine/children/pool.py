@@ -18,15 +18,11 @@ from kongflow.core.duration import format_size
 from kongflow.core.task import Isolation
 from kongflow.engine.children.child import Child
 from kongflow.engine.children.forkserver import ALL, Fork, ForkServer
-from kongflow.engine.children.limits import CAN_LIMIT_MEMORY
+from kongflow.engine.children.limits import least_limit
 from kongflow.engine.children.wire import Message, error_message, job_options
 from kongflow.engine.context import Surroundings
 from kongflow.engine.result import check_result
 from kongflow.errors import InvalidConfig, KongFlowError
-
-ROOM = 64 << 20
-"""Bytes that a memory limit must leave beyond what the imported handlers take: for the threads and connections of
-`job.transaction()`, whose stacks take 8 MiB each, and to say why a handler has failed."""
 
 
 class Children:
@@ -140,10 +136,10 @@ class Children:
         }
 
     def _check_limits(self) -> None:
+        needed = least_limit(self._base)
         for name in self._handlers:
             limit = self._catalog.tasks[name].memory_limit
-            if limit is not None and CAN_LIMIT_MEMORY and limit < self._base + ROOM:
-                needed = -(-(self._base + ROOM) >> 20) << 20
+            if limit is not None and needed is not None and limit < needed:
                 raise InvalidConfig(
                     f"task {name!r} has `memory_limit: {format_size(limit)}`, and Python with the handlers' modules "
                     f"takes {self._base >> 20} MiB of it already; write {format_size(needed)} or more"

@@ -1,0 +1,2 @@
+def greet(payload):
+    """Say hello."""
