@@ -89,9 +89,9 @@ def test_a_schema_of_two_tasks_is_printed_for_each(invoke: Invoke, project: Path
 def test_the_settings_of_validate_are_part_of_the_configuration(invoke: Invoke, project: Path) -> None:
     assert json.loads(invoke("config", "--json").stdout)["lint"] == {"strict": False, "ignore": []}
 
-    (project / "kongflow.yaml").write_text(CONFIG + "lint: {strict: true, ignore: [include-empty]}\n")
+    (project / "kongflow.yaml").write_text(CONFIG + "lint: {strict: true, ignore: [secret-literal]}\n")
 
-    assert json.loads(invoke("config", "--json").stdout)["lint"] == {"strict": True, "ignore": ["include-empty"]}
+    assert json.loads(invoke("config", "--json").stdout)["lint"] == {"strict": True, "ignore": ["secret-literal"]}
 
 
 def test_in_json_durations_are_seconds(invoke: Invoke) -> None:
