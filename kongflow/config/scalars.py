@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from kongflow.config.findings import quoted, suggestion
 from kongflow.config.law import Rule
+from kongflow.core.database_schema import check_schema_name
 from kongflow.core.duration import format_duration, parse_duration, parse_size
 from kongflow.core.json import Json
 from kongflow.core.new_job import MAX_JOB_KEY
@@ -220,6 +221,13 @@ def _snake_name(value: str) -> str:
     return value
 
 
+def _schema_name(value: str) -> str:
+    try:
+        return check_schema_name(value)
+    except InvalidOption as error:
+        raise Refused("name-invalid", f"{quoted(value)} cannot be the schema of the tables", str(error)) from None
+
+
 def _queue_name(value: str) -> str:
     if len(value) > MAX_NAME_LENGTH:
         raise Refused("name-invalid", f"a name has at most {MAX_NAME_LENGTH} characters, this has {len(value)}")
@@ -264,6 +272,7 @@ _KINDS: dict[str, Callable[[str], Json]] = {
     "name": _name,
     "snake-name": _snake_name,
     "queue-name": _queue_name,
+    "schema-name": _schema_name,
     "queue": _queue,
     "job-key": _job_key,
     "priority": _priority,

@@ -9,11 +9,11 @@ import re
 from collections.abc import Callable, Mapping
 from importlib.resources import files
 
+from kongflow.core.database_schema import check_schema_name
 from kongflow.errors import InvalidOption
 
 _WRITTEN_PREFIX, _WRITTEN_SCHEMA = "kongflow_", "kongflow."
 _PARAMETER = re.compile(r"(?<![:\w]):([a-z_]+)")
-_SCHEMA_NAME = re.compile(r"(?!pg_|sqlite_|information_schema$)[a-z][a-z0-9_]{0,47}")
 
 
 def load_statements(package: str, adapt: Callable[[str], str], folder: str = "sql") -> Mapping[str, str]:
@@ -42,9 +42,7 @@ def with_percent_names(sql: str) -> str:
 
 def check_schema(schema: str) -> str:
     """Return a schema name that is safe inside SQL. Raises: InvalidOption."""
-    if not _SCHEMA_NAME.fullmatch(schema):
-        raise InvalidOption(
-            f"database.schema is {schema!r}; it must start with a lower-case letter, but not with pg_ or sqlite_, and "
-            "hold at most 48 lower-case letters, digits and underscores"
-        )
-    return schema
+    try:
+        return check_schema_name(schema)
+    except InvalidOption as error:
+        raise InvalidOption(f"database.schema is {schema!r}: {error}") from None

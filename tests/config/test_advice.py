@@ -45,10 +45,10 @@ def test_a_key_with_a_dash_is_shown_in_brackets(tmp_path):
     assert found.help == "did you mean 'user-id'? It is written ['user-id'], without a dot before it"
 
 
-@pytest.mark.parametrize("schema", ["pg_jobs", "sqlite_jobs", "information_schema"])
+@pytest.mark.parametrize("schema", ["pg_jobs", "sqlite_jobs", "information_schema", "order", "My-Schema"])
 def test_the_names_that_a_database_keeps_for_itself_are_no_schema_of_ours(tmp_path, schema):
     (found,) = load_project(tmp_path, f"version: 1\ndatabase: {{schema: {schema}}}").findings
 
-    assert found.slug == "wrong-format"
+    assert found.slug == "name-invalid"
     with pytest.raises(InvalidOption):
         check_schema(schema)

@@ -42,11 +42,11 @@ def test_a_module_that_ends_the_process_is_a_problem_of_its_own_handlers_only(pr
 
 def test_a_module_that_never_ends_is_not_waited_for_for_ever(project, monkeypatch):
     (project / "stuck.py").write_text("import threading\n\nthreading.Event().wait()\n")
-    monkeypatch.setattr(importing, "PATIENCE", 2.0)
+    monkeypatch.setattr(importing, "PATIENCE", 5.0)
 
     found = import_handlers(project, {"a": "stuck.work", "b": "good.work"}, set()).handlers
 
-    assert found["a"].message == "importing it has not come to an end in 2 s"
+    assert found["a"].message == "importing it has not come to an end in 5 s"
     assert isinstance(found["b"], HandlerSignature)
 
 

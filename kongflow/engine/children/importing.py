@@ -24,6 +24,8 @@ from kongflow.engine.children.limits import data_size, least_limit
 
 PATIENCE = 60.0
 """Seconds that importing one module may take."""
+PATIENCE_TO_START = 60.0
+"""Seconds until the first module is begun: on a busy machine, Python and our own modules take some."""
 CHUNK = 65_536
 _PREFIX = 4
 _PROGRAM = """\
@@ -105,17 +107,17 @@ class _Process:
 
     def told(self) -> Iterator[tuple[str, Any]]:
         """Yield what the process says, until it has ended or says nothing for too long."""
-        text = b""
-        while chunk := self._heard():
-            text += chunk
+        text, patience = b"", PATIENCE_TO_START
+        while chunk := self._heard(patience):
+            text, patience = text + chunk, PATIENCE
             while len(text) >= _PREFIX and len(text) >= (end := _PREFIX + int.from_bytes(text[:_PREFIX], "big")):
                 yield pickle.loads(text[_PREFIX:end])  # noqa: S301  this very version has written it
                 text = text[end:]
 
-    def _heard(self) -> bytes:
+    def _heard(self, patience: float) -> bytes:
         with selectors.DefaultSelector() as selector:
             selector.register(self._line, selectors.EVENT_READ)
-            self._is_late = not selector.select(PATIENCE)
+            self._is_late = not selector.select(patience)
         return b"" if self._is_late else os.read(self._line, CHUNK)
 
     def how_it_ended(self) -> str:
