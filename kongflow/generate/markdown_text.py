@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from kongflow.core.json import Json
 
-_SPAN = re.compile(r"(`+)(?!`)(.+?)(?<!`)\1(?!`)")
+_SPAN = re.compile(r"(?<!`)(`+)(?!`)(.+?)(?<!`)\1(?!`)")
 _MARKS = re.compile(r"[\\`*{}\[\]~|$]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])")
 _BEGINNING = re.compile(r"^(?:[#+=-]|\d+[.)])")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -125,7 +126,7 @@ def python_client(catalog: Catalog) -> str:
 
 
 def _imports(body: str) -> Iterator[str]:
-    used = set(re.findall(r"\w+", body))
+    used = {node.id for node in ast.walk(ast.parse(body)) if isinstance(node, ast.Name)}
     for source, names in _SOURCES.items():
         wanted = [name for name in names if name in used]
         if wanted:

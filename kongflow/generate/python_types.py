@@ -99,18 +99,20 @@ def _has_defaults(schema: PayloadSchema) -> bool:
     return any("default" in as_object(sub) for each in every for _, sub in subschemas(each))
 
 
-def _parts(part: _Part, depth: int = 0) -> Iterator[_Part]:
-    """Yield a subschema with what its `$ref` and `allOf` say beside it."""
-    yield part
-    reference = part.keywords.get("$ref")
-    if reference is not None and depth < _MAX_REFERENCES:
-        found = part.node.resolver.lookup(str(reference))
-        yield from _parts(_Part(Node(found.contents, found.resolver, (), away=True), part.filled), depth + 1)
-    for index, _ in enumerate(as_list(part.keywords.get("allOf"))):
-        yield from _parts(_Part(part.node.at("allOf", index), False), depth + 1)
-
-
-_MAX_REFERENCES = 40
+def _parts(part: _Part) -> Iterator[_Part]:
+    """Yield a subschema with what its `$ref` and `allOf` say beside it; what several refer to once."""
+    pending, followed = [part], set[tuple[str, str, bool]]()
+    while pending:
+        one = pending.pop()
+        yield one
+        beside = [
+            _Part(one.node.at("allOf", index), False) for index, _ in enumerate(as_list(one.keywords.get("allOf")))
+        ]
+        reference = (one.node.resolver.base_uri, str(one.keywords.get("$ref")), one.filled)
+        if "$ref" in one.keywords and reference not in followed:
+            followed.add(reference)
+            beside.insert(0, _Part(one.node.target(), one.filled))
+        pending += reversed(beside)
 
 
 @dataclass

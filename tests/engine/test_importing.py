@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 
 import pytest
@@ -56,6 +57,42 @@ def test_threads_that_a_module_starts_do_not_keep_the_process(project):
     )
 
     assert isinstance(import_handlers(project, {"a": "busy.work"}, set()).handlers["a"], HandlerSignature)
+
+
+def test_a_process_that_a_module_leaves_behind_is_not_waited_for(project):
+    (project / "forks.py").write_text(
+        "import os, pathlib, time\n\n"
+        "pid = os.fork()\n"
+        "if pid == 0:\n    time.sleep(10)\n    pathlib.Path('ended').touch()\n    os._exit(0)\n"
+        f"pathlib.Path('pid').write_text(str(pid))\n{HANDLERS}".replace("Path('", f"Path({str(project)!r}, '")
+    )
+
+    found = import_handlers(project, {"a": "forks.work"}, set()).handlers
+    was_waited_for = (project / "ended").exists()
+    os.kill(int((project / "pid").read_text()), signal.SIGKILL)
+
+    assert isinstance(found["a"], HandlerSignature)
+    assert not was_waited_for
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGRTMIN"), reason="there are no real-time signals here")
+def test_a_signal_without_a_name_is_told_by_its_number(project):
+    (project / "bad.py").write_text(f"import os\n\nos.kill(os.getpid(), {signal.SIGRTMIN + 6})\n{HANDLERS}")
+
+    found = import_handlers(project, {"a": "bad.work"}, set()).handlers
+
+    assert found["a"].message == f"importing it killed the process: signal {signal.SIGRTMIN + 6}"
+
+
+def test_who_is_interrupted_does_not_wait_for_a_module_that_is_stuck(project, monkeypatch):
+    def interrupted(process):
+        raise KeyboardInterrupt
+
+    (project / "stuck.py").write_text("import threading\n\nthreading.Event().wait()\n")
+    monkeypatch.setattr(importing._Process, "_heard", interrupted)
+
+    with pytest.raises(KeyboardInterrupt):
+        import_handlers(project, {"a": "stuck.work"}, set())
 
 
 def test_nothing_is_imported_here(project):

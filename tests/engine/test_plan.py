@@ -254,3 +254,15 @@ async def test_a_rename_that_is_in_force_already_blocks_nothing_again(tmp_path: 
     assert outline(list(same.changes)) == [("task_renamed", "old", "stands"), ("payloads_refused", "old", "stands")]
     assert same.is_empty
     assert other.blocks
+
+
+async def test_what_nobody_can_route_now_blocks_no_change_that_routes_nothing(tmp_path: Path) -> None:
+    async with site(tmp_path, catalog({"mail": 1}, work={"queue": "mail"})) as at:
+        await add_by_sql(at.stage, "work", queue="nowhere")
+        slower = await at.plan(catalog({"mail": 2}, work={"queue": "mail", "timeout": 300.0}))
+        routed = await at.plan(catalog({"mail": 1, "nowhere": 1}, work={"queue": "mail", "priority": 3}))
+        other = await at.plan(catalog({"mail": 1}, work={"queue": "mail", "priority": 3}))
+    assert ("payloads_refused", "work", "stands") in outline(list(slower.changes))
+    assert not slower.blocks
+    assert Kind.PAYLOADS_REFUSED not in {change.kind for change in routed.changes}
+    assert other.blocks

@@ -21,6 +21,7 @@ from kongflow.core.schema import PayloadSchema
 from kongflow.core.task import Tombstone
 from kongflow.core.template import Template
 from kongflow.generate.markdown import MARK, markdown
+from kongflow.generate.markdown_text import plain
 from kongflow.generate.schema_rows import rows_of, summary_of
 from tests.generate.modules import catalog_of
 
@@ -244,6 +245,12 @@ NASTY = [
     "    indented",
     "$x$ {{ y }}",
 ]
+
+
+def test_backquotes_that_no_equal_run_closes_are_text() -> None:
+    shown = tokens(plain("```a`` and `b`"))
+
+    assert [token.content for token in shown if token.type == "code_inline"] == ["b"]
 
 
 @pytest.mark.parametrize("text", NASTY, ids=range(len(NASTY)))

@@ -28,6 +28,19 @@ class Flow:
         return "job"
 
 
+# --- imports ---------------------------------------------------------------------------------------------------------
+
+
+def test_words_of_a_description_import_nothing() -> None:
+    told = {"type": "object", "properties": {"a": {"type": "string", "description": "Never a Union of datetime"}}}
+    tasks = {"t": {"payload": told, "description": "Any Mapping"}, "Never": {"description": "Union"}}
+
+    tree = ast.parse(python_client(catalog_of(tasks)))
+
+    names = {each.name for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) for each in node.names}
+    assert names <= {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
+
+
 # --- names -----------------------------------------------------------------------------------------------------------
 
 

@@ -175,6 +175,14 @@ def test_too_many_alternatives_are_as_wide_as_what_is_beside_them() -> None:
     assert types_in(payload=schema) == "class TPayload(TypedDict):\n    a: str"
 
 
+def test_what_is_referred_to_from_many_sides_is_read_once() -> None:
+    both = {f"d{n}": {"allOf": [{"$ref": f"#/$defs/d{n + 1}"}, {"$ref": f"#/$defs/d{n + 1}"}]} for n in range(60)}
+    last = {"type": "object", "properties": {"a": TEXT}}
+    schema = {"type": "object", "properties": {"x": {"$ref": "#/$defs/d0"}}, "$defs": {**both, "d60": last}}
+
+    assert "a: NotRequired[str]" in types_in(payload=schema)
+
+
 # --- what passes the schema passes the type --------------------------------------------------------------------------
 
 

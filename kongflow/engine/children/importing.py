@@ -7,7 +7,6 @@ import json
 import os
 import pickle
 import selectors
-import signal
 import subprocess
 import sys
 from collections.abc import Collection, Iterator, Mapping
@@ -21,6 +20,7 @@ from kongflow.config.handlers import HandlerSignature
 from kongflow.config.importing import Imported, signature_of
 from kongflow.engine.children import server  # noqa: F401  so that the process takes as much memory as the server
 from kongflow.engine.children.limits import data_size, least_limit
+from kongflow.engine.death import signal_name
 
 PATIENCE = 60.0
 """Seconds that importing one module may take."""
@@ -99,19 +99,22 @@ class _Process:
     def __enter__(self) -> _Process:
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, error: type[BaseException] | None, *_: object) -> None:
         os.close(self._line)
-        if self._is_late:
+        if self._is_late or error is not None:
             self._process.kill()
         self._process.wait()
 
     def told(self) -> Iterator[tuple[str, Any]]:
-        """Yield what the process says, until it has ended or says nothing for too long."""
+        """Yield what the process says, until that was all, it has ended, or it says nothing for too long."""
         text, patience = b"", PATIENCE_TO_START
         while chunk := self._heard(patience):
             text, patience = text + chunk, PATIENCE
             while len(text) >= _PREFIX and len(text) >= (end := _PREFIX + int.from_bytes(text[:_PREFIX], "big")):
-                yield pickle.loads(text[_PREFIX:end])  # noqa: S301  this very version has written it
+                word, about = pickle.loads(text[_PREFIX:end])  # noqa: S301  this very version has written it
+                if word == "ends":  # the line may stay open: a process that a module left behind has it too
+                    return
+                yield word, about
                 text = text[end:]
 
     def _heard(self, patience: float) -> bytes:
@@ -126,7 +129,7 @@ class _Process:
             return f"has not come to an end in {PATIENCE:.0f} s"
         code = self._process.returncode
         if code < 0:
-            return f"killed the process: {signal.Signals(-code).name}"
+            return f"killed the process: {signal_name(-code)}"
         return f"ended the process, with exit code {code}"
 
 
@@ -144,6 +147,7 @@ def serve(asked: Mapping[str, Any], line: int) -> NoReturn:
     _bind_all(binder, asked["others"], line)
     for name in asked["errors"]:
         _tell(line, "judged", {name: exception_problem(Path(asked["root"]), name, imports=True)})
+    _tell(line, "ends", None)
     for stream in (sys.stdout, sys.stderr):
         if stream is not None:
             stream.flush()

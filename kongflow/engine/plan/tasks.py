@@ -116,8 +116,8 @@ def _refused(compared: Comparison, name: str) -> Change:
 
 
 def _are_refused_now(compared: Comparison, name: str) -> bool:
-    """Say whether what refuses jobs of a task is the same now: its schema for those that are claimed, all that it says
-    and the queues for those that are routed.
+    """Say whether what refuses jobs of a task is the same now: its schema for those that are claimed, all that holds
+    when a job is added and the names of the queues for those that are routed.
     """
     (old, new), (graves, new_graves) = compared.sections("tasks"), compared.sections("tombstones")
     to = new_graves.get(name) or name
@@ -126,7 +126,8 @@ def _are_refused_now(compared: Comparison, name: str) -> bool:
     if name not in compared.found.misrouted:
         return bool(old[to]["payload"] == new[to]["payload"])
     old_queues, new_queues = compared.sections("queues")
-    return bool(old[to] == new[to] and old_queues == new_queues)
+    routes = (each.field == "payload" or not each.holds_at_claim for each in differences(old[to], new[to]))
+    return not any(routes) and old_queues.keys() == new_queues.keys()
 
 
 def _reason(refusal: Refusal) -> str:
