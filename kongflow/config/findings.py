@@ -163,7 +163,6 @@ unknown-key renamed-key missing-key wrong-type wrong-choice wrong-format out-of-
 duration-invalid
 unknown-retry-policy unknown-task queue-not-declared queue-pattern-no-match queue-pattern-ambiguous runner-queue-unknown
 schema-not-found schema-not-json schema-invalid schema-remote-ref schema-outside-project schema-ref-not-found
-schema-unsatisfiable default-invalid
 example-invalid
 task-removed schema-incompatible
 tombstone-not-alone tombstone-target secret-source database-url heartbeat-too-slow
@@ -175,6 +174,7 @@ template-maybe-missing template-nullable template-type template-renders-object t
 schedule-timing schedule-payload timezone-without-cron timezone-unknown cron-invalid cron-never
 """
 _WARNINGS = """
+schema-unsatisfiable default-invalid
 include-empty pooler-without-server
 unused-ignore ignore-syntax
 queue-removed schema-incompatible-forward

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +14,9 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from kongflow.config.load import load
-from kongflow.core.catalog import DatabaseSettings
 from kongflow.engine.children.importing import import_handlers
 from tests.cli.conftest import Invoke
-from tests.postgres import DIALECTS
+from tests.postgres import Server
 
 HANDLERS = """\
 import functools
@@ -208,14 +207,22 @@ def test_a_runner_takes_what_validate_passes(project: Path, invoke: Invoke, conf
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("dialect", DIALECTS)
 @settings(FEW, max_examples=2_000)
 @given(changed())
-def test_a_runner_takes_whatever_validate_passes(
-    project: Path,
-    invoke: Invoke,
-    fresh_database: Callable[[str], DatabaseSettings],
-    dialect: str,
-    config: dict[str, Any],
+def test_a_runner_takes_whatever_validate_passes_on_sqlite(
+    project: Path, invoke: Invoke, config: dict[str, Any]
 ) -> None:
-    check(project, config, fresh_database(dialect).url, invoke)
+    check(project, config, "sqlite:///jobs.db", invoke)
+
+
+@pytest.mark.slow
+@settings(FEW, max_examples=2_000)
+@given(changed())
+def test_a_runner_takes_whatever_validate_passes_on_postgresql(
+    project: Path, invoke: Invoke, server: Server, config: dict[str, Any]
+) -> None:
+    database = server.create()
+    try:
+        check(project, config, server.url(database), invoke)
+    finally:
+        server.drop(database)

@@ -85,7 +85,7 @@ def test_a_signal_without_a_name_is_told_by_its_number(project):
 
 
 def test_who_is_interrupted_does_not_wait_for_a_module_that_is_stuck(project, monkeypatch):
-    def interrupted(process):
+    def interrupted(process, patience):
         raise KeyboardInterrupt
 
     (project / "stuck.py").write_text("import threading\n\nthreading.Event().wait()\n")
